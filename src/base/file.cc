@@ -1,0 +1,67 @@
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
+
+namespace rapporteur {
+
+Fd::~Fd() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+std::string system_error(const std::string& what) {
+  return what + ": " + std::generic_category().message(errno);
+}
+
+Result<std::string> read_file(const std::string& path) {
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return Error{Fault::kPermanent, system_error("cannot open " + path)};
+  std::string content;
+  std::array<char, 65536> buffer{};
+  for (;;) {
+    const auto size = ::read(fd.get(), buffer.data(), buffer.size());
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0) return Error{Fault::kPermanent, system_error("cannot read " + path)};
+    if (size == 0) return content;
+    content.append(buffer.data(), static_cast<std::size_t>(size));
+  }
+}
+
+namespace {
+
+bool write_all(int fd, std::string_view content) {
+  while (!content.empty()) {
+    const auto size = ::write(fd, content.data(), content.size());
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0) return false;
+    content.remove_prefix(static_cast<std::size_t>(size));
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<void> write_file(const std::string& path, std::string_view content, unsigned mode) {
+  std::string temporary = path + ".XXXXXX";
+  const Fd fd(::mkostemp(temporary.data(), O_CLOEXEC));
+  if (!fd) return Error{Fault::kTransient, system_error("cannot create " + temporary)};
+  if (!write_all(fd.get(), content) || ::fchmod(fd.get(), mode) != 0 || ::fsync(fd.get()) != 0 ||
+      ::rename(temporary.c_str(), path.c_str()) != 0) {
+    const auto reason = system_error("cannot write " + path);
+    ::unlink(temporary.c_str());
+    return Error{Fault::kTransient, reason};
+  }
+  const auto folder = std::filesystem::path(path).parent_path().string();
+  const Fd directory(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_CLOEXEC));
+  if (directory) ::fsync(directory.get());
+  return {};
+}
+
+}  // namespace rapporteur

@@ -1,0 +1,43 @@
+#pragma once
+// Files and their descriptors.
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/result.h"
+
+namespace rapporteur {
+
+// Owns one file descriptor and closes it.
+class Fd {
+ public:
+  Fd() = default;
+  explicit Fd(int fd) : fd_(fd) {}
+  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Fd& operator=(Fd&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  Fd(const Fd&) = delete;
+  Fd& operator=(const Fd&) = delete;
+  ~Fd();
+
+  int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+
+ private:
+  int fd_ = -1;
+};
+
+// The whole file. Fails with Fault::kPermanent and the system's reason.
+Result<std::string> read_file(const std::string& path);
+
+// Writes a file whole or not at all: a temporary file beside it, fsync, rename. `mode` as for
+// open(2). Fails with Fault::kTransient and leaves whatever stood under `path` as it was.
+Result<void> write_file(const std::string& path, std::string_view content, unsigned mode);
+
+// "cannot open /x: No such file or directory", from errno.
+std::string system_error(const std::string& what);
+
+}  // namespace rapporteur
