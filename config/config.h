@@ -1,0 +1,179 @@
+#pragma once
+// The configuration: what stands in rapporteur.toml, checked and typed. docs/configuration.md describes
+// every key. Nothing here asks the network.
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ip.h"
+#include "base/log.h"
+#include "base/private_key.h"
+#include "base/time.h"
+#include "config/settings.h"
+
+namespace rapporteur {
+
+struct DkimKey {
+  std::string domain;    // A-labels
+  std::string selector;  // A-labels
+  std::string path;
+  PrivateKey key;
+};
+
+struct StoreConfig {
+  std::string url;
+  Seconds flush_every;
+  Seconds keep_reports;
+  std::string node;
+  Seconds lease;
+  std::string spill;
+  std::int64_t spill_max_bytes;
+};
+
+struct DatagramConfig {
+  std::string path;
+  unsigned mode;
+  std::string owner;  // empty: unchanged
+  std::string group;
+};
+
+struct IngestConfig {
+  Seconds max_age;
+  std::size_t details_per_policy;
+  std::map<std::string, std::string> sending_ip;  // canonical address to canonical address
+  std::optional<DatagramConfig> datagram;
+};
+
+struct HttpConfig {
+  std::string listen;
+  std::string certificate;
+  std::string key;
+  std::string credentials;
+  std::int64_t max_body_bytes;
+  int max_connections;
+};
+
+struct ScheduleConfig {
+  Seconds grace;
+  Seconds spread_hourly;
+  Seconds spread_daily;
+  Seconds spread_weekly;
+  Seconds give_up_after;
+  int own_report_slack;
+};
+
+struct DnsConfig {
+  std::vector<std::string> servers;  // "127.0.0.1:53", "[::1]:53"; empty: /etc/resolv.conf
+  Seconds timeout;
+  int concurrency;
+  std::string trust_anchor;
+};
+
+enum class MailTransportKind { kSmtp, kSendmail, kDirectory };
+enum class RelayTls { kNone, kOpportunistic, kRequired };
+
+struct SmtpConfig {
+  MailTransportKind transport;
+  std::string url;
+  RelayTls tls;
+  bool relay_signs;
+  Seconds connect_timeout;
+  Seconds reply_timeout;
+  Seconds final_timeout;
+  std::string ca_file;
+  std::string username;
+  std::string password_file;
+  std::string command;
+  std::string directory;
+};
+
+struct HttpsConfig {
+  bool verify;
+  std::string ca_file;
+  Seconds timeout;
+  std::string proxy;
+  std::vector<std::string> allow;  // host names in A-labels, or networks
+};
+
+struct DeliveryConfig {
+  bool first_only;  // deliverTo = "first"
+  Seconds retry_for;
+  Seconds first_retry;
+  int concurrency;
+  int per_destination;
+  int max_destinations;
+  int rate;  // a minute and destination; 0: no limit
+  Seconds suppress_after;
+  Seconds stop_grace;
+  SmtpConfig smtp;
+  HttpsConfig https;
+};
+
+struct ReceivedConfig {
+  Seconds keep;
+  std::vector<std::string> domains;
+  std::vector<std::string> count;
+  std::vector<std::string> trust_authserv;
+  std::vector<std::string> maildir;
+  std::string listen;
+  std::string certificate;
+  std::string key;
+  std::vector<std::string> on_new_failure;
+};
+
+struct LogConfig {
+  LogLevel level;
+  LogFormat format;
+};
+
+struct Config {
+  std::string path;  // of the file
+  std::string domain;    // system('domain')
+  std::string hostname;  // system('hostname')
+  SettingTable settings;
+  std::vector<DkimKey> dkim;
+  StoreConfig store;
+  IngestConfig ingest;
+  std::optional<HttpConfig> http;
+  ScheduleConfig schedule;
+  DnsConfig dns;
+  DeliveryConfig delivery;
+  ReceivedConfig received;
+  std::map<std::string, std::map<std::string, std::string>> lookups;  // [lookup.NAME]: key to value
+  LogConfig log;
+};
+
+// Something to tell the administrator about a file.
+struct ConfigDiagnostic {
+  expr::Severity severity = expr::Severity::kError;
+  Location where;           // line 0: about the file as a whole
+  std::size_t length = 1;   // characters to underline
+  std::string line;         // the text of the line
+  std::string message;
+  std::string suggestion;
+
+  // "file:line:column: error: message", the line, a caret under the place, and the suggestion.
+  std::string text() const;
+};
+
+struct LoadedConfig {
+  std::shared_ptr<const Config> config;  // null if any diagnostic is an error
+  std::vector<ConfigDiagnostic> diagnostics;  // in the order of the file
+};
+
+// Reads and checks the file and the files that it names (keys, lookups, passwords). Never throws.
+LoadedConfig load_config(const std::string& path);
+
+// The same for a text; `path` is what diagnostics call it.
+LoadedConfig parse_config(std::string_view text, const std::string& path);
+
+// The whole effective configuration, defaults included, as TOML that load_config() accepts.
+// Passwords and keys are shown as the names of their files.
+std::string config_text(const Config& config);
+
+}  // namespace rapporteur

@@ -1,0 +1,49 @@
+#pragma once
+// The command line: docs/design.md, "Command line". Parses arguments, runs one subcommand, prints for people
+// or for programs, and gives the exit code.
+
+#include <functional>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "dns/resolver.h"
+#include "store/store.h"
+
+namespace rapporteur {
+
+// What `rapporteur run` was asked to do.
+struct RunRequest {
+  std::string config_path;
+  std::string role = "all";  // "ingest", "schedule" or "all"
+};
+
+// Everything that the command line touches of the world; made in main.cc, faked in tests.
+struct World {
+  const Clock& clock;
+  Random& random;
+  std::function<Result<std::unique_ptr<Store>>(const std::string& url)> open_store;
+  std::function<Result<std::unique_ptr<Resolver>>(const ResolverOptions&)> make_resolver;
+  std::function<int(const RunRequest&)> run_daemon;
+  std::function<std::string(const char* name)> environment;  // empty: not set
+  std::function<bool()> confirm;  // asks the person at the terminal; false: nobody is there
+  std::ostream& out;
+  std::ostream& err;
+};
+
+enum ExitCode : int {
+  kExitDone = 0,
+  kExitFailed = 1,
+  kExitUsage = 2,
+  kExitNotFound = 3,
+  kExitConfig = 78,
+};
+
+// `arguments` without the program's name. Never throws.
+int run_command_line(const std::vector<std::string>& arguments, const World& world);
+
+}  // namespace rapporteur

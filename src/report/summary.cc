@@ -1,0 +1,113 @@
+#include "report/summary.h"
+
+#include <array>
+#include <map>
+#include <string_view>
+
+#include "base/text.h"
+#include "base/time.h"
+#include "report/json.h"
+
+namespace rapporteur {
+
+namespace {
+
+constexpr std::size_t kMaxPolicies = 20;
+constexpr std::size_t kLineWidth = 77;
+
+std::string ascii(std::string_view text) {
+  std::string out;
+  for (const char c : without_controls(to_valid_utf8(text))) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte & 0xC0U) == 0x80U) continue;  // one '?' for a character, not for each of its bytes
+    out += byte < 0x80 ? c : '?';
+  }
+  return out;
+}
+
+// Writes the words into lines of at most kLineWidth, later ones behind `indent` spaces.
+void append_wrapped(std::string& out, std::string_view text, std::size_t indent) {
+  std::string line;
+  std::size_t words = 0;
+  for (const auto word : split(text, ' ')) {
+    if (words > 0 && line.size() + 1 + word.size() > kLineWidth) {
+      out += line + "\n";
+      line.assign(indent, ' ');
+      words = 0;
+    } else if (!line.empty()) {
+      line += ' ';
+    }
+    line += word;
+    if (!word.empty()) ++words;
+  }
+  out += line + "\n";
+}
+
+void append_field(std::string& out, std::string_view name, std::string_view value) {
+  constexpr std::size_t kColumn = 21;
+  std::string line(name);
+  line += ':';
+  line.resize(std::max(kColumn, line.size() + 1), ' ');
+  append_wrapped(out, line + ascii(value), kColumn);
+}
+
+void append_policy(std::string& out, const PolicyCounts& counts) {
+  append_wrapped(out,
+                 "  " + std::string(to_string(counts.policy.type)) + " " +
+                     ascii(counts.policy.domain) + ": " + std::to_string(counts.successful) +
+                     " successful, " + std::to_string(counts.failed) + " failed",
+                 4);
+  std::map<ResultType, std::uint64_t> by_type;
+  for (const auto& detail : counts.details) by_type[detail.detail.result_type] += detail.count;
+  for (const auto& [type, count] : by_type) {
+    out += "    " + std::string(to_string(type)) + ": " + std::to_string(count) + "\n";
+  }
+}
+
+}  // namespace
+
+std::string human_summary(const SummaryContext& context, const ReportHead& head,
+                          const WindowCounts& counts) {
+  std::uint64_t successful = 0;
+  std::uint64_t failed = 0;
+  for (const auto& policy : counts) {
+    successful += policy.successful;
+    failed += policy.failed;
+  }
+
+  std::string out;
+  append_wrapped(out, "This is a TLS report (RFC 8460) for " + ascii(context.domain) + ".", 0);
+  append_wrapped(out, "The attached file is meant for programs; this text tells what it is about.",
+                 0);
+  if (context.parts > 1) {
+    append_wrapped(out,
+                   "This mail is part " + std::to_string(context.part) + " of " +
+                       std::to_string(context.parts) +
+                       "; the numbers below are the totals of the whole report.",
+                   0);
+  }
+  out += "\n";
+  append_field(out, "Organization", head.organization_name);
+  append_field(out, "Submitter", context.submitter);
+  append_field(out, "Contact", head.contact_info);
+  append_field(out, "Report-ID", head.report_id);
+  append_field(out, "From", format_rfc3339(head.period.start));
+  append_field(out, "To", format_rfc3339(head.period.end - Seconds{1}));
+  append_field(out, "Successful sessions", std::to_string(successful));
+  append_field(out, "Failed sessions", std::to_string(failed));
+  if (counts.empty()) return out;
+
+  out += "\nPolicies:\n";
+  std::size_t told = 0;
+  for (const auto* policy : policies_in_order(counts)) {
+    if (told == kMaxPolicies) {
+      out += "  and " + std::to_string(counts.size() - told) + " more\n";
+      break;
+    }
+    append_policy(out, *policy);
+    ++told;
+  }
+  return out;
+}
+
+}  // namespace rapporteur

@@ -1,0 +1,56 @@
+#pragma once
+// From a due window to its parts and deliveries: settings, TXT record, destinations, splitting, mail,
+// signatures. Decides only; schedule/runner.h writes what it decided. docs/design.md, "Scheduling".
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "base/result.h"
+#include "config/config.h"
+#include "dkim/signer.h"
+#include "dns/resolver.h"
+#include "model/counts.h"
+#include "model/window.h"
+#include "store/store.h"
+
+namespace rapporteur {
+
+struct AssemblyContext {
+  const Config& config;
+  const Signer& signer;
+  Random& random;
+  Store& store;  // asked, never changed
+};
+
+// What becomes of a due window.
+struct Decision {
+  enum class Kind {
+    kAssembled,   // `assembly` holds everything
+    kPostponed,   // a temporary failure: again at `retry`
+    kBlocked,     // a fault of ours: again at `retry`, or after a reload
+    kSuppressed,  // no report, for `reason`
+  };
+  Kind kind = Kind::kSuppressed;
+  std::string reason;
+  std::optional<Time> retry;
+  Assembly assembly;
+};
+
+// Never sends and never writes. Fails only if the store does. `answer` is what the DNS said about
+// tlsrpt_name(window.domain). `now` becomes Date and DKIM t=.
+Result<Decision> decide(const AssemblyContext& context, const Window& window,
+                        const WindowCounts& counts, const TxtAnswer& answer, Time now);
+
+// What would be sent if the window were assembled at `now`: as decide(), but for a window in any state, and
+// without the questions whether to send at all (sendFrequency, sendWhen, own reports).
+Result<Decision> preview(const AssemblyContext& context, const Window& window,
+                         const WindowCounts& counts, const TxtAnswer& answer, Time now);
+
+// The keys of [[dkim]] as a signer.
+std::unique_ptr<Signer> signer_of(const Config& config);
+
+}  // namespace rapporteur

@@ -1,0 +1,70 @@
+#pragma once
+// The settings of one recipient domain: which rule holds, and what it yields. Supplies the variables
+// that config/settings.h declares.
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "config/config.h"
+#include "model/counts.h"
+#include "model/window.h"
+
+namespace rapporteur {
+
+// What expressions may ask about the window that is being assembled.
+struct WindowFacts {
+  Period period;
+  Frequency frequency = Frequency::kDaily;
+  std::uint64_t successful = 0;
+  std::uint64_t failed = 0;
+  std::vector<std::string> policy_types;  // each once, sorted
+  std::vector<std::string> result_types;  // each once, sorted
+  std::vector<std::string> rua;
+};
+
+WindowFacts facts_of(const Window& window, const WindowCounts& counts,
+                     std::vector<std::string> rua);
+
+// What only `subject` may ask.
+struct PartFacts {
+  std::string submitter;
+  std::string report_id;
+  int part = 1;
+  int parts = 1;
+};
+
+struct Question {
+  std::string domain;                   // rcpt_domain, normalised
+  const WindowFacts* window = nullptr;  // null: only rcpt_domain has a value
+  const PartFacts* part = nullptr;
+  std::string delivery_id;  // for envelopeFrom
+};
+
+// A setting's value and how it came about.
+struct Answer {
+  Setting setting = Setting::kFromName;
+  std::optional<expr::Value> value;  // of the one form that conform() gives
+  std::string problem;               // one sentence if there is no value
+  const Rule* rule = nullptr;        // points into the configuration; null: `derived_from` gave it
+  std::optional<Setting> derived_from;
+  expr::Trace trace;
+};
+
+Answer evaluate(const Config& config, Setting setting, const Question& question);
+
+// Every setting in the order of kSettings.
+std::vector<Answer> evaluate_all(const Config& config, const Question& question);
+
+// The same as plain C++ values. Each fails with Fault::kConfig, naming the setting, the place of its
+// rule and the problem.
+Result<std::string> text_setting(const Config& config, Setting setting, const Question& question);
+Result<std::vector<std::string>> list_setting(const Config& config, Setting setting,
+                                              const Question& question);
+Result<std::int64_t> number_setting(const Config& config, Setting setting,
+                                    const Question& question);  // also truth values
+Result<Frequency> frequency_setting(const Config& config, const std::string& domain);
+
+}  // namespace rapporteur

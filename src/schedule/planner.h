@@ -1,0 +1,28 @@
+#pragma once
+// Opens windows for sessions: asks sendFrequency and the window mathematics.
+
+#include <memory>
+
+#include "aggregate/planner.h"
+#include "config/config.h"
+
+namespace rapporteur {
+
+class SettingsPlanner final : public WindowPlanner {
+ public:
+  explicit SettingsPlanner(std::shared_ptr<const Config> config) : config_(std::move(config)) {}
+
+  // If sendFrequency fails, the plan is a daily window that is blocked with the problem. A window whose
+  // due time is past already falls due one `grace` from now, so that the rest of a batch gets in.
+  WindowPlan plan(const std::string& domain, Time time, std::span<const Period> known,
+                  Time now) override;
+  // One hour and the window's delay from now.
+  Time supplement_due(const std::string& domain, Period period, Time now) override;
+
+  void set_config(std::shared_ptr<const Config> config) { config_ = std::move(config); }
+
+ private:
+  std::shared_ptr<const Config> config_;
+};
+
+}  // namespace rapporteur

@@ -1,0 +1,54 @@
+#pragma once
+// The run of due windows: takes them from the store in pages, looks up their records, assembles them and
+// writes what was decided.
+
+#include <memory>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "config/config.h"
+#include "dkim/signer.h"
+#include "dns/resolver.h"
+#include "store/store.h"
+
+namespace rapporteur {
+
+struct RunSummary {
+  std::size_t assembled = 0;
+  std::size_t postponed = 0;
+  std::size_t blocked = 0;
+  std::size_t suppressed = 0;
+  bool more = false;  // the page was full: run again at once
+};
+
+// One thread.
+class Runner {
+ public:
+  Runner(Store& store, Resolver& resolver, Random& random, const Clock& clock, Log& log)
+      : store_(store), resolver_(resolver), random_(random), clock_(clock), log_(log) {}
+
+  // Runs one page of due windows under `config` and `signer`. Fails if the store does; windows already
+  // written stay written, the others stay due.
+  Result<RunSummary> run_page(const Config& config, const Signer& signer);
+
+ private:
+  Result<void> run(const Config& config, const Signer& signer, const Window& window,
+                   const TxtAnswer& answer, RunSummary& summary);
+
+  Store& store_;
+  Resolver& resolver_;
+  Random& random_;
+  const Clock& clock_;
+  Log& log_;
+};
+
+// Whether `pause` holds back everything, mails or posts at `now`.
+struct Held {
+  bool everything = false;
+  bool smtp = false;
+  bool https = false;
+};
+Held held_by(const Pause& pause, Time now);
+
+}  // namespace rapporteur

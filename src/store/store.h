@@ -1,0 +1,263 @@
+#pragma once
+// The store: windows, their counts, the parts and deliveries made of them, and what intake has seen.
+// docs/design.md, "Store", has the promises. Every method is one transaction: it happens whole or not at
+// all, and what it returned as done is on disk. Failures are Fault::kTransient (try again: locked,
+// full, away) or Fault::kCorrupt.
+//
+// A Store is used by one thread at a time; threads and processes that share the data open one each.
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "model/counts.h"
+#include "model/delivery.h"
+#include "model/window.h"
+
+namespace rapporteur {
+
+// Counts to be added to the window of one domain. `first` and `last` are the earliest and latest
+// session of them; both lie in `period`.
+struct WindowDelta {
+  std::string domain;
+  Period period;  // of the window that the sessions belong to, as the sender of the batch knows it
+  Time first;
+  Time last;
+  std::string tlsrpt_record;  // newest that came with the sessions; empty: none
+  WindowCounts counts;
+  // For the window that is made if no stored one covers the sessions:
+  Frequency frequency = Frequency::kDaily;
+  Time due;
+  WindowState state = WindowState::kCollecting;  // or kHeld, kBlocked with `reason`
+  std::string reason;
+  bool send_old = false;
+  // For the supplement that is made if the covering one takes no more counts:
+  Time supplement_due;
+};
+
+// How far a file has been taken. The file is known by its content, not by its name.
+struct FileProgress {
+  std::string sha256;  // 64 hexadecimal digits
+  std::string name;    // as it was given, for people
+  std::uint64_t offset = 0;  // bytes whose sessions are in the store
+  bool finished = false;
+  std::uint64_t accepted = 0;  // sessions so far
+};
+
+struct CountBatch {
+  std::vector<WindowDelta> windows;
+  std::vector<std::string> session_ids;  // to be remembered: none of them was seen before
+  std::optional<FileProgress> file;
+  std::size_t max_details = 10'000;  // distinct details of a policy in a window, before folding
+  Time now;
+};
+
+struct Flushed {
+  // Indices of deltas whose period crosses the border of a stored window, so that the sender's
+  // knowledge is outdated. If there is any, nothing was stored: plan these anew and flush again.
+  std::vector<std::size_t> misplaced;
+  // Session ids that another sender has stored meanwhile. Likewise.
+  std::vector<std::string> seen;
+
+  bool stored() const { return misplaced.empty() && seen.empty(); }
+};
+
+// Everything that assembling one window makes.
+struct Assembly {
+  WindowId window = 0;
+  std::vector<Part> parts;
+  std::vector<Delivery> deliveries;
+  std::string fingerprint;  // of its policies and result types, for reported_like()
+  std::string record;       // the TXT record that decided, for people
+  Time now;
+};
+
+struct WindowFilter {
+  std::string domain;  // exact name or glob ("*.example.org"); empty: all
+  std::optional<WindowState> state;
+  std::optional<Time> due_before;
+  std::optional<Time> start;  // only windows that begin then
+  std::size_t limit = 100;
+  // Continue after this window of the same listing, which is ordered by (due, id).
+  std::optional<std::pair<Time, WindowId>> after;
+};
+
+struct DeliveryFilter {
+  std::string id;      // exact id or glob; empty: all
+  std::string domain;  // recipient domain, exact or glob; empty: all
+  std::optional<WindowId> window;
+  std::optional<DeliveryState> state;
+  std::size_t limit = 100;
+  std::string after;  // continue after this id; the listing is ordered by (window, part, rank)
+};
+
+// What `report list` and `report show` tell of a part.
+struct ReportEntry {
+  Part part;  // gz and mail_body only where a single one is asked for
+  Window window;
+  Time assembled;
+};
+
+// What happened to one attempt at a delivery.
+struct AttemptRecord {
+  std::string delivery;
+  DeliveryState state = DeliveryState::kPending;
+  std::optional<Time> first_attempt;
+  std::optional<Time> next_attempt;
+  std::string last_response;
+  Time now;
+};
+
+struct Pause {
+  bool everything = false;  // no window is assembled and nothing is delivered
+  bool smtp = false;        // nothing is delivered by SMTP
+  bool https = false;
+  std::optional<Time> until;  // ends by itself then
+
+  bool any() const { return everything || smtp || https; }
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // 8 characters a-z0-9, drawn when the store was made.
+  virtual const std::string& token() const = 0;
+
+  // ---- Intake
+
+  // The periods of the domain's stored windows that end after `since`, oldest first, supplements
+  // left out.
+  virtual Result<std::vector<Period>> periods(const std::string& domain, Time since) = 0;
+
+  // Which of the ids were counted within the last 7 days; in the order asked.
+  virtual Result<std::vector<bool>> seen(std::span<const std::string> session_ids) = 0;
+
+  virtual Result<std::optional<FileProgress>> file(const std::string& sha256) = 0;
+  virtual Result<void> forget_file(const std::string& sha256) = 0;
+
+  // Adds a batch. Each delta goes to the newest stored window of its domain that covers [first, last]
+  // and takes counts: collecting, held or blocked. If the covering ones take none, a supplement of
+  // the same period is made. If none covers and none overlaps delta.period, the delta's window is
+  // made, and delta.period must cover [first, last]. If none covers but one overlaps, it is
+  // misplaced. Details beyond batch.max_details of a policy are folded into one detail per result
+  // type that carries nothing else.
+  virtual Result<Flushed> add(const CountBatch& batch) = 0;
+
+  // ---- Windows and their run
+
+  // Moves collecting windows whose due time has come to kDue, and blocked ones whose retry time has
+  // come, then returns up to `limit` windows in kDue whose retry time is absent or has come, by
+  // (due, id), after `after`. A window in kDue takes no counts.
+  virtual Result<std::vector<Window>> claim_due(Time now, std::size_t limit,
+                                                std::optional<std::pair<Time, WindowId>> after) = 0;
+
+  // When the next window falls due or is to be tried again; absent: none will.
+  virtual Result<std::optional<Time>> next_due() = 0;
+
+  virtual Result<WindowCounts> counts(WindowId window) = 0;
+
+  // Writes parts and deliveries and moves the window from kDue to kAssembled. False if the window
+  // is no longer kDue: then nothing was written.
+  virtual Result<bool> assemble(const Assembly& assembly) = 0;
+
+  // Moves a window from kDue to `to`, which is kDue (a temporary failure: `retry` is set), kBlocked
+  // (`retry` is set) or kSuppressed. Keeps first_attempt if it is set, else sets it to `now`.
+  // False if it is no longer kDue.
+  virtual Result<bool> postpone(WindowId window, WindowState to, const std::string& reason,
+                                std::optional<Time> retry, Time now) = 0;
+
+  // Makes every blocked window, and every window waiting after a temporary failure if
+  // `temporary` is true, due for another try at once.
+  virtual Result<void> retry_now(bool temporary, Time now) = 0;
+
+  // Mails that were delivered to addresses of `domain` itself at or after `from` and before `to`.
+  virtual Result<std::uint64_t> mails_handed_over(const std::string& domain, Period between) = 0;
+
+  // Whether a window of the domain with this fingerprint was assembled at or after `since`.
+  virtual Result<bool> reported_like(const std::string& domain, const std::string& fingerprint,
+                                     Time since) = 0;
+
+  // The number that the next part of a supplement of this period gets: after all parts of its window.
+  virtual Result<int> next_part_number(const std::string& domain, Period period) = 0;
+
+  // ---- Deliveries
+
+  struct Submission {
+    Delivery delivery;  // with header
+    std::string body;   // mailto: the MIME body; else the gzip body
+  };
+
+  // Up to `limit` pending or uncertain deliveries whose next attempt has come, by that time, less
+  // those in `except` (under way already). Mails or posts are left out as told.
+  virtual Result<std::vector<Submission>> due_deliveries(
+      Time now, std::size_t limit, std::span<const std::string> except, bool mails,
+      bool posts) = 0;
+
+  // Notes that attempts begin, so that an interrupted one can be told from one that never was.
+  virtual Result<void> begin_attempts(std::span<const std::string> deliveries, Time now) = 0;
+
+  // Records how an attempt ended. attempts grows by one. When the last delivery of an assembled
+  // window has become final, the window becomes kDone. A final failure starts the fallback ranked
+  // next for the same part; a success abandons the part's waiting fallbacks. A delivery that became
+  // final meanwhile (abandoned by hand) keeps that state unless this attempt delivered it.
+  virtual Result<void> record_attempt(const AttemptRecord& record) = 0;
+
+  // At the start of a daemon: attempts that had begun and not ended become kUncertain, tried again at
+  // `now`. Returns how many.
+  virtual Result<std::size_t> recover_interrupted(Time now) = 0;
+
+  virtual Result<std::vector<Delivery>> deliveries(const DeliveryFilter& filter) = 0;
+  virtual Result<std::optional<Submission>> submission(const std::string& delivery) = 0;
+
+  // Pending, uncertain, failed, bounced, suppressed or abandoned: tried again at `now`, with its
+  // retry period begun anew; its window is kAssembled again. False: there is none such.
+  virtual Result<bool> retry_delivery(const std::string& delivery, Time now) = 0;
+
+  // Pending or uncertain: kAbandoned. False: there is none such.
+  virtual Result<bool> abandon_delivery(const std::string& delivery, const std::string& reason,
+                                        Time now) = 0;
+
+  // ---- What the administrator sees and does
+
+  virtual Result<std::vector<Window>> windows(const WindowFilter& filter) = 0;
+  virtual Result<std::map<WindowState, std::uint64_t>> window_states() = 0;
+  // The TXT record that decided where the window's report goes; empty before assembly.
+  virtual Result<std::string> deciding_record(WindowId window) = 0;
+
+  // Each is false if the window's state does not allow it, and then changes nothing.
+  // Collecting, due or blocked: held.
+  virtual Result<bool> hold(WindowId window, const std::string& reason, Time now) = 0;
+  // Held: collecting, whatever its age; it falls due at its due time, at the earliest `now`.
+  virtual Result<bool> release(WindowId window, Time now) = 0;
+  // Collecting, due, blocked or held: suppressed. Assembled: its open deliveries are abandoned.
+  virtual Result<bool> cancel(WindowId window, const std::string& reason, Time now) = 0;
+  // Collecting, due, blocked or held: due now. If `now` lies in its period, the period ends at `now`
+  // (at least one second long), so that later sessions open another window. Its counted sessions
+  // are not later than that.
+  virtual Result<bool> send_now(WindowId window, Time now) = 0;
+
+  virtual Result<std::vector<ReportEntry>> reports(const std::string& domain, std::size_t limit) = 0;
+  virtual Result<std::optional<ReportEntry>> report(const std::string& report_id) = 0;
+
+  virtual Result<Pause> pause() = 0;  // as stored: the caller compares `until` with its clock
+  virtual Result<void> set_pause(const Pause& pause) = 0;
+
+  // ---- Keeping
+
+  // Removes windows that ended (done or suppressed) before `finished_before` with everything that
+  // belongs to them, at most `limit` of them, and session ids older than `ids_before`. Returns how
+  // many windows.
+  virtual Result<std::size_t> prune(Time finished_before, Time ids_before, std::size_t limit) = 0;
+};
+
+}  // namespace rapporteur
