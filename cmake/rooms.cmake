@@ -4,7 +4,7 @@
 add_library(rapporteur_flags INTERFACE)
 target_compile_options(rapporteur_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast
-  -Wnon-virtual-dtor -Woverloaded-virtual)
+  -Wnon-virtual-dtor -Woverloaded-virtual -Wno-missing-field-initializers)
 if(RAPPORTEUR_WERROR)
   target_compile_options(rapporteur_flags INTERFACE -Werror)
 endif()

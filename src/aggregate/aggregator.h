@@ -20,8 +20,8 @@ namespace rapporteur {
 
 struct AggregatorOptions {
   Seconds max_age{7 * 86'400};
-  // Listeners refuse sessions older than max_age. Files may be of any age: windows made of them that
-  // ended longer ago than max_age are held, unless send_old is set.
+  // Listeners refuse sessions older than max_age. Files may be of any age: windows made of them
+  // that ended longer ago than max_age are held, unless send_old is set.
   bool from_file = false;
   bool send_old = false;
   std::size_t max_details = 10'000;
@@ -46,9 +46,11 @@ class Aggregator {
 
   struct FlushResult {
     std::uint64_t duplicates = 0;  // of the accepted ones, found to be repetitions; not counted
+    // from_file only: windows changed under the batch, which was discarded; count it again.
+    bool outdated = false;
   };
-  // Writes everything that was counted, and `file` with it, in one transaction. On failure all stays
-  // in memory and the next flush tries again.
+  // Writes everything that was counted, and `file` with it, in one transaction. On failure all
+  // stays in memory and the next flush tries again.
   Result<FlushResult> flush(const std::optional<FileProgress>& file = std::nullopt);
 
   // Throws away what was counted since the last successful flush.

@@ -21,8 +21,8 @@ struct WindowPlan {
 class WindowPlanner {
  public:
   virtual ~WindowPlanner() = default;
-  // The window for a session of `domain` at `time`, which is in none of `known` (stored windows of the
-  // domain). One thread.
+  // The window for a session of `domain` at `time`, which is in none of `known` (stored windows of
+  // the domain). One thread.
   virtual WindowPlan plan(const std::string& domain, Time time, std::span<const Period> known,
                           Time now) = 0;
   // When a supplement of `period` that opens at `now` falls due.

@@ -52,7 +52,9 @@ std::string hex(std::string_view bytes) {
   return text;
 }
 
-std::string sha256_hex(std::string_view bytes) { return hex(sha256(bytes)); }
+std::string sha256_hex(std::string_view bytes) {
+  return hex(sha256(bytes));
+}
 
 std::uint64_t hash64(std::string_view bytes) {
   const auto digest = sha256(bytes);

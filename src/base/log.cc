@@ -105,6 +105,8 @@ std::unique_ptr<Log> make_stderr_log(LogLevel least, LogFormat format) {
   return std::make_unique<StderrLog>(least, format);
 }
 
-std::unique_ptr<Log> make_silent_log() { return std::make_unique<SilentLog>(); }
+std::unique_ptr<Log> make_silent_log() {
+  return std::make_unique<SilentLog>();
+}
 
 }  // namespace rapporteur

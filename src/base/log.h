@@ -21,8 +21,8 @@ struct LogField {
 class Log {
  public:
   virtual ~Log() = default;
-  // Any thread. `event` is a constant name such as "delivery-accepted"; values may be anything, they
-  // are quoted where needed and never break the line.
+  // Any thread. `event` is a constant name such as "delivery-accepted"; values may be anything,
+  // they are quoted where needed and never break the line.
   virtual void write(LogLevel level, std::string_view event,
                      std::initializer_list<LogField> fields) = 0;
 

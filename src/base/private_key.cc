@@ -22,7 +22,9 @@ struct PrivateKey::Impl {
 namespace {
 
 // An encrypted key asks for its pass phrase; nobody is there to type it.
-int no_pass_phrase(char*, int, int, void*) { return -1; }
+int no_pass_phrase(char*, int, int, void*) {
+  return -1;
+}
 
 std::string der_of(const EVP_PKEY* key, int (*encode)(const EVP_PKEY*, unsigned char**)) {
   unsigned char* bytes = nullptr;
@@ -46,9 +48,9 @@ Result<PrivateKey> PrivateKey::from_pem(std::string_view pem) {
     return Error{Fault::kConfig, "neither an RSA nor an Ed25519 key"};
   }
   if (type == EVP_PKEY_RSA && EVP_PKEY_get_bits(impl->key.get()) < 1024) {
-    return Error{Fault::kConfig,
-                 "an RSA key of " + std::to_string(EVP_PKEY_get_bits(impl->key.get())) +
-                     " bits; 1024 are the least that verifiers accept (RFC 8301)"};
+    return Error{Fault::kConfig, "an RSA key of " +
+                                     std::to_string(EVP_PKEY_get_bits(impl->key.get())) +
+                                     " bits; 1024 are the least that verifiers accept (RFC 8301)"};
   }
   impl->pem = pem;
   return PrivateKey(std::move(impl));
@@ -57,7 +59,8 @@ Result<PrivateKey> PrivateKey::from_pem(std::string_view pem) {
 Result<PrivateKey> PrivateKey::from_file(const std::string& path) {
   struct stat status {};
   if (stat(path.c_str(), &status) == 0 && (status.st_mode & S_IROTH) != 0) {
-    return Error{Fault::kConfig, "every user of this machine may read it; run: chmod o-rwx " + path};
+    return Error{Fault::kConfig,
+                 "every user of this machine may read it; run: chmod o-rwx " + path};
   }
   const auto pem = read_file(path);
   if (!pem) return Error{Fault::kConfig, pem.error().text};
@@ -68,9 +71,13 @@ PrivateKey::Type PrivateKey::type() const {
   return EVP_PKEY_get_base_id(impl_->key.get()) == EVP_PKEY_RSA ? Type::kRsa : Type::kEd25519;
 }
 
-int PrivateKey::bits() const { return EVP_PKEY_get_bits(impl_->key.get()); }
+int PrivateKey::bits() const {
+  return EVP_PKEY_get_bits(impl_->key.get());
+}
 
-const std::string& PrivateKey::pem() const { return impl_->pem; }
+const std::string& PrivateKey::pem() const {
+  return impl_->pem;
+}
 
 std::string PrivateKey::sign_ed25519(std::string_view message) const {
   const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context{EVP_MD_CTX_new(),

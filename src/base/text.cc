@@ -7,7 +7,9 @@ namespace rapporteur {
 
 namespace {
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
 // The length of the well-formed UTF-8 sequence at the start of `text`, or 0; then `broken` is the
 // length of the maximal subpart to replace (Unicode, section 3.9, table 3-7).

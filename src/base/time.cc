@@ -87,8 +87,8 @@ struct Unit {
   std::int64_t milliseconds;
 };
 // "ms" stands before "m" and "s", so that the longer name is found first.
-constexpr std::array kUnits = {Unit{"ms", 1},         Unit{"s", 1000},       Unit{"m", 60'000},
-                               Unit{"h", 3'600'000},  Unit{"d", 86'400'000}, Unit{"w", 604'800'000}};
+constexpr std::array kUnits = {Unit{"ms", 1},        Unit{"s", 1000},       Unit{"m", 60'000},
+                               Unit{"h", 3'600'000}, Unit{"d", 86'400'000}, Unit{"w", 604'800'000}};
 
 }  // namespace
 

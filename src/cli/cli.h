@@ -1,6 +1,6 @@
 #pragma once
-// The command line: docs/design.md, "Command line". Parses arguments, runs one subcommand, prints for people
-// or for programs, and gives the exit code.
+// The command line: docs/design.md, "Command line". Parses arguments, runs one subcommand, prints
+// for people or for programs, and gives the exit code.
 
 #include <functional>
 #include <memory>

@@ -18,7 +18,8 @@ struct TxtAnswer {
     kTemporary,  // SERVFAIL, time-out, bogus: nothing is known
   };
   Status status = Status::kTemporary;
-  // One for each record, its character-strings joined without a separator (RFC 8460, section 3), sorted.
+  // One for each record, its character-strings joined without a separator (RFC 8460, section 3),
+  // sorted.
   std::vector<std::string> records;
   bool secure = false;  // validated with DNSSEC
   Seconds ttl{0};
@@ -28,13 +29,15 @@ struct TxtAnswer {
 class Resolver {
  public:
   virtual ~Resolver() = default;
-  // Answers in the order of the names. CNAMEs are followed. Any thread, also several at once. Returns
-  // when all are answered; no name takes longer than the time-out that the resolver was made with.
+  // Answers in the order of the names. CNAMEs are followed. Any thread, also several at once.
+  // Returns when all are answered; no name takes longer than the time-out that the resolver was
+  // made with.
   virtual std::vector<TxtAnswer> txt(std::span<const std::string> names) = 0;
 };
 
 struct ResolverOptions {
-  std::vector<std::string> servers;  // "127.0.0.1:53", "[::1]:53", "127.0.0.1"; empty: /etc/resolv.conf
+  std::vector<std::string>
+      servers;  // "127.0.0.1:53", "[::1]:53", "127.0.0.1"; empty: /etc/resolv.conf
   Seconds timeout{10};
   int concurrency = 200;     // queries under way at once
   std::string trust_anchor;  // a file; empty: no validation

@@ -1,6 +1,7 @@
 #pragma once
-// Takes a file or standard input of session lines into the store, batch by batch. A file is known by
-// its SHA-256: taken again, it goes on after the last batch that was stored. docs/design.md, "Store".
+// Takes a file or standard input of session lines into the store, batch by batch. A file is known
+// by its SHA-256: taken again, it goes on after the last batch that was stored. docs/design.md,
+// "Store".
 
 #include <cstdint>
 #include <functional>
@@ -16,15 +17,15 @@ namespace rapporteur {
 
 struct IngestCounts {
   std::uint64_t accepted = 0;
-  std::uint64_t rejected = 0;  // lines that are no session
-  std::uint64_t ignored = 0;   // understood, and not to be counted
+  std::uint64_t rejected = 0;                      // lines that are no session
+  std::uint64_t ignored = 0;                       // understood, and not to be counted
   std::map<std::string, std::uint64_t> by_reason;  // of the rejected and ignored
 };
 
 struct FileIngestOptions {
   Format format = Format::kAuto;
-  std::optional<Time> at;     // the time of lines that carry none; absent: now
-  bool again = false;         // also if the file was taken before
+  std::optional<Time> at;  // the time of lines that carry none; absent: now
+  bool again = false;      // also if the file was taken before
   std::size_t batch_lines = 10'000;
 };
 
@@ -37,9 +38,9 @@ struct FileIngestResult {
 // Called after each stored batch with bytes taken and bytes in all (0: unknown).
 using IngestProgress = std::function<void(std::uint64_t, std::uint64_t)>;
 
-// `path` is a file, or "-" for standard input, which cannot be resumed. A rejected line stops nothing
-// and is sampled in the log. Fails with Fault::kInput if the file cannot be read, else as the store fails: what
-// was stored by then stays.
+// `path` is a file, or "-" for standard input, which cannot be resumed. A rejected line stops
+// nothing and is sampled in the log. Fails with Fault::kInput if the file cannot be read, else as
+// the store fails: what was stored by then stays.
 Result<FileIngestResult> ingest_file(const std::string& path, const FileIngestOptions& options,
                                      Aggregator& aggregator, Store& store, const Clock& clock,
                                      Log& log, const IngestProgress& progress = {});

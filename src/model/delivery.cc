@@ -26,6 +26,8 @@ bool is_final(DeliveryState state) {
   return state != DeliveryState::kPending && state != DeliveryState::kUncertain;
 }
 
-bool is_mail(std::string_view destination) { return destination.starts_with("mailto:"); }
+bool is_mail(std::string_view destination) {
+  return destination.starts_with("mailto:");
+}
 
 }  // namespace rapporteur

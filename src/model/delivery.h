@@ -47,14 +47,14 @@ struct Delivery {
   std::string report_id;
   std::string destination;    // "mailto:a@b.example" or "https://…", as it will be used
   std::string envelope_from;  // mailto: MAIL FROM
-  std::string header;  // mailto: header lines of the signed message, without the empty line
+  std::string header;         // mailto: header lines of the signed message, without the empty line
   DeliveryState state = DeliveryState::kPending;
   int attempts = 0;
   std::optional<Time> first_attempt;  // the first whose failure counts toward retryFor
   std::optional<Time> next_attempt;   // absent: none is planned
   std::string last_response;          // "451 4.3.0 try later (RCPT TO)"; empty: none yet
   std::optional<Time> ended;          // when the state became final
-  int rank = 0;  // its place among the record's destinations, from 0
+  int rank = 0;                       // its place among the record's destinations, from 0
   // deliverTo = "first": waits, without next_attempt, until the one ranked before it has failed.
   bool fallback = false;
 };

@@ -8,10 +8,12 @@ namespace rapporteur {
 namespace {
 
 constexpr std::array<std::string_view, 11> kResultTypes = {
-    "starttls-not-supported", "certificate-host-mismatch", "certificate-expired",
-    "tlsa-invalid",           "dnssec-invalid",            "dane-required",
-    "certificate-not-trusted", "sts-policy-invalid",       "sts-webpki-invalid",
-    "validation-failure",     "sts-policy-fetch-error"};
+    "starttls-not-supported",  "certificate-host-mismatch",
+    "certificate-expired",     "tlsa-invalid",
+    "dnssec-invalid",          "dane-required",
+    "certificate-not-trusted", "sts-policy-invalid",
+    "sts-webpki-invalid",      "validation-failure",
+    "sts-policy-fetch-error"};
 
 constexpr std::array<std::string_view, 3> kPolicyTypes = {"tlsa", "sts", "no-policy-found"};
 

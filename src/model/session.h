@@ -75,7 +75,7 @@ struct Session {
   std::string tlsrpt_record;  // the TXT record that the MTA saw; empty: not told
   std::vector<PolicyOutcome> outcomes;
   std::uint64_t count = 1;  // how many equal sessions this stands for, at least 1
-  std::string id;           // what makes a repetition recognisable, with its source's prefix; or empty
+  std::string id;  // what makes a repetition recognisable, with its source's prefix; or empty
   bool own_report = false;  // it delivered one of our own reports
   bool recipient_domain_guessed = false;
 

@@ -46,14 +46,15 @@ struct Window {
   std::string domain;
   Frequency frequency = Frequency::kDaily;
   Period period;
-  int supplement = 0;  // 0: the window itself; 1, 2, …: for sessions that came after it was assembled
+  int supplement =
+      0;  // 0: the window itself; 1, 2, …: for sessions that came after it was assembled
   WindowState state = WindowState::kCollecting;
   std::string reason;         // why it is blocked, held, suppressed or waiting; empty: no reason
   Time due;                   // when it runs
   std::optional<Time> retry;  // kBlocked, or kDue after a temporary failure: the next attempt
   std::optional<Time> first_attempt;  // when its run was first tried and could not finish
-  std::string tlsrpt_record;  // the newest TXT record that an MTA saw; empty: none was told
-  std::uint64_t successful = 0;  // sums over its policies
+  std::string tlsrpt_record;          // the newest TXT record that an MTA saw; empty: none was told
+  std::uint64_t successful = 0;       // sums over its policies
   std::uint64_t failed = 0;
   int first_part = 1;  // number of its first part: supplements number on after their window's parts
   bool send_old = false;  // released or sent on purpose: its age does not hold it again

@@ -1,6 +1,6 @@
 #include "report/summary.h"
 
-#include <array>
+#include <cstdint>
 #include <map>
 #include <string_view>
 
@@ -25,35 +25,37 @@ std::string ascii(std::string_view text) {
   return out;
 }
 
-// Writes the words into lines of at most kLineWidth, later ones behind `indent` spaces.
-void append_wrapped(std::string& out, std::string_view text, std::size_t indent) {
-  std::string line;
-  std::size_t words = 0;
+// Writes the words into lines of at most kLineWidth: the first behind `start`, the others behind
+// `indent` spaces.
+void append_wrapped(std::string& out, std::string_view start, std::string_view text,
+                    std::size_t indent) {
+  std::string line(start);
+  bool has_word = false;
   for (const auto word : split(text, ' ')) {
-    if (words > 0 && line.size() + 1 + word.size() > kLineWidth) {
+    if (word.empty()) continue;
+    if (has_word && line.size() + 1 + word.size() > kLineWidth) {
       out += line + "\n";
       line.assign(indent, ' ');
-      words = 0;
-    } else if (!line.empty()) {
-      line += ' ';
+      has_word = false;
     }
+    if (has_word) line += ' ';
     line += word;
-    if (!word.empty()) ++words;
+    has_word = true;
   }
   out += line + "\n";
 }
 
 void append_field(std::string& out, std::string_view name, std::string_view value) {
   constexpr std::size_t kColumn = 21;
-  std::string line(name);
-  line += ':';
-  line.resize(std::max(kColumn, line.size() + 1), ' ');
-  append_wrapped(out, line + ascii(value), kColumn);
+  std::string start(name);
+  start += ':';
+  start.resize(kColumn, ' ');
+  append_wrapped(out, start, ascii(value), kColumn);
 }
 
 void append_policy(std::string& out, const PolicyCounts& counts) {
-  append_wrapped(out,
-                 "  " + std::string(to_string(counts.policy.type)) + " " +
+  append_wrapped(out, "  ",
+                 std::string(to_string(counts.policy.type)) + " " +
                      ascii(counts.policy.domain) + ": " + std::to_string(counts.successful) +
                      " successful, " + std::to_string(counts.failed) + " failed",
                  4);
@@ -76,11 +78,11 @@ std::string human_summary(const SummaryContext& context, const ReportHead& head,
   }
 
   std::string out;
-  append_wrapped(out, "This is a TLS report (RFC 8460) for " + ascii(context.domain) + ".", 0);
-  append_wrapped(out, "The attached file is meant for programs; this text tells what it is about.",
+  append_wrapped(out, "", "This is a TLS report (RFC 8460) for " + ascii(context.domain) + ".", 0);
+  append_wrapped(out, "", "The attached file is meant for programs; this text tells what it is about.",
                  0);
   if (context.parts > 1) {
-    append_wrapped(out,
+    append_wrapped(out, "",
                    "This mail is part " + std::to_string(context.part) + " of " +
                        std::to_string(context.parts) +
                        "; the numbers below are the totals of the whole report.",

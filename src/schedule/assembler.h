@@ -1,6 +1,7 @@
 #pragma once
-// From a due window to its parts and deliveries: settings, TXT record, destinations, splitting, mail,
-// signatures. Decides only; schedule/runner.h writes what it decided. docs/design.md, "Scheduling".
+// From a due window to its parts and deliveries: settings, TXT record, destinations, splitting,
+// mail, signatures. Decides only; schedule/runner.h writes what it decided. docs/design.md,
+// "Scheduling".
 
 #include <functional>
 #include <map>
@@ -45,8 +46,8 @@ struct Decision {
 Result<Decision> decide(const AssemblyContext& context, const Window& window,
                         const WindowCounts& counts, const TxtAnswer& answer, Time now);
 
-// What would be sent if the window were assembled at `now`: as decide(), but for a window in any state, and
-// without the questions whether to send at all (sendFrequency, sendWhen, own reports).
+// What would be sent if the window were assembled at `now`: as decide(), but for a window in any
+// state, and without the questions whether to send at all (sendFrequency, sendWhen, own reports).
 Result<Decision> preview(const AssemblyContext& context, const Window& window,
                          const WindowCounts& counts, const TxtAnswer& answer, Time now);
 

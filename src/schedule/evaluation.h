@@ -1,6 +1,6 @@
 #pragma once
-// The settings of one recipient domain: which rule holds, and what it yields. Supplies the variables
-// that config/settings.h declares.
+// The settings of one recipient domain: which rule holds, and what it yields. Supplies the
+// variables that config/settings.h declares.
 
 #include <optional>
 #include <string>
@@ -58,8 +58,8 @@ Answer evaluate(const Config& config, Setting setting, const Question& question)
 // Every setting in the order of kSettings.
 std::vector<Answer> evaluate_all(const Config& config, const Question& question);
 
-// The same as plain C++ values. Each fails with Fault::kConfig, naming the setting, the place of its
-// rule and the problem.
+// The same as plain C++ values. Each fails with Fault::kConfig, naming the setting, the place of
+// its rule and the problem.
 Result<std::string> text_setting(const Config& config, Setting setting, const Question& question);
 Result<std::vector<std::string>> list_setting(const Config& config, Setting setting,
                                               const Question& question);

@@ -12,8 +12,9 @@ class SettingsPlanner final : public WindowPlanner {
  public:
   explicit SettingsPlanner(std::shared_ptr<const Config> config) : config_(std::move(config)) {}
 
-  // If sendFrequency fails, the plan is a daily window that is blocked with the problem. A window whose
-  // due time is past already falls due one `grace` from now, so that the rest of a batch gets in.
+  // If sendFrequency fails, the plan is a daily window that is blocked with the problem. A window
+  // whose due time is past already falls due one `grace` from now, so that the rest of a batch gets
+  // in.
   WindowPlan plan(const std::string& domain, Time time, std::span<const Period> known,
                   Time now) override;
   // One hour and the window's delay from now.

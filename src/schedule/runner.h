@@ -1,6 +1,6 @@
 #pragma once
-// The run of due windows: takes them from the store in pages, looks up their records, assembles them and
-// writes what was decided.
+// The run of due windows: takes them from the store in pages, looks up their records, assembles
+// them and writes what was decided.
 
 #include <memory>
 
@@ -28,8 +28,8 @@ class Runner {
   Runner(Store& store, Resolver& resolver, Random& random, const Clock& clock, Log& log)
       : store_(store), resolver_(resolver), random_(random), clock_(clock), log_(log) {}
 
-  // Runs one page of due windows under `config` and `signer`. Fails if the store does; windows already
-  // written stay written, the others stay due.
+  // Runs one page of due windows under `config` and `signer`. Fails if the store does; windows
+  // already written stay written, the others stay due.
   Result<RunSummary> run_page(const Config& config, const Signer& signer);
 
  private:

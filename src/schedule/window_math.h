@@ -10,13 +10,13 @@
 
 namespace rapporteur {
 
-// The clock hour, the UTC day, or the ISO week (from Monday 00:00) that covers `time`. kNever has no
-// periods: callers ask about it before.
+// The clock hour, the UTC day, or the ISO week (from Monday 00:00) that covers `time`. kNever has
+// no periods: callers ask about it before.
 Period period_of(Frequency frequency, Time time);
 
-// The window that opens for a session at `time`: it runs from the later of the period's start and the
-// latest end among `known` that is not after `time`, to the period's end or the earliest start among
-// `known` that is after `time`. `time` is in none of `known`.
+// The window that opens for a session at `time`: it runs from the later of the period's start and
+// the latest end among `known` that is not after `time`, to the period's end or the earliest start
+// among `known` that is after `time`. `time` is in none of `known`.
 Period window_for(Frequency frequency, Time time, std::span<const Period> known);
 
 struct Spread {

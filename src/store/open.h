@@ -11,10 +11,10 @@
 namespace rapporteur {
 
 // "sqlite:/path/to/file" or "sqlite::memory:". Makes the database if there is none, and brings an
-// older schema up to date. Fails with Fault::kConfig for a URL of another kind, a folder that does not
-// exist or a file that may not be written, with Fault::kCorrupt for a schema newer than this program
-// or a file that is no database, with Fault::kTransient otherwise.
-// `random` gives the token of a new store.
+// older schema up to date. Fails with Fault::kConfig for a URL of another kind, a folder that does
+// not exist or a file that may not be written, with Fault::kCorrupt for a schema newer than this
+// program or a file that is no database, with Fault::kTransient otherwise. `random` gives the token
+// of a new store.
 Result<std::unique_ptr<Store>> open_store(const std::string& url, Random& random);
 
 // Held by the one daemon that may work on an SQLite store.

@@ -1,8 +1,8 @@
 #pragma once
-// The store: windows, their counts, the parts and deliveries made of them, and what intake has seen.
-// docs/design.md, "Store", has the promises. Every method is one transaction: it happens whole or not at
-// all, and what it returned as done is on disk. Failures are Fault::kTransient (try again: locked,
-// full, away) or Fault::kCorrupt.
+// The store: windows, their counts, the parts and deliveries made of them, and what intake has
+// seen. docs/design.md, "Store", has the promises. Every method is one transaction: it happens
+// whole or not at all, and what it returned as done is on disk. Failures are Fault::kTransient (try
+// again: locked, full, away) or Fault::kCorrupt.
 //
 // A Store is used by one thread at a time; threads and processes that share the data open one each.
 
@@ -46,8 +46,8 @@ struct WindowDelta {
 
 // How far a file has been taken. The file is known by its content, not by its name.
 struct FileProgress {
-  std::string sha256;  // 64 hexadecimal digits
-  std::string name;    // as it was given, for people
+  std::string sha256;        // 64 hexadecimal digits
+  std::string name;          // as it was given, for people
   std::uint64_t offset = 0;  // bytes whose sessions are in the store
   bool finished = false;
   std::uint64_t accepted = 0;  // sessions so far
@@ -145,12 +145,12 @@ class Store {
   virtual Result<std::optional<FileProgress>> file(const std::string& sha256) = 0;
   virtual Result<void> forget_file(const std::string& sha256) = 0;
 
-  // Adds a batch. Each delta goes to the newest stored window of its domain that covers [first, last]
-  // and takes counts: collecting, held or blocked. If the covering ones take none, a supplement of
-  // the same period is made. If none covers and none overlaps delta.period, the delta's window is
-  // made, and delta.period must cover [first, last]. If none covers but one overlaps, it is
-  // misplaced. Details beyond batch.max_details of a policy are folded into one detail per result
-  // type that carries nothing else.
+  // Adds a batch. Each delta goes to the newest stored window of its domain that covers [first,
+  // last] and takes counts: collecting, held or blocked. If the covering ones take none, a
+  // supplement of the same period is made. If none covers and none overlaps delta.period, the
+  // delta's window is made, and delta.period must cover [first, last]. If none covers but one
+  // overlaps, it is misplaced. Details beyond batch.max_details of a policy are folded into one
+  // detail per result type that carries nothing else.
   virtual Result<Flushed> add(const CountBatch& batch) = 0;
 
   // ---- Windows and their run
@@ -187,7 +187,8 @@ class Store {
   virtual Result<bool> reported_like(const std::string& domain, const std::string& fingerprint,
                                      Time since) = 0;
 
-  // The number that the next part of a supplement of this period gets: after all parts of its window.
+  // The number that the next part of a supplement of this period gets: after all parts of its
+  // window.
   virtual Result<int> next_part_number(const std::string& domain, Period period) = 0;
 
   // ---- Deliveries
@@ -199,9 +200,9 @@ class Store {
 
   // Up to `limit` pending or uncertain deliveries whose next attempt has come, by that time, less
   // those in `except` (under way already). Mails or posts are left out as told.
-  virtual Result<std::vector<Submission>> due_deliveries(
-      Time now, std::size_t limit, std::span<const std::string> except, bool mails,
-      bool posts) = 0;
+  virtual Result<std::vector<Submission>> due_deliveries(Time now, std::size_t limit,
+                                                         std::span<const std::string> except,
+                                                         bool mails, bool posts) = 0;
 
   // Notes that attempts begin, so that an interrupted one can be told from one that never was.
   virtual Result<void> begin_attempts(std::span<const std::string> deliveries, Time now) = 0;
@@ -212,8 +213,8 @@ class Store {
   // final meanwhile (abandoned by hand) keeps that state unless this attempt delivered it.
   virtual Result<void> record_attempt(const AttemptRecord& record) = 0;
 
-  // At the start of a daemon: attempts that had begun and not ended become kUncertain, tried again at
-  // `now`. Returns how many.
+  // At the start of a daemon: attempts that had begun and not ended become kUncertain, tried again
+  // at `now`. Returns how many.
   virtual Result<std::size_t> recover_interrupted(Time now) = 0;
 
   virtual Result<std::vector<Delivery>> deliveries(const DeliveryFilter& filter) = 0;
@@ -241,12 +242,13 @@ class Store {
   virtual Result<bool> release(WindowId window, Time now) = 0;
   // Collecting, due, blocked or held: suppressed. Assembled: its open deliveries are abandoned.
   virtual Result<bool> cancel(WindowId window, const std::string& reason, Time now) = 0;
-  // Collecting, due, blocked or held: due now. If `now` lies in its period, the period ends at `now`
-  // (at least one second long), so that later sessions open another window. Its counted sessions
-  // are not later than that.
+  // Collecting, due, blocked or held: due now. If `now` lies in its period, the period ends at
+  // `now` (at least one second long), so that later sessions open another window. Its counted
+  // sessions are not later than that.
   virtual Result<bool> send_now(WindowId window, Time now) = 0;
 
-  virtual Result<std::vector<ReportEntry>> reports(const std::string& domain, std::size_t limit) = 0;
+  virtual Result<std::vector<ReportEntry>> reports(const std::string& domain,
+                                                   std::size_t limit) = 0;
   virtual Result<std::optional<ReportEntry>> report(const std::string& report_id) = 0;
 
   virtual Result<Pause> pause() = 0;  // as stored: the caller compares `until` with its clock

@@ -1,0 +1,257 @@
+#include "schedule/parts.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "base/domain.h"
+#include "mime/message.h"
+#include "report/report.h"
+#include "report/split.h"
+#include "report/summary.h"
+
+namespace rapporteur {
+
+namespace {
+
+constexpr std::string_view kMailto = "mailto:";
+constexpr std::size_t kDeliveryIdLength = 12;
+
+// While the number of parts is not known, texts that tell it are measured with this one.
+constexpr int kWidestNumber = 9999;
+
+// A subject whose length depends on more than the part's number can make a mail larger than it was
+// measured. The report is then split anew for a limit that is smaller by what was too much.
+constexpr int kSplitAttempts = 4;
+
+// The settings that are the same for all parts and destinations.
+struct Identity {
+  std::string from_name;
+  std::string from_address;
+  std::string organization;
+  std::string contact;
+  std::string contact_domain;  // TLS-Report-Submitter, and the file name's sender
+  std::string submitter;       // in the Subject and the report-id
+  std::string sign_domain;
+  std::uint64_t max_size = 0;
+};
+
+Result<Identity> identity_of(const Config& config, const Question& question) {
+  Identity identity;
+  const std::pair<Setting, std::string*> texts[] = {
+      {Setting::kFromName, &identity.from_name},
+      {Setting::kFromAddress, &identity.from_address},
+      {Setting::kOrgName, &identity.organization},
+      {Setting::kContactInfo, &identity.contact},
+      {Setting::kOutboundReportSubmitter, &identity.submitter},
+      {Setting::kDkimSignDomain, &identity.sign_domain}};
+  for (const auto& [setting, text] : texts) {
+    auto value = text_setting(config, setting, question);
+    if (!value) return std::move(value).error();
+    *text = *std::move(value);
+  }
+  const auto size = number_setting(config, Setting::kMaxReportSize, question);
+  if (!size) return size.error();
+  identity.max_size = static_cast<std::uint64_t>(*size);
+  identity.contact_domain = domain_of_address(identity.contact);
+  return identity;
+}
+
+// Makes everything about one window. Made for one call and thrown away.
+class PartMaker {
+ public:
+  PartMaker(const AssemblyContext& context, const Window& window, const WindowCounts& counts,
+            const Question& question, const std::vector<std::string>& destinations, Time now)
+      : context_(context),
+        window_(window),
+        counts_(counts),
+        question_(question),
+        destinations_(destinations),
+        now_(now) {}
+
+  Result<Assembly> make() {
+    auto identity = identity_of(context_.config, question_);
+    if (!identity) return std::move(identity).error();
+    identity_ = *std::move(identity);
+    any_mail_ = std::ranges::any_of(destinations_, is_mail);
+    sign_ = context_.signer.has_keys(identity_.sign_domain);
+    if (any_mail_ && !sign_ && !context_.config.delivery.smtp.relay_signs) {
+      return Error{Fault::kConfig, "no [[dkim]] key for dkimSignDomain '" + identity_.sign_domain +
+                                       "'; a report is never sent unsigned"};
+    }
+    if (window_.supplement > 0) {
+      const auto first = context_.store.next_part_number(window_.domain, window_.period);
+      if (!first) return first.error();
+      first_part_ = *first;
+    }
+    auto limit = identity_.max_size;
+    for (int attempt = 0; attempt < kSplitAttempts; ++attempt) {
+      excess_ = 0;
+      auto assembly = make_within(limit);
+      if (!assembly || excess_ == 0) return assembly;
+      limit = limit > excess_ ? limit - excess_ : 1;
+    }
+    return Error{Fault::kConfig, "maxReportSize " + std::to_string(identity_.max_size) +
+                                     " is too small for the mail's own header"};
+  }
+
+ private:
+  std::string report_id_of(int part) const {
+    return report_id(window_.period, window_.domain, part, context_.store.token(),
+                     identity_.submitter);
+  }
+
+  ReportHead head_of(int part) const {
+    return {identity_.organization, identity_.contact, window_.period, report_id_of(part)};
+  }
+
+  Result<std::string> subject_of(int part, int parts) const {
+    const PartFacts facts{identity_.submitter, report_id_of(part), part, parts};
+    Question question = question_;
+    question.part = &facts;
+    return text_setting(context_.config, Setting::kSubject, question);
+  }
+
+  Result<ReportMail> mail_of(int part, int parts) const {
+    const SummaryContext summary{window_.domain, identity_.contact_domain, part - first_part_ + 1,
+                                 parts};
+    auto subject = subject_of(part, parts);
+    if (!subject) return std::move(subject).error();
+    ReportMail mail;
+    mail.from_name = identity_.from_name;
+    mail.from_address = identity_.from_address;
+    mail.subject = *std::move(subject);
+    mail.report_domain = window_.domain;
+    mail.submitter = identity_.contact_domain;
+    mail.summary_text = human_summary(summary, head_of(part), counts_);
+    mail.file_name = file_name(identity_.contact_domain, window_.domain, window_.period, part,
+                               context_.store.token());
+    mail.date = now_;
+    mail.boundary = boundary_for(report_id_of(part));
+    return mail;
+  }
+
+  std::string message_id(const std::string& delivery) const {
+    return delivery + "." + context_.store.token() + "@" + identity_.submitter;
+  }
+
+  // How large a signed mail will be, whatever its part number and the number of parts.
+  Result<MailSize> measure() const {
+    auto mail = mail_of(first_part_ + kWidestNumber, kWidestNumber);
+    if (!mail) return std::move(mail).error();
+    const auto longest = std::ranges::max_element(destinations_, {}, &std::string::size);
+    mail->to = *longest;
+    mail->message_id = message_id(std::string(kDeliveryIdLength, 'x'));
+    return MailSize(*std::move(mail),
+                    sign_ ? context_.signer.signature_bytes(identity_.sign_domain) : 0);
+  }
+
+  Result<Assembly> make_within(std::uint64_t limit) {
+    std::optional<MailSize> size;
+    if (any_mail_) {
+      auto measured = measure();
+      if (!measured) return std::move(measured).error();
+      size = *std::move(measured);
+    }
+    const SplitRules rules{
+        .limit_bytes = limit,
+        .first_part = first_part_,
+        .head = [this](int part) { return head_of(part); },
+        .submitted_size = [&](std::size_t gz, int) { return size ? size->with(gz) : gz; }};
+    const auto split = split_report(counts_, rules);
+    if (!split) return split.error();
+
+    Assembly assembly;
+    assembly.window = window_.id;
+    assembly.now = now_;
+    for (const auto& part : *split) {
+      auto added = add_part(part, static_cast<int>(split->size()), assembly);
+      if (!added) return std::move(added).error();
+    }
+    return assembly;
+  }
+
+  Result<void> add_part(const ReportPart& piece, int parts, Assembly& assembly) {
+    Part part;
+    part.number = piece.number;
+    part.of = parts;
+    part.report_id = report_id_of(piece.number);
+    part.file_name = file_name(identity_.contact_domain, window_.domain, window_.period,
+                               piece.number, context_.store.token());
+    part.gz = piece.gz;
+    for (const auto& policy : piece.counts) {
+      part.successful += policy.successful;
+      part.failed += policy.failed;
+    }
+    for (std::size_t rank = 0; rank < destinations_.size(); ++rank) {
+      auto delivery = delivery_to(static_cast<int>(rank), part);
+      if (!delivery) return std::move(delivery).error();
+      assembly.deliveries.push_back(*std::move(delivery));
+    }
+    assembly.parts.push_back(std::move(part));
+    return {};
+  }
+
+  Result<Delivery> delivery_to(int rank, Part& part) {
+    Delivery delivery;
+    delivery.id = random_token(context_.random, kDeliveryIdLength);
+    delivery.window = window_.id;
+    delivery.domain = window_.domain;
+    delivery.part = part.number;
+    delivery.report_id = part.report_id;
+    delivery.destination = destinations_[static_cast<std::size_t>(rank)];
+    delivery.rank = rank;
+    delivery.fallback = context_.config.delivery.first_only && rank > 0;
+    if (!delivery.fallback) delivery.next_attempt = now_;
+    if (!is_mail(delivery.destination)) return delivery;
+
+    Question question = question_;
+    question.delivery_id = delivery.id;
+    auto envelope = text_setting(context_.config, Setting::kEnvelopeFrom, question);
+    if (!envelope) return std::move(envelope).error();
+    delivery.envelope_from = *std::move(envelope);
+    auto mail = mail_of(part.number, part.of);
+    if (!mail) return std::move(mail).error();
+    mail->to = delivery.destination.substr(kMailto.size());
+    mail->message_id = message_id(delivery.id);
+    mail->gz = part.gz;
+    auto message = make_message(*mail);
+    if (sign_) {
+      const auto signatures = context_.signer.sign(identity_.sign_domain, message, now_);
+      if (!signatures) return signatures.error();
+      message.header = *signatures + message.header;
+    }
+    const auto bytes = message.header.size() + 2 + message.body.size();
+    if (identity_.max_size > 0 && bytes > identity_.max_size) {
+      excess_ = std::max<std::uint64_t>(excess_, bytes - identity_.max_size);
+    }
+    delivery.header = std::move(message.header);
+    part.mail_body = std::move(message.body);
+    return delivery;
+  }
+
+  const AssemblyContext& context_;
+  const Window& window_;
+  const WindowCounts& counts_;
+  const Question& question_;
+  const std::vector<std::string>& destinations_;
+  const Time now_;
+  Identity identity_;
+  bool any_mail_ = false;
+  bool sign_ = false;
+  int first_part_ = 1;
+  std::uint64_t excess_ = 0;  // by how much the largest mail passes the limit
+};
+
+}  // namespace
+
+Result<Assembly> make_parts(const AssemblyContext& context, const Window& window,
+                            const WindowCounts& counts, const Question& question,
+                            const std::vector<std::string>& destinations, Time now) {
+  const auto shown = with_sending_ips(counts, context.config.ingest.sending_ip);
+  return PartMaker(context, window, shown, question, destinations, now).make();
+}
+
+}  // namespace rapporteur

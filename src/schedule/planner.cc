@@ -1,0 +1,50 @@
+#include "schedule/planner.h"
+
+#include <algorithm>
+
+#include "schedule/evaluation.h"
+#include "schedule/window_math.h"
+
+namespace rapporteur {
+
+namespace {
+
+constexpr Seconds kSupplementDelay{3600};
+
+Spread spread_of(const ScheduleConfig& schedule) {
+  return {schedule.spread_hourly, schedule.spread_daily, schedule.spread_weekly};
+}
+
+// The frequency whose windows are as long as this one, for the width of its delay.
+Frequency frequency_of(Period period) {
+  const auto length = period.end - period.start;
+  if (length <= std::chrono::hours{1}) return Frequency::kHourly;
+  return length <= std::chrono::days{1} ? Frequency::kDaily : Frequency::kWeekly;
+}
+
+}  // namespace
+
+WindowPlan SettingsPlanner::plan(const std::string& domain, Time time,
+                                 std::span<const Period> known, Time now) {
+  WindowPlan plan;
+  const auto frequency = frequency_setting(*config_, domain);
+  if (frequency) {
+    plan.frequency = *frequency;
+    if (plan.frequency == Frequency::kNever) return plan;
+  } else {
+    plan.state = WindowState::kBlocked;
+    plan.reason = frequency.error().text;
+  }
+  plan.period = window_for(plan.frequency, time, known);
+  const auto& schedule = config_->schedule;
+  const auto delay = delay_of(domain, plan.period, plan.frequency, spread_of(schedule));
+  plan.due = std::max(plan.period.end + schedule.grace + delay, now + schedule.grace);
+  return plan;
+}
+
+Time SettingsPlanner::supplement_due(const std::string& domain, Period period, Time now) {
+  return now + kSupplementDelay +
+         delay_of(domain, period, frequency_of(period), spread_of(config_->schedule));
+}
+
+}  // namespace rapporteur

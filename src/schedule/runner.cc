@@ -1,0 +1,88 @@
+#include "schedule/runner.h"
+
+#include <string>
+#include <vector>
+
+#include "dns/tlsrpt_record.h"
+#include "schedule/assembler.h"
+
+namespace rapporteur {
+
+namespace {
+
+constexpr std::size_t kPage = 200;
+
+}  // namespace
+
+Result<RunSummary> Runner::run_page(const Config& config, const Signer& signer) {
+  RunSummary summary;
+  const auto windows = store_.claim_due(clock_.now(), kPage, std::nullopt);
+  if (!windows) return windows.error();
+  std::vector<std::string> names;
+  names.reserve(windows->size());
+  for (const auto& window : *windows) names.push_back(tlsrpt_name(window.domain));
+  const auto answers = resolver_.txt(names);
+  for (std::size_t i = 0; i < windows->size(); ++i) {
+    auto done = run(config, signer, (*windows)[i], answers.at(i), summary);
+    if (!done) return std::move(done).error();
+  }
+  summary.more = windows->size() == kPage;
+  return summary;
+}
+
+Result<void> Runner::run(const Config& config, const Signer& signer, const Window& window,
+                         const TxtAnswer& answer, RunSummary& summary) {
+  const auto counts = store_.counts(window.id);
+  if (!counts) return counts.error();
+  const auto now = clock_.now();
+  const AssemblyContext context{config, signer, random_, store_};
+  auto decision = decide(context, window, *counts, answer, now);
+  if (!decision) return std::move(decision).error();
+
+  const auto start = format_rfc3339(window.period.start);
+  if (decision->kind == Decision::Kind::kAssembled) {
+    const auto written = store_.assemble(decision->assembly);
+    if (!written) return written.error();
+    if (!*written) return {};  // held or cancelled meanwhile
+    ++summary.assembled;
+    log_.info("window-assembled",
+              {{"domain", window.domain},
+               {"start", start},
+               {"parts", std::to_string(decision->assembly.parts.size())},
+               {"deliveries", std::to_string(decision->assembly.deliveries.size())}});
+    return {};
+  }
+  auto state = WindowState::kSuppressed;
+  auto* counter = &summary.suppressed;
+  if (decision->kind == Decision::Kind::kBlocked) {
+    state = WindowState::kBlocked;
+    counter = &summary.blocked;
+  } else if (decision->kind == Decision::Kind::kPostponed) {
+    state = WindowState::kDue;
+    counter = &summary.postponed;
+  }
+  const auto moved = store_.postpone(window.id, state, decision->reason, decision->retry, now);
+  if (!moved) return moved.error();
+  if (!*moved) return {};
+  ++*counter;
+  if (state == WindowState::kBlocked) {
+    log_.warning("window-blocked",
+                 {{"domain", window.domain}, {"start", start}, {"reason", decision->reason}});
+  } else if (state == WindowState::kDue) {
+    log_.warning("window-postponed",
+                 {{"domain", window.domain}, {"start", start}, {"reason", decision->reason}});
+  } else {
+    log_.info("window-suppressed",
+              {{"domain", window.domain}, {"start", start}, {"reason", decision->reason}});
+  }
+  return {};
+}
+
+Held held_by(const Pause& pause, Time now) {
+  if (pause.until && *pause.until <= now) return {};
+  return {.everything = pause.everything,
+          .smtp = pause.everything || pause.smtp,
+          .https = pause.everything || pause.https};
+}
+
+}  // namespace rapporteur
