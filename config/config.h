@@ -1,6 +1,6 @@
 #pragma once
-// The configuration: what stands in rapporteur.toml, checked and typed. docs/configuration.md describes
-// every key. Nothing here asks the network.
+// The configuration: what stands in rapporteur.toml, checked and typed. docs/configuration.md
+// describes every key. Nothing here asks the network.
 
 #include <cstdint>
 #include <map>
@@ -132,7 +132,7 @@ struct LogConfig {
 };
 
 struct Config {
-  std::string path;  // of the file
+  std::string path;      // of the file
   std::string domain;    // system('domain')
   std::string hostname;  // system('hostname')
   SettingTable settings;
@@ -151,9 +151,9 @@ struct Config {
 // Something to tell the administrator about a file.
 struct ConfigDiagnostic {
   expr::Severity severity = expr::Severity::kError;
-  Location where;           // line 0: about the file as a whole
-  std::size_t length = 1;   // characters to underline
-  std::string line;         // the text of the line
+  Location where;          // line 0: about the file as a whole
+  std::size_t length = 1;  // characters to underline
+  std::string line;        // the text of the line
   std::string message;
   std::string suggestion;
 
@@ -162,7 +162,7 @@ struct ConfigDiagnostic {
 };
 
 struct LoadedConfig {
-  std::shared_ptr<const Config> config;  // null if any diagnostic is an error
+  std::shared_ptr<const Config> config;       // null if any diagnostic is an error
   std::vector<ConfigDiagnostic> diagnostics;  // in the order of the file
 };
 

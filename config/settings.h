@@ -1,6 +1,7 @@
 #pragma once
 // The settings of [report] and [report.tls]: expressions, evaluated for each recipient domain, with
-// overrides per domain. What they mean is in docs/configuration.md, their language in docs/expressions.md.
+// overrides per domain. What they mean is in docs/configuration.md, their language in
+// docs/expressions.md.
 
 #include <array>
 #include <cstddef>
@@ -30,10 +31,10 @@ enum class Setting {
 };
 inline constexpr std::size_t kSettingCount = 12;
 inline constexpr std::array<Setting, kSettingCount> kSettings = {
-    Setting::kFromName,       Setting::kFromAddress,   Setting::kEnvelopeFrom,
-    Setting::kSubject,        Setting::kOrgName,       Setting::kContactInfo,
-    Setting::kSendFrequency,  Setting::kMaxReportSize, Setting::kDkimSignDomain,
-    Setting::kSendWhen,       Setting::kReportTo,      Setting::kOutboundReportSubmitter};
+    Setting::kFromName,      Setting::kFromAddress,   Setting::kEnvelopeFrom,
+    Setting::kSubject,       Setting::kOrgName,       Setting::kContactInfo,
+    Setting::kSendFrequency, Setting::kMaxReportSize, Setting::kDkimSignDomain,
+    Setting::kSendWhen,      Setting::kReportTo,      Setting::kOutboundReportSubmitter};
 
 std::string_view to_string(Setting setting);  // "fromName", as in the file
 
@@ -46,8 +47,9 @@ Kind kind_of(Setting setting);
 expr::Schema schema_for(Setting setting, const std::map<std::string, std::string>& system);
 
 // Checks a value against what the setting must be, and brings it into its one form: an address or
-// domain with A-labels, a frequency as Constant, a size as integer, a truth value as 1 or 0, URIs as an
-// array of strings. Fails with one sentence such as "yields 'nobody', which is no mail address".
+// domain with A-labels, a frequency as Constant, a size as integer, a truth value as 1 or 0, URIs
+// as an array of strings. Fails with one sentence such as "yields 'nobody', which is no mail
+// address".
 struct Conformed {
   std::optional<expr::Value> value;
   std::string problem;  // empty if there is a value
@@ -63,16 +65,16 @@ struct Location {
 // One value of one setting, as it was written in one place.
 struct Rule {
   expr::IfBlock block;
-  std::string origin;  // "default", "report.tls", "report.tls.domain.\"*.example.org\""
-  Location where;      // of the value
+  std::string origin;              // "default", "report.tls", "report.tls.domain.\"*.example.org\""
+  Location where;                  // of the value
   std::vector<Location> branches;  // of each branch's `if`
 };
 
 // All rules. Immutable after loading; read from any thread.
 class SettingTable {
  public:
-  // The rule that holds for the domain: the override of this exact name, else the one of the longest
-  // suffix, else [report.tls], else the built-in default. Null where the default is another
+  // The rule that holds for the domain: the override of this exact name, else the one of the
+  // longest suffix, else [report.tls], else the built-in default. Null where the default is another
   // setting's value (contactInfo and envelopeFrom: fromAddress; outboundReportSubmitter: the domain
   // of contactInfo). `domain` is normalised.
   const Rule* rule(Setting setting, std::string_view domain) const;

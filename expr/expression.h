@@ -37,6 +37,9 @@ std::string_view to_string(Type type);  // "string", "integer", "truth value", â
 // As `+` would join it to a string: numbers in their shortest form, arrays as ['a', 1].
 std::string to_text(const Value& value);
 
+// As it would be written in an expression: 'it\'s', 3.0, ['a', 1], daily.
+std::string to_literal(const Value& value);
+
 // False for 0, 0.0, '' and [], true for everything else.
 bool is_true(const Value& value);
 

@@ -115,7 +115,7 @@ Result<void> Aggregator::add(Buckets& buckets, const Session& session) {
   return {};
 }
 
-Result<Counted> Aggregator::count(Session session) {
+Result<Counted> Aggregator::count(Session&& session) {
   if (session.own_report) return Counted::kOwnReport;
   const auto time = counted_time(session);
   if (!options_.from_file && time + options_.max_age < clock_.now()) return Counted::kTooOld;
@@ -173,11 +173,9 @@ void Aggregator::append_deltas(const Buckets& buckets, CountBatch& batch) {
   }
 }
 
-Result<CountBatch> Aggregator::make_batch(const std::optional<FileProgress>& file,
-                                          Buckets& identified) {
+Result<CountBatch> Aggregator::make_batch(Buckets& identified) {
   CountBatch batch;
   batch.now = clock_.now();
-  batch.file = file;
   batch.max_details = options_.max_details;
   identified.clear();
   for (const auto& session : identified_) {
@@ -213,16 +211,19 @@ Result<void> Aggregator::replan(const CountBatch& batch, const std::vector<std::
   return {};
 }
 
-Result<Aggregator::FlushResult> Aggregator::flush(const std::optional<FileProgress>& file) {
+Result<Aggregator::FlushResult> Aggregator::flush(
+    const std::optional<FileProgress>& file, const std::map<std::string, std::uint64_t>& counters) {
   FlushResult result;
-  if (!pending() && !file) return result;
+  if (!pending() && !file && counters.empty()) return result;
   for (int round = 0; round < kMaxFlushRounds; ++round) {
     const auto dropped = drop_seen();
     if (!dropped) return dropped.error();
     result.duplicates += *dropped;
     Buckets identified;
-    const auto batch = make_batch(file, identified);
-    if (!batch) return batch.error();
+    auto batch = make_batch(identified);
+    if (!batch) return std::move(batch).error();
+    batch->file = file;
+    batch->counters = counters;
     const auto flushed = store_.add(*batch);
     if (!flushed) return flushed.error();
     if (flushed->stored()) {

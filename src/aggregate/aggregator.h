@@ -2,6 +2,8 @@
 // Counts sessions in memory and hands them to the store in batches. docs/design.md, "Counting".
 
 #include <cstddef>
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -40,9 +42,9 @@ class Aggregator {
  public:
   Aggregator(Store& store, WindowPlanner& planner, const Clock& clock, AggregatorOptions options);
 
-  // Counts one session. Fails only if the store cannot be asked about its domain's windows; then
-  // it is not counted.
-  Result<Counted> count(Session session);
+  // Counts one session and takes it over. Fails only if the store cannot be asked about its
+  // domain's windows; then it is not counted and `session` stays whole, to be offered again.
+  Result<Counted> count(Session&& session);
 
   struct FlushResult {
     std::uint64_t duplicates = 0;  // of the accepted ones, found to be repetitions; not counted
@@ -83,7 +85,7 @@ class Aggregator {
   Result<DomainWindows*> windows_of(const std::string& domain);
   Result<WindowPlan> place(const std::string& domain, Time time);
   Result<void> add(Buckets& buckets, const Session& session);
-  Result<CountBatch> make_batch(const std::optional<FileProgress>& file, Buckets& identified);
+  Result<CountBatch> make_batch(Buckets& identified);
   void append_deltas(const Buckets& buckets, CountBatch& batch);
   Result<std::size_t> drop_seen();
   Result<void> replan(const CountBatch& batch, const std::vector<std::size_t>& misplaced,

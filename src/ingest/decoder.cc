@@ -79,6 +79,10 @@ std::string_view balanced_object(std::string_view text) {
   return {};
 }
 
+bool begins_with_array(std::string_view line) {
+  return line.starts_with('[') && trim(line.substr(1)).starts_with('{');
+}
+
 // Whether the line is one of a program's log, "1746712864:scriptlet: ...", without an object in it.
 bool is_other_log_line(std::string_view line) {
   const auto digits = line.find_first_not_of("0123456789");
@@ -163,26 +167,28 @@ std::string_view Decoder::Impl::parse(std::string_view text, simdjson::dom::obje
     error = parse_buffer(text.size(), value);
   }
   if (error == simdjson::DEPTH_ERROR) return "too-deep";
+  if (error == simdjson::NUMBER_ERROR) return "bad-number";
   if (error != simdjson::SUCCESS) return "not-json";
   return value.get(object) == simdjson::SUCCESS ? std::string_view() : "not-an-object";
 }
 
 std::string_view Decoder::Impl::find(std::string_view line, simdjson::dom::object& object) {
   const auto whole = parse(line, object);
-  if (whole != "not-json") return whole;
-  auto brace = line.find('{');
-  for (int i = 0; i < kMaxCandidates && brace != line.npos; ++i) {
-    const auto candidate = balanced_object(line.substr(brace));
-    const bool all = candidate.size() == line.size();
-    if (!candidate.empty() && !all) {
-      const auto reason = parse(candidate, object);
-      if (reason.empty() && (format != Format::kAuto || recognise(object) != Format::kAuto)) {
-        return reason;
-      }
-    }
-    brace = line.find('{', brace + 1);
+  if (whole.empty() || whole == "not-an-object") return whole;
+  if (begins_with_array(line)) return whole;
+  // Only objects that stand beside each other are tried: what is inside of one that is cut off or
+  // broken is no session.
+  auto rest = line;
+  for (int i = 0; i < kMaxCandidates; ++i) {
+    rest.remove_prefix(std::min(rest.find('{'), rest.size()));
+    const auto candidate = balanced_object(rest);
+    if (candidate.empty()) break;
+    const bool fits = candidate.size() < line.size() && parse(candidate, object).empty() &&
+                      (format != Format::kAuto || recognise(object) != Format::kAuto);
+    if (fits) return {};
+    rest.remove_prefix(candidate.size());
   }
-  return whole;
+  return line.front() == '{' ? whole : "not-json";
 }
 
 Decoder::Decoder(Format format) : impl_(std::make_unique<Impl>(format)) {}

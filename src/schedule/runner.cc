@@ -14,7 +14,8 @@ constexpr std::size_t kPage = 200;
 
 }  // namespace
 
-Result<RunSummary> Runner::run_page(const Config& config, const Signer& signer) {
+Result<RunSummary> Runner::run_page(const Config& config, const Signer& signer,
+                                    const std::atomic<bool>& stopping) {
   RunSummary summary;
   const auto windows = store_.claim_due(clock_.now(), kPage, std::nullopt);
   if (!windows) return windows.error();
@@ -22,7 +23,7 @@ Result<RunSummary> Runner::run_page(const Config& config, const Signer& signer) 
   names.reserve(windows->size());
   for (const auto& window : *windows) names.push_back(tlsrpt_name(window.domain));
   const auto answers = resolver_.txt(names);
-  for (std::size_t i = 0; i < windows->size(); ++i) {
+  for (std::size_t i = 0; i < windows->size() && !stopping; ++i) {
     auto done = run(config, signer, (*windows)[i], answers.at(i), summary);
     if (!done) return std::move(done).error();
   }

@@ -2,6 +2,7 @@
 // The run of due windows: takes them from the store in pages, looks up their records, assembles
 // them and writes what was decided.
 
+#include <atomic>
 #include <memory>
 
 #include "base/clock.h"
@@ -29,8 +30,9 @@ class Runner {
       : store_(store), resolver_(resolver), random_(random), clock_(clock), log_(log) {}
 
   // Runs one page of due windows under `config` and `signer`. Fails if the store does; windows
-  // already written stay written, the others stay due.
-  Result<RunSummary> run_page(const Config& config, const Signer& signer);
+  // already written stay written, the others stay due. Ends early once `stopping` is set.
+  Result<RunSummary> run_page(const Config& config, const Signer& signer,
+                              const std::atomic<bool>& stopping);
 
  private:
   Result<void> run(const Config& config, const Signer& signer, const Window& window,

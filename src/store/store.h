@@ -57,6 +57,8 @@ struct CountBatch {
   std::vector<WindowDelta> windows;
   std::vector<std::string> session_ids;  // to be remembered: none of them was seen before
   std::optional<FileProgress> file;
+  // Added to the counters of these names, which grow from 0: "accepted", "rejected.not-json", …
+  std::map<std::string, std::uint64_t> counters;
   std::size_t max_details = 10'000;  // distinct details of a policy in a window, before folding
   Time now;
 };
@@ -152,6 +154,9 @@ class Store {
   // overlaps, it is misplaced. Details beyond batch.max_details of a policy are folded into one
   // detail per result type that carries nothing else.
   virtual Result<Flushed> add(const CountBatch& batch) = 0;
+
+  // What CountBatch::counters added up to since the store was made.
+  virtual Result<std::map<std::string, std::uint64_t>> counters() = 0;
 
   // ---- Windows and their run
 

@@ -1,5 +1,6 @@
 """The mail that a relay receives: its structure, its bytes, its signatures."""
 
+import json
 import re
 
 import pytest
@@ -257,9 +258,8 @@ def test_a_preview_is_what_would_be_sent(site):
     publish(site, DOMAIN)
     site.feed(sessions(DOMAIN))
     previewed = site.run("report", "preview", DOMAIN, "--as", "eml").stdout
-    # Python's text mode is not involved: the bytes are read and decoded as they are.
     as_mail = mail.read_report(previewed.encode())
-    as_json = __import__("json").loads(site.run("report", "preview", DOMAIN, "--as", "json").stdout)
+    as_json = json.loads(site.run("report", "preview", DOMAIN, "--as", "json").stdout)
     assert as_mail.report == as_json
     assert site.smtp.offered == [] and site.window(DOMAIN)["state"] == "held"
     site.start()

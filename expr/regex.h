@@ -1,0 +1,34 @@
+#pragma once
+// The regular expressions of matches(): RE2 syntax, linear time. RE2 itself stays in regex.cc.
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace expr {
+
+constexpr std::size_t kMaxRegexBytes = 1024 * 1024;  // compiled, all of one expression together
+constexpr int kMaxRegexGroups = 99;
+
+// Compiled and immutable; copies share it, and any number of threads may search at once.
+class Regex {
+ public:
+  // The regex, or what is wrong with the pattern.
+  static std::variant<Regex, std::string> compile(std::string_view pattern);
+
+  std::size_t compiled_bytes() const;
+
+  // Whether it matches anywhere in the text. If it does, `captures` becomes the match and its groups;
+  // a group that took no part is ''. If it does not, `captures` becomes empty.
+  bool search(std::string_view text, std::vector<std::string>& captures) const;
+
+ private:
+  struct Compiled;
+  explicit Regex(std::shared_ptr<const Compiled> compiled);
+  std::shared_ptr<const Compiled> compiled_;
+};
+
+}  // namespace expr

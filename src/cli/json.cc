@@ -1,0 +1,118 @@
+#include "cli/json.h"
+
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+namespace rapporteur {
+
+namespace {
+
+using Node = nlohmann::ordered_json;
+
+constexpr int kMaxDepth = 64;  // of arrays in a value given on the command line
+
+Node node_of(const expr::Value& value) {
+  if (const auto* text = std::get_if<std::string>(&value)) return *text;
+  if (const auto* integer = std::get_if<std::int64_t>(&value)) return *integer;
+  if (const auto* number = std::get_if<double>(&value)) return *number;
+  if (const auto* constant = std::get_if<expr::Constant>(&value)) return constant->name;
+  auto array = Node::array();
+  for (const auto& element : std::get<expr::Array>(value)) array.push_back(node_of(element));
+  return array;
+}
+
+std::variant<expr::Value, std::string> value_of(const Node& node, int depth) {
+  if (depth > kMaxDepth) return "it is nested more than 64 deep";
+  if (node.is_string()) return expr::Value(node.get<std::string>());
+  if (node.is_boolean()) return expr::Value(std::int64_t{node.get<bool>() ? 1 : 0});
+  if (node.is_number_unsigned() &&
+      node.get<std::uint64_t>() > std::uint64_t{std::numeric_limits<std::int64_t>::max()}) {
+    return "it does not fit 64 bits";
+  }
+  if (node.is_number_integer()) return expr::Value(node.get<std::int64_t>());
+  if (node.is_number_float()) return expr::Value(node.get<double>());
+  if (!node.is_array()) return node.is_null() ? "null is no value" : "an object is no value";
+  expr::Array array;
+  for (const auto& element : node) {
+    auto value = value_of(element, depth + 1);
+    if (auto* why = std::get_if<std::string>(&value)) return std::move(*why);
+    array.push_back(std::get<expr::Value>(std::move(value)));
+  }
+  return expr::Value(std::move(array));
+}
+
+}  // namespace
+
+struct Json::Tree {
+  Node node;
+};
+
+Json::Json() : tree_(std::make_unique<Tree>()) {}
+Json::Json(std::string_view text) : tree_(new Tree{Node(text)}) {}
+Json::Json(std::int64_t number) : tree_(new Tree{Node(number)}) {}
+Json::Json(std::uint64_t number) : tree_(new Tree{Node(number)}) {}
+Json::Json(double number) : tree_(new Tree{std::isfinite(number) ? Node(number) : Node()}) {}
+Json::Json(Truth truth) : tree_(new Tree{Node(truth.value)}) {}
+Json::Json(std::unique_ptr<Tree> tree) : tree_(std::move(tree)) {}
+Json::Json(Json&& other) noexcept = default;
+Json& Json::operator=(Json&& other) noexcept = default;
+Json::~Json() = default;
+
+Json Json::object() {
+  return Json(std::make_unique<Tree>(Tree{Node::object()}));
+}
+
+Json Json::array() {
+  return Json(std::make_unique<Tree>(Tree{Node::array()}));
+}
+
+Json Json::strings(const std::vector<std::string>& texts) {
+  return Json(std::make_unique<Tree>(Tree{Node(texts)}));
+}
+
+Json Json::text_or_null(std::string_view text) {
+  return text.empty() ? Json() : Json(text);
+}
+
+Json Json::time_or_null(const std::optional<Time>& time) {
+  return time ? Json(*time) : Json();
+}
+
+Json Json::of(const expr::Value& value) {
+  return Json(std::make_unique<Tree>(Tree{node_of(value)}));
+}
+
+std::optional<Json> Json::parse(std::string_view text) {
+  auto node = Node::parse(text, nullptr, false);
+  if (node.is_discarded()) return std::nullopt;
+  return Json(std::make_unique<Tree>(Tree{std::move(node)}));
+}
+
+Json& Json::set(std::string_view key, Json value) & {
+  tree_->node.emplace(std::string(key), std::move(value.tree_->node));
+  return *this;
+}
+
+Json&& Json::set(std::string_view key, Json value) && {
+  return std::move(set(key, std::move(value)));
+}
+
+Json& Json::add(Json value) {
+  tree_->node.push_back(std::move(value.tree_->node));
+  return *this;
+}
+
+std::string Json::text() const {
+  return tree_->node.dump(2, ' ', false, Node::error_handler_t::replace);
+}
+
+std::variant<expr::Value, std::string> read_value(std::string_view text) {
+  const auto node = Node::parse(text, nullptr, false);
+  if (node.is_discarded()) return expr::Value(std::string(text));
+  return value_of(node, 0);
+}
+
+}  // namespace rapporteur

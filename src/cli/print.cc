@@ -1,0 +1,80 @@
+#include "cli/print.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace rapporteur {
+
+namespace {
+
+std::size_t characters(std::string_view text) {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      text, [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) != 0x80U; }));
+}
+
+// The duration rounded down to its two largest units.
+Seconds roughly(Seconds duration) {
+  constexpr std::array<std::int64_t, 4> kUnits = {86'400, 3'600, 60, 1};
+  for (std::size_t unit = 0; unit + 1 < kUnits.size(); ++unit) {
+    if (duration.count() >= kUnits[unit]) {
+      return duration - Seconds{duration.count() % kUnits[unit + 1]};
+    }
+  }
+  return duration;
+}
+
+}  // namespace
+
+std::string printable(std::string_view text) {
+  return without_controls(to_valid_utf8(text));
+}
+
+std::string relative(Time time, Time now) {
+  if (time == now) return "now";
+  if (time > now) return "in " + format_duration(roughly(time - now));
+  return format_duration(roughly(now - time)) + " ago";
+}
+
+std::string with_relative(Time time, Time now) {
+  return fmt::format("{} ({})", format_rfc3339(time), relative(time, now));
+}
+
+std::string period_text(const Window& window) {
+  auto text = fmt::format("{} to {}", format_rfc3339(window.period.start),
+                          format_rfc3339(window.period.end));
+  if (window.supplement > 0) text += fmt::format(", supplement {}", window.supplement);
+  return text;
+}
+
+std::string count_text(std::size_t count, std::string_view noun) {
+  if (count == 1) return fmt::format("1 {}", noun);
+  if (noun.ends_with('y')) return fmt::format("{} {}ies", count, noun.substr(0, noun.size() - 1));
+  return fmt::format("{} {}s", count, noun);
+}
+
+void Table::print(std::ostream& out, std::string_view indent) const {
+  std::vector<std::vector<std::string>> cells;
+  std::vector<std::size_t> widths(rows_.front().size(), 0);
+  for (const auto& row : rows_) {
+    auto& line = cells.emplace_back();
+    for (std::size_t column = 0; column < row.size(); ++column) {
+      line.push_back(printable(row[column]));
+      widths[column] = std::max(widths[column], characters(line.back()));
+    }
+  }
+  for (const auto& line : cells) {
+    std::string text(indent);
+    for (std::size_t column = 0; column < line.size(); ++column) {
+      text += line[column];
+      if (column + 1 == line.size()) break;
+      text.append(widths[column] - characters(line[column]) + 2, ' ');
+    }
+    out << text.substr(0, text.find_last_not_of(' ') + 1) << '\n';
+  }
+}
+
+}  // namespace rapporteur

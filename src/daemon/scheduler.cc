@@ -1,0 +1,97 @@
+#include "daemon/scheduler.h"
+
+#include <chrono>
+#include <utility>
+
+#include "schedule/assembler.h"
+#include "schedule/runner.h"
+
+namespace rapporteur {
+
+namespace {
+
+// The command line works on the same store: this is how soon the daemon notices.
+constexpr std::chrono::milliseconds kPoll{500};
+
+constexpr Seconds kPruneEvery{600};
+constexpr Seconds kRememberIds{7 * 86'400};
+constexpr std::size_t kPrunePage = 1000;
+
+ResolverOptions resolver_options(const DnsConfig& dns) {
+  return {.servers = dns.servers,
+          .timeout = dns.timeout,
+          .concurrency = dns.concurrency,
+          .trust_anchor = dns.trust_anchor};
+}
+
+}  // namespace
+
+void Scheduler::interrupt() {
+  const std::lock_guard lock(resolver_mutex_);
+  if (resolver_) resolver_->interrupt();
+}
+
+void Scheduler::use(std::shared_ptr<const Config> config, bool reloaded) {
+  signer_ = signer_of(*config);
+  auto resolver = make_resolver(resolver_options(config->dns));
+  if (resolver) {
+    const std::lock_guard lock(resolver_mutex_);
+    resolver_ = *std::move(resolver);
+  } else {
+    log_.error("resolver-failed", {{"error", resolver.error().text}});
+  }
+  config_ = std::move(config);
+  if (!reloaded) return;
+  if (const auto retried = store_.retry_now(true, clock_.now()); !retried) {
+    log_.error("store-failed", {{"error", retried.error().text}});
+  }
+}
+
+// Runs one page. True if there is more to do at once.
+bool Scheduler::run_due(SharedState& shared) {
+  const auto now = clock_.now();
+  const auto failed = [this](const Error& error) {
+    if (!std::exchange(store_failing_, true)) {
+      log_.error("store-failed", {{"error", error.text}});
+    }
+    return false;
+  };
+  const auto pause = store_.pause();
+  if (!pause) return failed(pause.error());
+  if (held_by(*pause, now).everything) return false;
+  const auto due = store_.next_due();
+  if (!due) return failed(due.error());
+  if (!*due || **due > now) return false;
+
+  Runner runner(store_, *resolver_, random_, clock_, log_);
+  const auto summary = runner.run_page(*config_, *signer_, shared.stopping);
+  if (!summary) return failed(summary.error());
+  if (std::exchange(store_failing_, false)) log_.info("store-recovered");
+  if (summary->assembled > 0) shared.delivery.ring();
+  return summary->more;
+}
+
+void Scheduler::prune() {
+  const auto now = clock_.now();
+  if (pruned_ && now - *pruned_ < kPruneEvery) return;
+  const auto removed =
+      store_.prune(now - config_->store.keep_reports, now - kRememberIds, kPrunePage);
+  if (!removed) {
+    log_.error("store-failed", {{"error", removed.error().text}});
+    return;
+  }
+  // A full page: the next one at the next turn.
+  if (*removed < kPrunePage) pruned_ = now;
+}
+
+void Scheduler::serve(SharedState& shared) {
+  use(shared.config.get(), false);
+  while (!shared.stopping) {
+    if (auto latest = shared.config.get(); latest != config_) use(std::move(latest), true);
+    if (resolver_ && run_due(shared)) continue;
+    prune();
+    if (!shared.stopping) shared.schedule.wait(kPoll);
+  }
+}
+
+}  // namespace rapporteur

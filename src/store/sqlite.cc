@@ -1,0 +1,233 @@
+#include "store/sqlite.h"
+
+#include <thread>
+
+#include <sqlite3.h>
+
+namespace rapporteur {
+
+namespace {
+
+Fault fault_of(int code) {
+  switch (code) {
+    case SQLITE_IOERR_CORRUPTFS:
+      return Fault::kCorrupt;
+    default:
+      break;
+  }
+  switch (code & 0xff) {
+    case SQLITE_ERROR:  // a table or column is not there
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+    case SQLITE_MISMATCH:
+    case SQLITE_FORMAT:
+    case SQLITE_RANGE:
+    case SQLITE_MISUSE:
+      return Fault::kCorrupt;
+    default:  // locked, full, input or output, memory, a constraint that another writer met first
+      return Fault::kTransient;
+  }
+}
+
+int sqlite_length(std::string_view text) { return static_cast<int>(text.size()); }
+
+}  // namespace
+
+Result<std::unique_ptr<Database>> Database::open(const std::string& path,
+                                                 std::chrono::milliseconds busy_timeout) {
+  sqlite3* handle = nullptr;
+  const int code = sqlite3_open_v2(
+      path.c_str(), &handle,
+      SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+  std::unique_ptr<Database> database(new Database(path, handle));
+  if (code != SQLITE_OK) {
+    const std::string why = handle != nullptr ? sqlite3_errmsg(handle) : sqlite3_errstr(code);
+    return Error{(code & 0xff) == SQLITE_CANTOPEN ? Fault::kConfig : fault_of(code),
+                 "cannot open the store " + path + ": " + why};
+  }
+  database->set_up(busy_timeout);
+  if (auto error = database->take_error()) {
+    const int failure = sqlite3_extended_errcode(handle) & 0xff;
+    if (failure == SQLITE_CANTOPEN || failure == SQLITE_READONLY) error->fault = Fault::kConfig;
+    return *std::move(error);
+  }
+  return database;
+}
+
+Database::~Database() {
+  for (auto& [sql, cached] : statements_) sqlite3_finalize(cached.statement);
+  sqlite3_close(handle_);
+}
+
+void Database::set_up(std::chrono::milliseconds busy_timeout) {
+  sqlite3_busy_timeout(handle_, static_cast<int>(busy_timeout.count()));
+  if (path_ != ":memory:") {
+    if (sqlite3_db_readonly(handle_, "main") == 1) {
+      return fail(Fault::kConfig, "the file may not be written");
+    }
+    use_write_ahead_log(busy_timeout);
+  }
+  run_script(
+      "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -16000;"
+      "PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864;");
+}
+
+// SQLite does not wait for its busy time-out when two connections switch a new file at once.
+void Database::use_write_ahead_log(std::chrono::milliseconds busy_timeout) {
+  const auto end = std::chrono::steady_clock::now() + busy_timeout;
+  for (;;) {
+    std::string mode;
+    {
+      Query query(*this, "PRAGMA journal_mode = WAL");
+      if (query.next()) mode = query.text(0);
+    }
+    if (!failed() && mode == "wal") return;
+    if (!failed()) {
+      return fail(Fault::kConfig, "its file system offers no shared memory for a write-ahead log");
+    }
+    if ((sqlite3_errcode(handle_) & 0xff) != SQLITE_BUSY) return;
+    if (std::chrono::steady_clock::now() >= end) return;
+    error_.reset();
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+}
+
+void Database::fail(Fault fault, std::string_view what) {
+  if (error_) return;
+  error_ = Error{fault, "store " + path_ + ": " + std::string(what)};
+}
+
+void Database::fail_with(int code) {
+  if (error_) return;
+  fail(fault_of(code), sqlite3_errmsg(handle_));
+}
+
+void Database::run_script(const std::string& sql) {
+  if (failed()) return;
+  const int code = sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr);
+  if (code != SQLITE_OK) fail_with(code);
+}
+
+std::int64_t Database::last_row() const { return sqlite3_last_insert_rowid(handle_); }
+
+std::int64_t Database::changes() const { return sqlite3_changes64(handle_); }
+
+sqlite3_stmt* Database::prepare(std::string_view sql) {
+  sqlite3_stmt* statement = nullptr;
+  const int code = sqlite3_prepare_v3(handle_, sql.data(), sqlite_length(sql),
+                                      SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
+  if (code != SQLITE_OK) fail_with(code);
+  return statement;
+}
+
+Query::Query(Database& database, std::string_view sql, bool copies)
+    : database_(database), copies_(copies) {
+  if (database_.failed()) return;
+  auto found = database_.statements_.find(sql);
+  if (found == database_.statements_.end()) {
+    auto* const statement = database_.prepare(sql);
+    if (statement == nullptr) return;
+    found = database_.statements_.emplace(sql, Database::Cached{statement, false}).first;
+  }
+  if (found->second.busy) {
+    statement_ = database_.prepare(sql);
+    return;
+  }
+  found->second.busy = true;
+  cached_ = &found->second;
+  statement_ = cached_->statement;
+}
+
+Query::~Query() {
+  if (cached_ == nullptr) {
+    sqlite3_finalize(statement_);
+    return;
+  }
+  sqlite3_reset(statement_);
+  sqlite3_clear_bindings(statement_);
+  cached_->busy = false;
+}
+
+void Query::check_bind(int code) {
+  if (code != SQLITE_OK) database_.fail_with(code);
+}
+
+void Query::bind_integer(std::int64_t value) {
+  ++bound_;
+  if (statement_ != nullptr) check_bind(sqlite3_bind_int64(statement_, bound_, value));
+}
+
+void Query::bind_text(std::string_view value) {
+  ++bound_;
+  if (statement_ == nullptr) return;
+  // A null pointer would bind NULL.
+  check_bind(sqlite3_bind_text64(statement_, bound_, value.empty() ? "" : value.data(),
+                                 value.size(), copies_ ? SQLITE_TRANSIENT : SQLITE_STATIC,
+                                 SQLITE_UTF8));
+}
+
+void Query::bind_blob(std::string_view value) {
+  ++bound_;
+  if (statement_ == nullptr) return;
+  check_bind(sqlite3_bind_blob64(statement_, bound_, value.empty() ? "" : value.data(),
+                                 value.size(), copies_ ? SQLITE_TRANSIENT : SQLITE_STATIC));
+}
+
+void Query::bind_null() {
+  ++bound_;
+  if (statement_ != nullptr) check_bind(sqlite3_bind_null(statement_, bound_));
+}
+
+bool Query::next() {
+  if (statement_ == nullptr || database_.failed()) return false;
+  const int code = sqlite3_step(statement_);
+  if (code == SQLITE_ROW) return true;
+  if (code != SQLITE_DONE) database_.fail_with(code);
+  return false;
+}
+
+std::int64_t Query::integer(int column) const { return sqlite3_column_int64(statement_, column); }
+
+std::uint64_t Query::count(int column) const {
+  const auto value = integer(column);
+  return value < 0 ? 0 : static_cast<std::uint64_t>(value);
+}
+
+std::string Query::text(int column) const {
+  const void* const bytes = sqlite3_column_blob(statement_, column);
+  const int size = sqlite3_column_bytes(statement_, column);
+  if (bytes == nullptr || size <= 0) return {};
+  return {static_cast<const char*>(bytes), static_cast<std::size_t>(size)};
+}
+
+std::optional<Time> Query::optional_time(int column) const {
+  if (is_null(column)) return std::nullopt;
+  return time(column);
+}
+
+bool Query::is_null(int column) const {
+  return sqlite3_column_type(statement_, column) == SQLITE_NULL;
+}
+
+Transaction::Transaction(Database& database, Kind kind) : database_(database) {
+  database_.error_.reset();
+  database_.execute(kind == Kind::kRead ? "BEGIN" : "BEGIN IMMEDIATE");
+  open_ = !database_.failed();
+}
+
+Transaction::~Transaction() {
+  // SQLite may have rolled back by itself, after a full disk for example.
+  if (!open_ || sqlite3_get_autocommit(database_.handle_) != 0) return;
+  sqlite3_exec(database_.handle_, "ROLLBACK", nullptr, nullptr, nullptr);
+}
+
+Result<void> Transaction::commit() {
+  if (!database_.failed()) {
+    database_.execute("COMMIT");
+    if (!database_.failed()) open_ = false;
+  }
+  if (auto error = database_.take_error()) return *std::move(error);
+  return {};
+}
+
+}  // namespace rapporteur

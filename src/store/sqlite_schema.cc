@@ -1,0 +1,218 @@
+#include "store/sqlite_schema.h"
+
+#include <array>
+#include <cstddef>
+
+namespace rapporteur {
+
+namespace {
+
+// "RPRT": tells file(1), and us, whose database this is.
+constexpr std::int64_t kApplicationId = 0x52505254;
+
+constexpr std::size_t kTokenLength = 8;
+
+// Element n leads from version n to version n + 1. Elements are appended, never changed.
+constexpr std::array<const char*, 1> kMigrations = {R"sql(
+CREATE TABLE meta (
+  name  TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE windows (
+  id            INTEGER PRIMARY KEY AUTOINCREMENT,
+  domain        TEXT NOT NULL,
+  starts        INTEGER NOT NULL,
+  ends          INTEGER NOT NULL CHECK (ends > starts),
+  supplement    INTEGER NOT NULL,
+  frequency     TEXT NOT NULL,
+  state         TEXT NOT NULL,
+  reason        TEXT NOT NULL DEFAULT '',
+  due           INTEGER NOT NULL,
+  retry         INTEGER,
+  first_attempt INTEGER,
+  assembled     INTEGER,
+  finished      INTEGER,
+  successful    INTEGER NOT NULL DEFAULT 0,
+  failed        INTEGER NOT NULL DEFAULT 0,
+  first_part    INTEGER NOT NULL DEFAULT 1,
+  send_old      INTEGER NOT NULL DEFAULT 0,
+  superseded    INTEGER NOT NULL DEFAULT 0,
+  last_session  INTEGER NOT NULL,
+  record_seen   INTEGER NOT NULL,
+  tlsrpt_record TEXT NOT NULL DEFAULT '',
+  fingerprint   TEXT NOT NULL DEFAULT '',
+  record        TEXT NOT NULL DEFAULT '',
+  UNIQUE (domain, starts, supplement)
+) STRICT;
+CREATE INDEX windows_by_due ON windows (due);
+CREATE INDEX windows_by_state ON windows (state, due);
+CREATE INDEX windows_by_finished ON windows (finished) WHERE finished IS NOT NULL;
+
+CREATE TABLE policies (
+  id          INTEGER PRIMARY KEY,
+  window_id   INTEGER NOT NULL REFERENCES windows (id) ON DELETE CASCADE,
+  content_key BLOB NOT NULL,
+  successful  INTEGER NOT NULL DEFAULT 0,
+  failed      INTEGER NOT NULL DEFAULT 0,
+  details     INTEGER NOT NULL DEFAULT 0,
+  type        TEXT NOT NULL,
+  domain      TEXT NOT NULL,
+  strings     TEXT NOT NULL,
+  mx_hosts    TEXT NOT NULL,
+  UNIQUE (window_id, content_key)
+) STRICT;
+
+CREATE TABLE details (
+  policy_id              INTEGER NOT NULL REFERENCES policies (id) ON DELETE CASCADE,
+  content_key            BLOB NOT NULL,
+  sessions               INTEGER NOT NULL,
+  result_type            TEXT NOT NULL,
+  sending_mta_ip         TEXT NOT NULL,
+  receiving_mx_hostname  TEXT NOT NULL,
+  receiving_mx_helo      TEXT NOT NULL,
+  receiving_ip           TEXT NOT NULL,
+  additional_information TEXT NOT NULL,
+  failure_reason_code    TEXT NOT NULL,
+  PRIMARY KEY (policy_id, content_key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE parts (
+  id          INTEGER PRIMARY KEY,
+  window_id   INTEGER NOT NULL REFERENCES windows (id) ON DELETE CASCADE,
+  number      INTEGER NOT NULL,
+  parts_total INTEGER NOT NULL,
+  report_id   TEXT NOT NULL UNIQUE,
+  file_name   TEXT NOT NULL,
+  successful  INTEGER NOT NULL,
+  failed      INTEGER NOT NULL,
+  gz          BLOB NOT NULL,
+  mail_body   BLOB NOT NULL,
+  UNIQUE (window_id, number)
+) STRICT;
+
+CREATE TABLE deliveries (
+  id            TEXT NOT NULL UNIQUE,
+  window_id     INTEGER NOT NULL REFERENCES windows (id) ON DELETE CASCADE,
+  part          INTEGER NOT NULL,
+  rank          INTEGER NOT NULL,
+  state         TEXT NOT NULL,
+  mail          INTEGER NOT NULL,
+  fallback      INTEGER NOT NULL,
+  waiting       INTEGER NOT NULL,
+  attempts      INTEGER NOT NULL,
+  first_attempt INTEGER,
+  next_attempt  INTEGER,
+  begun         INTEGER,
+  ended         INTEGER,
+  handed_over   INTEGER,
+  mail_domain   TEXT,
+  destination   TEXT NOT NULL,
+  envelope_from TEXT NOT NULL,
+  last_response TEXT NOT NULL,
+  header        TEXT NOT NULL,
+  FOREIGN KEY (window_id, part) REFERENCES parts (window_id, number) ON DELETE CASCADE
+) STRICT;
+CREATE INDEX deliveries_by_window ON deliveries (window_id, part, rank);
+CREATE INDEX deliveries_by_attempt ON deliveries (mail, next_attempt)
+  WHERE next_attempt IS NOT NULL;
+CREATE INDEX deliveries_under_way ON deliveries (begun) WHERE begun IS NOT NULL;
+CREATE INDEX deliveries_by_recipient ON deliveries (mail_domain, handed_over)
+  WHERE handed_over IS NOT NULL;
+
+CREATE TABLE session_ids (
+  content_key BLOB PRIMARY KEY,
+  counted     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX session_ids_by_time ON session_ids (counted);
+
+CREATE TABLE files (
+  sha256   TEXT PRIMARY KEY,
+  name     TEXT NOT NULL,
+  position INTEGER NOT NULL,
+  finished INTEGER NOT NULL,
+  accepted INTEGER NOT NULL,
+  updated  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE pause (
+  id         INTEGER PRIMARY KEY CHECK (id = 1),
+  everything INTEGER NOT NULL,
+  smtp       INTEGER NOT NULL,
+  https      INTEGER NOT NULL,
+  until      INTEGER
+) STRICT;
+)sql"};
+
+constexpr std::int64_t kNewest = kMigrations.size();
+
+std::int64_t number_of(Database& database, std::string_view sql) {
+  Query query(database, sql);
+  return query.next() ? query.integer(0) : 0;
+}
+
+std::string meta_value(Database& database, std::string_view name) {
+  Query query(database, "SELECT value FROM meta WHERE name = ?1", name);
+  return query.next() ? query.text(0) : std::string();
+}
+
+// The version of the tables that are there; 0 for an empty file.
+std::int64_t stored_version(Database& database) {
+  const auto owner = number_of(database, "PRAGMA application_id");
+  const auto tables = number_of(database, "SELECT count(*) FROM sqlite_master");
+  if (database.failed() || (owner == 0 && tables == 0)) return 0;
+  if (owner != kApplicationId) {
+    database.fail(Fault::kCorrupt, "the database belongs to another program");
+    return 0;
+  }
+  const auto version = number_of(
+      database, "SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'schema_version'");
+  if (database.failed()) return 0;
+  if (version < 1) database.fail(Fault::kCorrupt, "it does not tell the version of its tables");
+  if (version > kNewest) {
+    database.fail(Fault::kCorrupt, "its tables have version " + std::to_string(version) +
+                                       ", this program knows versions up to " +
+                                       std::to_string(kNewest) + ": it needs a newer program");
+  }
+  return version;
+}
+
+void migrate(Database& database, std::int64_t from, Random& random) {
+  for (auto version = from; version < kNewest; ++version) {
+    database.run_script(kMigrations.at(static_cast<std::size_t>(version)));
+  }
+  database.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('schema_version', ?1)",
+                   std::to_string(kNewest));
+  if (from > 0) return;
+  database.run_script("PRAGMA application_id = " + std::to_string(kApplicationId));
+  database.execute("INSERT INTO meta (name, value) VALUES ('token', ?1)",
+                   random_token(random, kTokenLength));
+}
+
+}  // namespace
+
+Result<std::string> prepare_schema(Database& database, Random& random) {
+  std::int64_t version = 0;
+  std::string token;
+  {
+    Transaction reading(database, Transaction::Kind::kRead);
+    version = stored_version(database);
+    if (version == kNewest) token = meta_value(database, "token");
+    if (auto done = reading.commit(); !done) return std::move(done).error();
+  }
+  if (version < kNewest) {
+    Transaction writing(database, Transaction::Kind::kWrite);
+    // Another process may have been here since.
+    version = stored_version(database);
+    if (!database.failed() && version < kNewest) migrate(database, version, random);
+    token = meta_value(database, "token");
+    if (auto done = writing.commit(); !done) return std::move(done).error();
+  }
+  if (token.size() != kTokenLength) {
+    database.fail(Fault::kCorrupt, "it has no token");
+    return *database.take_error();
+  }
+  return token;
+}
+
+}  // namespace rapporteur
