@@ -79,15 +79,26 @@ class SettingTable {
   // of contactInfo). `domain` is normalised.
   const Rule* rule(Setting setting, std::string_view domain) const;
 
+  // The rule of [report.tls], else the built-in default, else null.
+  const Rule* common(Setting setting) const;
+  // What the override itself says; null if it says nothing. `pattern` as patterns() gives it.
+  const Rule* override_rule(Setting setting, std::string_view pattern) const;
+  // The overrides in alphabetical order, exact names first: "example.org", "*.example.org".
+  std::vector<std::string> patterns() const;
+  // The override that holds for the domain; empty if none does.
+  std::string pattern_for(std::string_view domain) const;
+
   void set(Setting setting, Rule rule);
   // `pattern` is a normalised domain, or "*." and one.
   void set(Setting setting, const std::string& pattern, Rule rule);
 
  private:
   using Row = std::array<std::optional<Rule>, kSettingCount>;
+  using Rows = std::map<std::string, Row, std::less<>>;
+  Rows::const_iterator longest_suffix(std::string_view domain) const;
   Row common_;
-  std::map<std::string, Row, std::less<>> exact_;
-  std::map<std::string, Row, std::less<>> below_;  // "example.org" for "*.example.org"
+  Rows exact_;
+  Rows below_;  // "example.org" for "*.example.org"
 };
 
 }  // namespace rapporteur

@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdio>
-#include <type_traits>
 #include <utility>
 
 #include "base/domain.h"
@@ -333,31 +331,6 @@ Node default_node(const KeySpec& spec) {
   return node;
 }
 
-std::string size_as_toml(std::int64_t bytes) {
-  for (const auto& [unit, shift] : {std::pair{"gb", 30}, {"mb", 20}, {"kb", 10}}) {
-    const auto size = std::int64_t{1} << shift;
-    if (bytes >= size && bytes % size == 0)
-      return "\"" + std::to_string(bytes / size) + unit + "\"";
-  }
-  return std::to_string(bytes);
-}
-
-// "postgresql://user:secret@host/db" with *** for the secret.
-std::string without_password(std::string url) {
-  const auto begin = url.find("://");
-  if (begin == url.npos) return url;
-  const auto end = url.find_first_of("/?#", begin + 3);
-  const auto at = url.rfind('@', end);
-  const auto colon = url.find(':', begin + 3);
-  if (at != url.npos && at > begin && colon < at) url.replace(colon + 1, at - colon - 1, "***");
-  const auto parameter = url.find("password=", begin);
-  if (parameter != url.npos) {
-    const auto value = parameter + 9;
-    url.replace(value, std::min(url.find('&', value), url.size()) - value, "***");
-  }
-  return url;
-}
-
 }  // namespace
 
 void report_type(const std::string& name, std::string_view wanted, const Node& node,
@@ -445,47 +418,6 @@ void set_default(const KeySpec& spec, Config& config) {
   Reporter reporter(built_in, nothing);
   if (spec.form == Form::kDomain || spec.form == Form::kMailDomain) return;  // not in the list
   read_value(spec, default_node(spec), config, reporter);
-}
-
-std::string value_as_toml(const KeySpec& spec, Config& config) {
-  return std::visit(
-      [&](const auto& slot) -> std::string {
-        using T = std::decay_t<decltype(slot)>;
-        if constexpr (std::is_same_v<T, std::monostate>) {
-          return {};
-        } else if constexpr (std::is_same_v<T, ChoiceSlot>) {
-          return toml_string(split(spec.choices, ',').at(slot.get(config)));
-        } else {
-          const auto& value = slot(config);
-          using V = std::decay_t<decltype(value)>;
-          if constexpr (std::is_same_v<V, std::string>) {
-            return toml_string(without_password(value));
-          } else if constexpr (std::is_same_v<V, Seconds>) {
-            return "\"" + format_duration(value) + "\"";
-          } else if constexpr (std::is_same_v<V, bool>) {
-            return value ? "true" : "false";
-          } else if constexpr (std::is_same_v<V, unsigned>) {
-            char text[16];
-            std::snprintf(text, sizeof text, "\"%04o\"", value);
-            return text;
-          } else if constexpr (std::is_same_v<V, std::vector<std::string>>) {
-            std::vector<std::string> items;
-            for (const auto& item : value) items.push_back(toml_string(item));
-            return "[" + join(items, ", ") + "]";
-          } else if constexpr (std::is_same_v<V, std::map<std::string, std::string>>) {
-            std::vector<std::string> items;
-            for (const auto& [from, to] : value) {
-              items.push_back(toml_string(from) + " = " + toml_string(to));
-            }
-            return items.empty() ? "{}" : "{ " + join(items, ", ") + " }";
-          } else if constexpr (std::is_same_v<V, std::int64_t>) {
-            return size_as_toml(value);
-          } else {
-            return std::to_string(value);
-          }
-        }
-      },
-      spec.slot);
 }
 
 }  // namespace rapporteur

@@ -18,9 +18,6 @@ void read_value(const KeySpec& spec, const Node& node, Config& config, Reporter&
 // Puts the default of `spec` where it belongs, if there is one.
 void set_default(const KeySpec& spec, Config& config);
 
-// The value as TOML. `config` holds the place.
-std::string value_as_toml(const KeySpec& spec, Config& config);
-
 // For the readers of tables with places of their own. Each reports what is wrong.
 std::optional<std::string> read_string(const std::string& name, const Node& node,
                                        Reporter& reporter);

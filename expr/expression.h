@@ -135,7 +135,8 @@ struct IfBlock {
   Program otherwise;
 };
 
-// What evaluating a block found on its way.
+// What evaluating a block found on its way. After a Failure it tells which program failed: the result
+// of `branch`; else condition number conditions.size(); else, if all were asked, `otherwise`.
 struct Trace {
   std::vector<Value> conditions;      // of the branches that were asked, in order
   std::optional<std::size_t> branch;  // the one taken; absent: `otherwise`

@@ -4,6 +4,7 @@
 #include <array>
 #include <boost/spirit/home/x3.hpp>
 #include <charconv>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -93,7 +94,7 @@ Computed subtract(const Value& left, const Value& right) {
 
 Computed divide(const Value& left, const Value& right) {
   const double divisor = to_double(to_number(right));
-  if (divisor == 0) return "division by zero";
+  if (divisor == 0) return std::string_view("division by zero");
   return finite(to_double(to_number(left)) / divisor);
 }
 

@@ -51,9 +51,10 @@ class Aggregator {
     // from_file only: windows changed under the batch, which was discarded; count it again.
     bool outdated = false;
   };
-  // Writes everything that was counted, and `file` with it, in one transaction. On failure all
-  // stays in memory and the next flush tries again.
-  Result<FlushResult> flush(const std::optional<FileProgress>& file = std::nullopt);
+  // Writes everything that was counted, and `file` and `counters` with it, in one transaction. On
+  // failure all stays in memory and the next flush tries again.
+  Result<FlushResult> flush(const std::optional<FileProgress>& file = std::nullopt,
+                            const std::map<std::string, std::uint64_t>& counters = {});
 
   // Throws away what was counted since the last successful flush.
   void discard();

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "daemon/shared_state.h"
+#include "dkim/signer.h"
 #include "dns/resolver.h"
 #include "store/store.h"
 

@@ -49,16 +49,16 @@ bool is_host_excepted(const GuardExceptions& exceptions, std::string_view host) 
                      [host](const auto& name) { return equals_ignoring_case(name, host); });
 }
 
-std::optional<IpAddress> address_of(const sockaddr& address) {
+std::optional<IpAddress> address_of(const sockaddr* address) {
   std::array<char, INET6_ADDRSTRLEN> text{};
   const char* written = nullptr;
-  if (address.sa_family == AF_INET) {
+  if (address->sa_family == AF_INET) {
     sockaddr_in in{};
-    std::memcpy(&in, &address, sizeof in);
+    std::memcpy(&in, address, sizeof in);
     written = inet_ntop(AF_INET, &in.sin_addr, text.data(), text.size());
-  } else if (address.sa_family == AF_INET6) {
+  } else if (address->sa_family == AF_INET6) {
     sockaddr_in6 in{};
-    std::memcpy(&in, &address, sizeof in);
+    std::memcpy(&in, address, sizeof in);
     written = inet_ntop(AF_INET6, &in.sin6_addr, text.data(), text.size());
   }
   return written == nullptr ? std::nullopt : parse_ip(written);
@@ -133,7 +133,7 @@ std::vector<IpAddress> own_addresses() {
   if (getifaddrs(&first) != 0) return all;
   for (const auto* entry = first; entry != nullptr; entry = entry->ifa_next) {
     if (entry->ifa_addr == nullptr) continue;
-    if (const auto address = address_of(*entry->ifa_addr)) all.push_back(*address);
+    if (const auto address = address_of(entry->ifa_addr)) all.push_back(*address);
   }
   freeifaddrs(first);
   return all;

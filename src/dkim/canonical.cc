@@ -8,7 +8,9 @@ namespace {
 
 constexpr std::string_view kLineEnd = "\r\n";
 
-bool is_blank(char c) { return c == ' ' || c == '\t'; }
+bool is_blank(char c) {
+  return c == ' ' || c == '\t';
+}
 
 // Runs of spaces and tabs as one space, none at the end.
 std::string with_single_spaces(std::string_view line) {
@@ -47,7 +49,8 @@ std::string relaxed_field(std::string_view field) {
   for (const char c : field.substr(colon == field.npos ? field.size() : colon + 1)) {
     if (c != '\r' && c != '\n') value += c;
   }
-  return to_lower(trim(field.substr(0, colon))) + ":" + std::string(trim(with_single_spaces(value)));
+  return to_lower(trim(field.substr(0, colon))) + ":" +
+         std::string(trim(with_single_spaces(value)));
 }
 
 std::string relaxed_body(std::string_view body) {

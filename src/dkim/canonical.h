@@ -9,10 +9,17 @@
 
 namespace rapporteur {
 
-constexpr std::array<const char*, 11> kSignedFields = {
-    "From",          "To",           "Subject",           "Date",
-    "Message-ID",    "MIME-Version", "Content-Type",      "TLS-Report-Domain",
-    "TLS-Report-Submitter", "TLS-Required", "Auto-Submitted"};
+constexpr std::array<const char*, 11> kSignedFields = {"From",
+                                                       "To",
+                                                       "Subject",
+                                                       "Date",
+                                                       "Message-ID",
+                                                       "MIME-Version",
+                                                       "Content-Type",
+                                                       "TLS-Report-Domain",
+                                                       "TLS-Report-Submitter",
+                                                       "TLS-Required",
+                                                       "Auto-Submitted"};
 // Named once more than they occur (RFC 6376, section 5.4).
 constexpr std::array<const char*, 4> kOversignedFields = {"From", "To", "Subject", "Date"};
 

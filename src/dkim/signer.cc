@@ -58,8 +58,8 @@ std::size_t KeyringSigner::signature_bytes(std::string_view domain) const {
     const auto signature = key.key.type() == PrivateKey::Type::kRsa
                                ? (static_cast<std::size_t>(key.key.bits()) + 7) / 8
                                : std::size_t{64};
-    const auto unfolded = kTagsAndHash + names + key.domain.size() + key.selector.size() +
-                          (signature + 2) / 3 * 4;
+    const auto unfolded =
+        kTagsAndHash + names + key.domain.size() + key.selector.size() + (signature + 2) / 3 * 4;
     bytes += unfolded + unfolded / 8;  // CRLF, tab and space at most every 32 bytes
   }
   return bytes;

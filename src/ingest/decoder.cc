@@ -183,10 +183,12 @@ std::string_view Decoder::Impl::find(std::string_view line, simdjson::dom::objec
     rest.remove_prefix(std::min(rest.find('{'), rest.size()));
     const auto candidate = balanced_object(rest);
     if (candidate.empty()) break;
+    rest.remove_prefix(candidate.size());
     const bool fits = candidate.size() < line.size() && parse(candidate, object).empty() &&
                       (format != Format::kAuto || recognise(object) != Format::kAuto);
+    // Of two sessions in a line none is counted, rather than one.
+    if (fits && rest.find('{') != rest.npos) break;
     if (fits) return {};
-    rest.remove_prefix(candidate.size());
   }
   return line.front() == '{' ? whole : "not-json";
 }

@@ -13,7 +13,9 @@ constexpr std::size_t kFoldWidth = 77;
 // Well below the 998 bytes that RFC 5322 allows, since a field name may stand before the word.
 constexpr std::size_t kLongestWord = 900;
 
-bool is_ascii(char c) { return static_cast<unsigned char>(c) < 0x80; }
+bool is_ascii(char c) {
+  return static_cast<unsigned char>(c) < 0x80;
+}
 
 // One '?' for each character, not for each of its bytes.
 std::string ascii_only(std::string_view text) {
@@ -36,7 +38,9 @@ std::string one_line(std::string_view text) {
   return join(words, " ");
 }
 
-std::string ascii_line(std::string_view text) { return ascii_only(one_line(text)); }
+std::string ascii_line(std::string_view text) {
+  return ascii_only(one_line(text));
+}
 
 std::string ascii_lines(std::string_view text) {
   std::string out;

@@ -78,8 +78,7 @@ std::string from_body(const ReportMail& mail) {
 }
 
 void set_content(GMimePart* part, const std::string& bytes, GMimeContentEncoding encoding) {
-  const Object<GMimeStream> stream(
-      g_mime_stream_mem_new_with_buffer(bytes.data(), bytes.size()));
+  const Object<GMimeStream> stream(g_mime_stream_mem_new_with_buffer(bytes.data(), bytes.size()));
   const Object<GMimeDataWrapper> content(
       g_mime_data_wrapper_new_with_stream(stream.get(), GMIME_CONTENT_ENCODING_DEFAULT));
   g_mime_part_set_content_encoding(part, encoding);

@@ -66,9 +66,9 @@ Result<std::string> Inflater::run(std::string_view bytes, std::size_t max_bytes)
     }
     out.append(reinterpret_cast<const char*>(chunk.data()), made);
     if (status == Z_STREAM_END) {
-      const std::string_view rest(reinterpret_cast<const char*>(stream_.next_in),
-                                  stream_.avail_in);
-      if (rest.find_first_not_of('\0') == rest.npos && bytes.find_first_not_of('\0') == bytes.npos) {
+      const std::string_view rest(reinterpret_cast<const char*>(stream_.next_in), stream_.avail_in);
+      if (rest.find_first_not_of('\0') == rest.npos &&
+          bytes.find_first_not_of('\0') == bytes.npos) {
         return out;
       }
       if (inflateReset(&stream_) != Z_OK) return Error{Fault::kInput, "damaged gzip data"};

@@ -99,8 +99,8 @@ std::vector<const PolicyCounts*> policies_in_order(const WindowCounts& counts) {
   std::vector<const PolicyCounts*> order;
   order.reserve(counts.size());
   for (const auto& policy : counts) order.push_back(&policy);
-  std::ranges::stable_sort(
-      order, [](const auto* a, const auto* b) { return a->policy < b->policy; });
+  std::ranges::stable_sort(order,
+                           [](const auto* a, const auto* b) { return a->policy < b->policy; });
   return order;
 }
 

@@ -12,8 +12,8 @@ namespace rapporteur {
 // shared out over the pieces that came since the block before, in proportion to their length.
 struct SizeEstimate::Stream {
   z_stream zlib{};
-  std::vector<double> costs;          // of the pieces whose block has been put out
-  std::vector<std::size_t> waiting;   // lengths of the pieces since
+  std::vector<double> costs;         // of the pieces whose block has been put out
+  std::vector<std::size_t> waiting;  // lengths of the pieces since
   std::size_t waiting_bytes = 0;
   std::array<Bytef, 65536> scratch{};
 
@@ -44,7 +44,9 @@ SizeEstimate::SizeEstimate() : stream_(std::make_unique<Stream>()) {
   }
 }
 
-SizeEstimate::~SizeEstimate() { deflateEnd(&stream_->zlib); }
+SizeEstimate::~SizeEstimate() {
+  deflateEnd(&stream_->zlib);
+}
 
 void SizeEstimate::add(std::string_view piece) {
   stream_->waiting.push_back(piece.size());

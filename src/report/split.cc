@@ -52,9 +52,7 @@ struct Division {
   std::uint64_t failures_left = 0;     // of those that the details account for
   std::uint64_t failures_without = 0;  // those that no detail accounts for
 
-  std::uint64_t successful(std::size_t begin) const {
-    return begin == 0 ? source.successful : 0;
-  }
+  std::uint64_t successful(std::size_t begin) const { return begin == 0 ? source.successful : 0; }
   std::uint64_t covered(std::size_t begin, std::size_t end) const {
     return std::min(failures_left, counts_upto[end] - counts_upto[begin]);
   }
@@ -194,8 +192,7 @@ std::string Splitter::compress(std::span<const std::string_view> policies) const
 
 std::string Splitter::compress_piece(const Division& division, std::size_t begin,
                                      std::size_t end) const {
-  auto text =
-      open_policy(division.policy, division.successful(begin), division.failed(begin, end));
+  auto text = open_policy(division.policy, division.successful(begin), division.failed(begin, end));
   for (auto i = begin; i < end; ++i) {
     if (i > begin) text += ',';
     text += division.json[i];
@@ -278,8 +275,8 @@ Splitter::Prefix Splitter::longest_prefix(const Division& division, std::size_t 
     auto guess = static_cast<std::size_t>(std::max<std::ptrdiff_t>(0, found - costs.begin() - 1));
     guess = guess > begin ? guess - begin : 0;
     // Without a fit the search halves at least, so that it ends soon whatever the estimates say.
-    const auto highest = best.size == 0 && trial > 0 ? std::max<std::size_t>(1, too_many / 2)
-                                                     : too_many - 1;
+    const auto highest =
+        best.size == 0 && trial > 0 ? std::max<std::size_t>(1, too_many / 2) : too_many - 1;
     guess = std::clamp(guess, best.size + 1, highest);
     auto gz = compress_piece(division, begin, begin + guess);
     const double details_cost = std::max(1.0, cost_of(gz) - policy_cost);
@@ -302,10 +299,8 @@ bool Splitter::push_shortened(Division& division, std::size_t index) {
     division.json[index] = detail_json(detail);
     auto gz = compress_piece(division, index, index + 1);
     if (!fits(gz)) continue;
-    PolicyCounts piece{division.policy,
-                       division.successful(index),
-                       division.failed(index, index + 1),
-                       {detail}};
+    PolicyCounts piece{
+        division.policy, division.successful(index), division.failed(index, index + 1), {detail}};
     division.failures_left -= division.covered(index, index + 1);
     push_part({std::move(piece)}, std::move(gz));
     return true;

@@ -55,9 +55,9 @@ void append_field(std::string& out, std::string_view name, std::string_view valu
 
 void append_policy(std::string& out, const PolicyCounts& counts) {
   append_wrapped(out, "  ",
-                 std::string(to_string(counts.policy.type)) + " " +
-                     ascii(counts.policy.domain) + ": " + std::to_string(counts.successful) +
-                     " successful, " + std::to_string(counts.failed) + " failed",
+                 std::string(to_string(counts.policy.type)) + " " + ascii(counts.policy.domain) +
+                     ": " + std::to_string(counts.successful) + " successful, " +
+                     std::to_string(counts.failed) + " failed",
                  4);
   std::map<ResultType, std::uint64_t> by_type;
   for (const auto& detail : counts.details) by_type[detail.detail.result_type] += detail.count;
@@ -79,8 +79,8 @@ std::string human_summary(const SummaryContext& context, const ReportHead& head,
 
   std::string out;
   append_wrapped(out, "", "This is a TLS report (RFC 8460) for " + ascii(context.domain) + ".", 0);
-  append_wrapped(out, "", "The attached file is meant for programs; this text tells what it is about.",
-                 0);
+  append_wrapped(out, "",
+                 "The attached file is meant for programs; this text tells what it is about.", 0);
   if (context.parts > 1) {
     append_wrapped(out, "",
                    "This mail is part " + std::to_string(context.part) + " of " +

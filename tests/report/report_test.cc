@@ -66,9 +66,8 @@ TEST(ReportJson, OrdersEqualCountsOfDetailsByContent) {
 }
 
 TEST(ReportJson, EndsOneSecondBeforeTheWindowDoes) {
-  EXPECT_THAT(report_json(head(), {}),
-              HasSubstr(R"("start-datetime":"2026-11-20T00:00:00Z",)"
-                        R"("end-datetime":"2026-11-20T23:59:59Z")"));
+  EXPECT_THAT(report_json(head(), {}), HasSubstr(R"("start-datetime":"2026-11-20T00:00:00Z",)"
+                                                 R"("end-datetime":"2026-11-20T23:59:59Z")"));
 }
 
 TEST(ReportJson, TellsStringsAndPatternsOnlyForPoliciesThatHaveThem) {
@@ -120,26 +119,26 @@ TEST_P(SendingAddress, IsToldAsTheWorldSeesIt) {
             GetParam().want);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Nat, SendingAddress,
-    testing::Values(AddressCase{"Mapped", "10.0.0.5", "198.51.100.7"},
-                    AddressCase{"MappedThoughReachable", "8.8.4.4", "8.8.8.8"},
-                    AddressCase{"Reachable", "9.9.9.9", "9.9.9.9"},
-                    AddressCase{"ReachableV6", "2620:FE::fe", "2620:fe::fe"},
-                    AddressCase{"Private", "10.0.0.6", ""}, AddressCase{"Loopback", "::1", ""},
-                    AddressCase{"NoAddress", "mta.example", ""}, AddressCase{"Absent", "", ""}),
-    [](const auto& test) { return test.param.name; });
+INSTANTIATE_TEST_SUITE_P(Nat, SendingAddress,
+                         testing::Values(AddressCase{"Mapped", "10.0.0.5", "198.51.100.7"},
+                                         AddressCase{"MappedThoughReachable", "8.8.4.4", "8.8.8.8"},
+                                         AddressCase{"Reachable", "9.9.9.9", "9.9.9.9"},
+                                         AddressCase{"ReachableV6", "2620:FE::fe", "2620:fe::fe"},
+                                         AddressCase{"Private", "10.0.0.6", ""},
+                                         AddressCase{"Loopback", "::1", ""},
+                                         AddressCase{"NoAddress", "mta.example", ""},
+                                         AddressCase{"Absent", "", ""}),
+                         [](const auto& test) { return test.param.name; });
 
 TEST(WithSendingIps, MergesDetailsThatBecomeEqual) {
   const auto detail = [](const char* address, const char* reason) {
     return FailureDetail{ResultType::kValidationFailure, address, "", "", "", "", reason};
   };
-  const WindowCounts counts = {{{PolicyType::kNoPolicyFound, "a.example", {}, {}},
-                                5,
-                                9,
-                                {{detail("10.0.0.1", "x"), 2},
-                                 {detail("10.0.0.2", "x"), 3},
-                                 {detail("10.0.0.2", "y"), 4}}}};
+  const WindowCounts counts = {
+      {{PolicyType::kNoPolicyFound, "a.example", {}, {}},
+       5,
+       9,
+       {{detail("10.0.0.1", "x"), 2}, {detail("10.0.0.2", "x"), 3}, {detail("10.0.0.2", "y"), 4}}}};
   const auto told = with_sending_ips(counts, {});
   ASSERT_EQ(told.size(), 1U);
   EXPECT_EQ(told[0].successful, 5U);

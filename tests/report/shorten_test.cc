@@ -9,8 +9,9 @@ using testing::ElementsAre;
 
 TEST(ShortenedDetail, MarksEachCutText) {
   const FailureDetail detail{
-      ResultType::kTlsaInvalid,          "192.0.2.1", "mx.example", "mx.example greets you warmly",
-      "192.0.2.2", "https://example.org/%C3%A4%C3%B6%C3%BC", "a reason that is long"};
+      ResultType::kTlsaInvalid,       "192.0.2.1", "mx.example",
+      "mx.example greets you warmly", "192.0.2.2", "https://example.org/%C3%A4%C3%B6%C3%BC",
+      "a reason that is long"};
   const auto cut = shortened(detail, 12);
   EXPECT_EQ(cut.receiving_mx_helo, "mx.exampl…");
   EXPECT_EQ(cut.failure_reason_code, "a reason …");

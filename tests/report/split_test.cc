@@ -68,14 +68,17 @@ struct Total {
   std::map<ResultType, std::uint64_t> by_type;
   std::map<FailureDetail, std::uint64_t> by_detail;
   int pieces = 0;
+  int first_part = 0;  // the number of the part with its first piece
 };
 using Totals = std::map<std::pair<PolicyType, std::string>, Total>;
 
-void add(Totals& totals, const PolicyCounts& policy) {
+void add(Totals& totals, const PolicyCounts& policy, int part) {
   auto& total = totals[{policy.policy.type, policy.policy.domain}];
   // The success count stands in the first piece, all of it.
   if (total.pieces > 0) {
     EXPECT_EQ(policy.successful, 0U);
+  } else {
+    total.first_part = part;
   }
   ++total.pieces;
   total.successful += policy.successful;
@@ -88,7 +91,7 @@ void add(Totals& totals, const PolicyCounts& policy) {
 
 Totals totals_of(const WindowCounts& counts) {
   Totals totals;
-  for (const auto& policy : counts) add(totals, policy);
+  for (const auto& policy : counts) add(totals, policy, 0);
   return totals;
 }
 
@@ -109,7 +112,7 @@ void expect_faithful(const std::vector<ReportPart>& parts, const WindowCounts& c
     ASSERT_TRUE(json) << json.error().text;
     ASSERT_EQ(*json, report_json(head_of(part.number), part.counts));
     expect_valid(Json::parse(*json));
-    for (const auto& policy : part.counts) add(seen, policy);
+    for (const auto& policy : part.counts) add(seen, policy, part.number);
   }
   const auto want = totals_of(counts);
   ASSERT_EQ(seen.size(), want.size());
@@ -125,7 +128,7 @@ void expect_faithful(const std::vector<ReportPart>& parts, const WindowCounts& c
   for (const auto& policy : counts) {
     const auto& got = seen.at({policy.policy.type, policy.policy.domain});
     if (got.pieces > 1) {
-      EXPECT_FALSE(fits({policy}, limit, first_part)) << policy.policy.domain;
+      EXPECT_FALSE(fits({policy}, limit, got.first_part)) << policy.policy.domain;
     }
   }
 }
@@ -217,9 +220,9 @@ class SplitReportProperty : public testing::TestWithParam<unsigned> {};
 
 TEST_P(SplitReportProperty, AddsUpToTheWholeUnderEveryLimit) {
   Generator generator(GetParam());
-  const auto counts = generator.window(1 + generator.below(60), 400);
+  const auto counts = generator.window(1 + generator.below(30), 150);
   const auto whole = mail_size(gzip(report_json(head_of(1), counts)).size(), 1);
-  for (const auto limit : {1800UL, 2500UL, 4000UL, 9000UL, 20000UL, 60000UL, 200000UL}) {
+  for (const auto limit : {1800UL, 2500UL, 4000UL, 9000UL, 20000UL, 60000UL}) {
     SCOPED_TRACE(testing::Message() << "limit " << limit << ", whole " << whole);
     const int first_part = static_cast<int>(1 + generator.below(990));
     const auto parts = split_report(counts, rules(limit, first_part));
@@ -232,11 +235,11 @@ TEST_P(SplitReportProperty, AddsUpToTheWholeUnderEveryLimit) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, SplitReportProperty, testing::Range(100U, 130U));
+INSTANTIATE_TEST_SUITE_P(Seeds, SplitReportProperty, testing::Range(100U, 120U));
 
 TEST(SplitReport, FillsPartsNearlyUpToTheLimit) {
-  WindowCounts counts = {Generator(3).policy(0, 20000)};
-  constexpr std::uint64_t kLimit = 100000;
+  WindowCounts counts = {Generator(3).policy(0, 8000)};
+  constexpr std::uint64_t kLimit = 60000;
   const auto whole = gzip(report_json(head_of(1), counts)).size();
   const auto parts = split_report(counts, rules(kLimit));
   ASSERT_TRUE(parts);

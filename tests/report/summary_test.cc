@@ -13,7 +13,9 @@ using testing::HasSubstr;
 using testing::Not;
 
 ReportHead head() {
-  return {"Größe & Söhne", "tlsrpt@example.net", {*parse_time("2026-11-20"), *parse_time("2026-11-21")},
+  return {"Größe & Söhne",
+          "tlsrpt@example.net",
+          {*parse_time("2026-11-20"), *parse_time("2026-11-21")},
           "id@example.net"};
 }
 
@@ -64,8 +66,8 @@ TEST(HumanSummary, StaysShortAndAsciiWhateverItIsToldAbout) {
   EXPECT_LT(text.size(), 3000U);
   EXPECT_THAT(text, HasSubstr("and 480 more\n"));
   for (const auto line : split(text, '\n')) EXPECT_LT(line.size(), 78U) << line;
-  EXPECT_TRUE(std::ranges::all_of(
-      text, [](char c) { return c == '\n' || (c >= ' ' && c <= '~'); }));
+  EXPECT_TRUE(
+      std::ranges::all_of(text, [](char c) { return c == '\n' || (c >= ' ' && c <= '~'); }));
 }
 
 }  // namespace

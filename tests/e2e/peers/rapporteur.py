@@ -304,8 +304,6 @@ class Site:
                 self.process.wait()
             self.process = None
         log = self.log()
-        if log:
-            print(f"--- the daemon's log (its end)\n{log[-8000:]}")
         shutil.rmtree(self.directory, ignore_errors=True)
         assert not any(word in log for word in _SANITIZERS), log[-8000:]
 
@@ -313,6 +311,9 @@ class Site:
         return self
 
     def __exit__(self, *_):
+        log = self.log()
+        if log:
+            print(f"--- the end of the daemon's log\n{log[-8000:]}")
         self.close()
 
 

@@ -1,0 +1,15 @@
+#pragma once
+// Mail addresses as this program sends from them: dot-atom@domain (RFC 5321, section 4.1.2, without
+// quoted strings and address literals).
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace rapporteur {
+
+// The address with its domain in A-labels. Nullopt unless the local part is a dot-atom of at most
+// 64 bytes, the domain has at least two labels, and all of it is at most 254 bytes.
+std::optional<std::string> normalise_address(std::string_view text);
+
+}  // namespace rapporteur

@@ -1,0 +1,113 @@
+#include <array>
+#include <exception>
+
+#include "base/text.h"
+#include "config/expressions.h"
+
+namespace rapporteur {
+
+namespace {
+
+std::string_view with_article(expr::Type type) {
+  switch (type) {
+    case expr::Type::kAny:
+      return "any value";
+    case expr::Type::kString:
+      return "a string";
+    case expr::Type::kInteger:
+      return "an integer";
+    case expr::Type::kFloat:
+      return "a fraction";
+    case expr::Type::kArray:
+      return "an array";
+    case expr::Type::kConstant:
+      return "a constant";
+    case expr::Type::kTruth:
+      return "a truth value";
+  }
+  std::terminate();
+}
+
+std::string_view not_wanted(Kind kind) {
+  switch (kind) {
+    case Kind::kText:
+      return "is no string";
+    case Kind::kAddress:
+      return "is no mail address";
+    case Kind::kDomain:
+      return "is no domain";
+    case Kind::kFrequency:
+      return "is none of hourly, daily, weekly and never";
+    case Kind::kSize:
+      return "is no size in bytes";
+    case Kind::kTruth:
+      return "is no truth value";
+    case Kind::kUris:
+      return "is neither a URI nor an array of them";
+  }
+  std::terminate();
+}
+
+// Whether some value of the type can be what the kind wants.
+bool may_be(Kind kind, expr::Type type) {
+  if (type == expr::Type::kAny) return true;
+  switch (kind) {
+    case Kind::kText:
+    case Kind::kAddress:
+    case Kind::kDomain:
+      return type == expr::Type::kString;
+    case Kind::kFrequency:
+      return type == expr::Type::kString || type == expr::Type::kConstant;
+    case Kind::kSize:
+      return type == expr::Type::kInteger || type == expr::Type::kFloat ||
+             type == expr::Type::kString;
+    case Kind::kTruth:
+      return type != expr::Type::kConstant;
+    case Kind::kUris:
+      return type == expr::Type::kString || type == expr::Type::kArray;
+  }
+  std::terminate();
+}
+
+std::string hint(Kind kind, const expr::Program& program) {
+  switch (kind) {
+    case Kind::kFrequency:
+      return program.type() == expr::Type::kTruth
+                 ? "to choose a frequency, write if_then(condition, weekly, daily)"
+                 : "write hourly, daily, weekly or never";
+    case Kind::kAddress:
+      return "an address looks like 'tlsrpt@example.org'";
+    case Kind::kSize:
+      return "write a number of bytes, or 5mb";
+    case Kind::kTruth:
+      return "write true, false or a comparison, without quotes";
+    case Kind::kUris:
+      return "write rua, or ['mailto:tlsrpt@example.org']";
+    case Kind::kText:
+    case Kind::kDomain:
+      return {};
+  }
+  std::terminate();
+}
+
+}  // namespace
+
+Mismatch certain_mismatch(Setting setting, const expr::Program& program) {
+  const auto kind = kind_of(setting);
+  if (const auto* value = program.constant()) {
+    auto problem = conform(setting, *value).problem;
+    if (!problem.empty()) return {std::move(problem), hint(kind, program)};
+    // True, as every string but the empty one: surely not what was meant.
+    const auto* text = std::get_if<std::string>(value);
+    if (kind == Kind::kTruth && text != nullptr) {
+      return {"is always " + std::string(text->empty() ? "false" : "true") + ": it is a string",
+              hint(kind, program)};
+    }
+  }
+  if (may_be(kind, program.type())) return {};
+  return {"yields " + std::string(with_article(program.type())) + ", which " +
+              std::string(not_wanted(kind)),
+          hint(kind, program)};
+}
+
+}  // namespace rapporteur

@@ -1,0 +1,164 @@
+// rapporteur ingest: files and standard input into the store.
+
+#include <map>
+
+#include <fmt/format.h>
+
+#include "aggregate/aggregator.h"
+#include "cli/commands.h"
+#include "cli/print.h"
+#include "schedule/planner.h"
+
+namespace rapporteur {
+
+namespace {
+
+struct Taken {
+  std::string path;
+  FileIngestResult result;
+  std::string error;  // empty: the file was taken to its end
+
+  std::string_view status() const {
+    if (!error.empty()) return "failed";
+    if (result.already_ingested) return "already-ingested";
+    return result.resumed_at > 0 ? "resumed" : "ingested";
+  }
+};
+
+void add(IngestCounts& sum, const IngestCounts& counts) {
+  sum.accepted += counts.accepted;
+  sum.rejected += counts.rejected;
+  sum.ignored += counts.ignored;
+  for (const auto& [reason, count] : counts.by_reason) sum.by_reason[reason] += count;
+}
+
+Json counts_json(const IngestCounts& counts) {
+  auto by_reason = Json::object();
+  for (const auto& [reason, count] : counts.by_reason) by_reason.set(reason, count);
+  return Json::object()
+      .set("accepted", counts.accepted)
+      .set("rejected", counts.rejected)
+      .set("ignored", counts.ignored)
+      .set("by-reason", std::move(by_reason));
+}
+
+std::string counts_text(const IngestCounts& counts) {
+  auto text = fmt::format("accepted {}, rejected {}, ignored {}", counts.accepted, counts.rejected,
+                          counts.ignored);
+  std::string reasons;
+  for (const auto& [reason, count] : counts.by_reason) {
+    reasons += fmt::format("{}{} {}", reasons.empty() ? "" : ", ", reason, count);
+  }
+  return reasons.empty() ? text : text + " (" + reasons + ")";
+}
+
+// The four counts, summed; what happened to the single files only where one was not taken as usual.
+void print_json(const Context& context, const std::vector<Taken>& files) {
+  IngestCounts sum;
+  auto list = Json::array();
+  bool unusual = false;
+  bool all_known = true;
+  std::string error;
+  for (const auto& file : files) {
+    add(sum, file.result.counts);
+    unusual |= file.status() != "ingested";
+    all_known &= file.result.already_ingested;
+    if (error.empty()) error = file.error;
+    auto entry = Json::object().set("file", file.path).set("status", file.status());
+    entry.set("accepted", file.result.counts.accepted);
+    if (file.result.resumed_at > 0) entry.set("resumed-at", file.result.resumed_at);
+    if (!file.error.empty()) entry.set("error", file.error);
+    list.add(std::move(entry));
+  }
+  auto json = counts_json(sum);
+  if (all_known) json.set("status", "already-ingested");
+  if (unusual) json.set("files", std::move(list));
+  if (!error.empty()) json.set("error", error);
+  context.print(json);
+}
+
+void print_text(const Context& context, const Taken& file) {
+  auto& out = context.world.out;
+  const auto path = printable(file.path);
+  if (file.result.already_ingested) {
+    out << path << ": already ingested (--again takes it once more)\n";
+  } else if (file.error.empty()) {
+    out << path << ": " << counts_text(file.result.counts);
+    if (file.result.resumed_at > 0) {
+      out << fmt::format(", resumed at byte {}", file.result.resumed_at);
+    }
+    out << '\n';
+  }
+}
+
+IngestProgress progress_of(const Context& context, const std::string& path) {
+  return [&context, path = printable(path)](std::uint64_t taken, std::uint64_t total) {
+    auto& err = context.world.err;
+    err << path << ": " << taken << " bytes";
+    if (total > 0) {
+      const auto share = 100.0 * static_cast<double>(taken) / static_cast<double>(total);
+      err << fmt::format(" of {} ({:.0f} %)", total, share);
+    }
+    err << std::endl;
+  };
+}
+
+std::uint64_t held_windows(Store& store) {
+  const auto states = store.window_states();
+  if (!states) return 0;
+  const auto held = states->find(WindowState::kHeld);
+  return held == states->end() ? 0 : held->second;
+}
+
+// Windows of old files wait for the administrator: that must not be missed.
+void tell_of_held(const Context& context, std::uint64_t before, std::uint64_t after) {
+  if (after <= before) return;
+  context.world.err << fmt::format(
+      "rapporteur: {} held, because its sessions are older than maxAge: see `rapporteur schedule "
+      "list --state held`; `schedule release` lets it go, `ingest --send-old` does so at once\n",
+      count_text(after - before, "window") + (after - before == 1 ? " is" : " are"));
+}
+
+}  // namespace
+
+int ingest_files(const Context& context, const IngestRequest& request) {
+  const auto opened = open(context);
+  if (!opened) return opened.exit_code;
+  const auto& config = *opened.config;
+  auto& store = *opened.store;
+
+  SettingsPlanner planner(opened.config);
+  AggregatorOptions options;
+  options.max_age = config.ingest.max_age;
+  options.from_file = true;
+  options.send_old = request.send_old;
+  options.max_details = config.ingest.details_per_policy;
+  Aggregator aggregator(store, planner, context.world.clock, options);
+  const auto log = make_log(context, config.log);
+
+  const auto held_before = held_windows(store);
+  std::vector<Taken> files;
+  int exit_code = kExitDone;
+  for (const auto& path : request.paths) {
+    auto& file = files.emplace_back();
+    file.path = path;
+    auto result =
+        ingest_file(path, request.file, aggregator, store, context.world.clock, *log,
+                    request.progress ? progress_of(context, path) : IngestProgress());
+    if (result) {
+      file.result = *std::move(result);
+    } else {
+      file.error = result.error().text;
+      aggregator.discard();
+      context.world.err << "rapporteur: " << printable(path) << ": " << printable(file.error)
+                        << '\n';
+      exit_code = kExitFailed;
+    }
+    if (!context.json) print_text(context, file);
+  }
+  if (context.json) print_json(context, files);
+  tell_of_held(context, held_before, held_windows(store));
+  return exit_code;
+}
+
+}  // namespace rapporteur

@@ -1,0 +1,194 @@
+// rapporteur report preview: what is submitted for a window, byte for byte. Of an assembled window it is
+// what the store holds, of any other what assembling it at this second gives.
+
+#include <algorithm>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "base/domain.h"
+#include "cli/commands.h"
+#include "cli/print.h"
+#include "report/gzip.h"
+#include "schedule/assembler.h"
+
+namespace rapporteur {
+
+namespace {
+
+constexpr std::size_t kMaxJsonBytes = std::size_t{1} << 30;
+
+struct Preview {
+  Window window;
+  bool stored = false;  // else it is made up now
+  std::vector<Part> parts;
+  std::vector<Delivery> deliveries;  // with their headers
+};
+
+// The newest window, or the one that was asked for.
+Result<std::optional<Window>> choose(Store& store, const ReportPreviewRequest& request,
+                                     const std::string& domain) {
+  WindowFilter filter;
+  filter.domain = domain;
+  filter.start = request.window;
+  auto windows = all_windows(store, filter);
+  if (!windows) return std::move(windows).error();
+  sort_by_period(*windows);
+  if (request.supplement) {
+    std::erase_if(*windows, [&](const Window& window) {
+      return window.supplement != *request.supplement;
+    });
+  }
+  if (windows->empty()) return std::optional<Window>();
+  return std::optional<Window>(std::move(windows->back()));
+}
+
+// Reads back what was assembled. `preview.parts` stays empty if nothing was.
+Result<void> read_stored(Store& store, Preview& preview) {
+  const auto entries =
+      store.reports(preview.window.domain, std::numeric_limits<std::int32_t>::max());
+  if (!entries) return entries.error();
+  for (const auto& entry : *entries) {
+    if (entry.window.id != preview.window.id) continue;
+    auto whole = store.report(entry.part.report_id);
+    if (!whole) return std::move(whole).error();
+    if (*whole) preview.parts.push_back(std::move((*whole)->part));
+  }
+  std::ranges::sort(preview.parts, {}, &Part::number);
+  DeliveryFilter filter;
+  filter.window = preview.window.id;
+  const auto deliveries = all_deliveries(store, filter);
+  if (!deliveries) return deliveries.error();
+  for (const auto& delivery : *deliveries) {
+    auto submission = store.submission(delivery.id);
+    if (!submission) return std::move(submission).error();
+    if (*submission) preview.deliveries.push_back(std::move((*submission)->delivery));
+  }
+  preview.stored = !preview.parts.empty();
+  return {};
+}
+
+// Makes up what would be submitted. Returns an exit code if it says that nothing would be.
+std::optional<int> make_up(const Context& context, const Opened& opened, Preview& result) {
+  const auto counts = opened.store->counts(result.window.id);
+  if (!counts) return fail(context, counts.error());
+  const auto answer = look_up(context, *opened.config, result.window.domain);
+  if (!answer) return fail(context, answer.error());
+  const auto signer = signer_of(*opened.config);
+  const AssemblyContext assembly{*opened.config, *signer, context.world.random, *opened.store};
+  auto decision = preview(assembly, result.window, *counts, *answer, context.now());
+  if (!decision) return fail(context, decision.error());
+  if (decision->kind != Decision::Kind::kAssembled) {
+    return fail(context, "nothing would be sent: " + decision->reason);
+  }
+  result.parts = std::move(decision->assembly.parts);
+  result.deliveries = std::move(decision->assembly.deliveries);
+  return std::nullopt;
+}
+
+// The mail of a part to its first mail destination.
+std::optional<std::string> mail_of(const Preview& preview, const Part& part) {
+  for (const auto& delivery : preview.deliveries) {
+    if (delivery.part != part.number || !is_mail(delivery.destination)) continue;
+    return delivery.header + "\r\n" + part.mail_body;
+  }
+  return std::nullopt;
+}
+
+Result<Json> part_json(const Preview& preview, const Part& part, bool as_mail) {
+  auto json = Json::object()
+                  .set("part", part.number)
+                  .set("of", part.of)
+                  .set("report-id", part.report_id)
+                  .set("file-name", part.file_name)
+                  .set("successful-sessions", part.successful)
+                  .set("failed-sessions", part.failed);
+  if (as_mail) {
+    const auto mail = mail_of(preview, part);
+    return std::move(json).set("eml", mail ? Json(*mail) : Json());
+  }
+  const auto text = gunzip(part.gz, kMaxJsonBytes);
+  if (!text) return text.error();
+  auto report = Json::parse(*text);
+  return std::move(json).set("report", report ? *std::move(report) : Json());
+}
+
+int print_json(const Context& context, const Preview& preview, bool as_mail) {
+  auto parts = Json::array();
+  for (const auto& part : preview.parts) {
+    auto json = part_json(preview, part, as_mail);
+    if (!json) return fail(context, json.error());
+    parts.add(*std::move(json));
+  }
+  auto deliveries = Json::array();
+  for (const auto& delivery : preview.deliveries) {
+    const bool shown = std::ranges::any_of(
+        preview.parts, [&](const Part& part) { return part.number == delivery.part; });
+    if (!shown) continue;
+    deliveries.add(Json::object()
+                       .set("part", delivery.part)
+                       .set("destination", delivery.destination)
+                       .set("envelope-from", Json::text_or_null(delivery.envelope_from)));
+  }
+  context.print(Json::object()
+                    .set("domain", preview.window.domain)
+                    .set("start", preview.window.period.start)
+                    .set("end", preview.window.period.end)
+                    .set("state", to_string(preview.window.state))
+                    .set("assembled", preview.stored)
+                    .set("parts", std::move(parts))
+                    .set("deliveries", std::move(deliveries)));
+  return kExitDone;
+}
+
+// The bytes themselves: nothing is added to them.
+int print_bytes(const Context& context, const Preview& preview, const Part& part, bool as_mail) {
+  if (part.of > 1) {
+    context.world.err << fmt::format("rapporteur: this is part {} of {}: --part\n", part.number,
+                                     part.of);
+  }
+  if (as_mail) {
+    const auto mail = mail_of(preview, part);
+    if (!mail) return fail(context, "the report goes to no mail address: --as json shows it");
+    context.world.out << *mail;
+    return kExitDone;
+  }
+  const auto text = gunzip(part.gz, kMaxJsonBytes);
+  if (!text) return fail(context, text.error());
+  context.world.out << *text;
+  return kExitDone;
+}
+
+}  // namespace
+
+int report_preview(const Context& context, const ReportPreviewRequest& request) {
+  const auto domain = normalise_domain(request.domain);
+  if (!domain) return fail(context, domain.error().text, kExitUsage);
+  const auto opened = open(context);
+  if (!opened) return opened.exit_code;
+  auto window = choose(*opened.store, request, *domain);
+  if (!window) return fail(context, window.error());
+  if (!*window) return fail(context, "no such window of " + *domain + " is known", kExitNotFound);
+
+  Preview preview;
+  preview.window = **std::move(window);
+  const auto read = read_stored(*opened.store, preview);
+  if (!read) return fail(context, read.error());
+  if (!preview.stored) {
+    if (const auto exit_code = make_up(context, opened, preview)) return *exit_code;
+  }
+  if (request.part) {
+    const auto count = preview.parts.size();
+    std::erase_if(preview.parts, [&](const Part& part) { return part.number != *request.part; });
+    if (preview.parts.empty()) {
+      return fail(context,
+                  fmt::format("the report has no part {}: it has {}", *request.part,
+                              count_text(count, "part")),
+                  kExitNotFound);
+    }
+  }
+  if (context.json) return print_json(context, preview, request.as_mail);
+  return print_bytes(context, preview, preview.parts.front(), request.as_mail);
+}
+
+}  // namespace rapporteur

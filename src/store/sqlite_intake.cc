@@ -1,0 +1,393 @@
+// Intake: what was seen before, and the counts of a batch.
+
+#include <algorithm>
+#include <functional>
+
+#include "store/sqlite_rows.h"
+#include "store/sqlite_store.h"
+
+namespace rapporteur {
+
+namespace {
+
+using Kind = Transaction::Kind;
+
+// Beyond this many the memory of row ids starts anew (about 60 bytes a window, 130 a policy).
+constexpr std::size_t kMaxKnown = 300'000;
+
+// 9223372036854775807 is kMaxCount. A sum beyond it would silently become a floating-point number.
+constexpr std::string_view kAddToWindow =
+    "UPDATE windows SET successful = min(successful, 9223372036854775807 - ?2) + ?2,"
+    " failed = min(failed, 9223372036854775807 - ?3) + ?3,"
+    " last_session = max(last_session, ?4),"
+    " tlsrpt_record = CASE WHEN ?5 <> '' AND ?4 >= record_seen THEN ?5 ELSE tlsrpt_record END,"
+    " record_seen = CASE WHEN ?5 <> '' THEN max(record_seen, ?4) ELSE record_seen END"
+    " WHERE id = ?1";
+
+std::uint64_t saturating_sum(std::uint64_t a, std::uint64_t b) {
+  const auto sum = a + b;
+  return sum < a ? UINT64_MAX : sum;
+}
+
+bool takes_counts(std::string_view state) {
+  return state == "collecting" || state == "held" || state == "blocked";
+}
+
+std::uint64_t window_key(const WindowDelta& delta) {
+  const auto start = static_cast<std::uint64_t>(delta.period.start.time_since_epoch().count());
+  return std::hash<std::string>()(delta.domain) ^ (start * 0x9e3779b97f4a7c15U);
+}
+
+std::string policy_key(const Policy& policy) {
+  return content_key(pack({std::string(to_string(policy.type)), policy.domain,
+                           pack(policy.strings), pack(policy.mx_hosts)}));
+}
+
+std::string detail_key(const FailureDetail& detail) {
+  return content_key(pack({std::string(to_string(detail.result_type)), detail.sending_mta_ip,
+                           detail.receiving_mx_hostname, detail.receiving_mx_helo,
+                           detail.receiving_ip, detail.additional_information,
+                           detail.failure_reason_code}));
+}
+
+bool add_to_detail(Database& database, std::int64_t policy, const std::string& key,
+                   std::uint64_t sessions) {
+  return database.execute(
+             "UPDATE details SET sessions = min(sessions, 9223372036854775807 - ?3) + ?3"
+             " WHERE policy_id = ?1 AND content_key = ?2",
+             policy, Blob{key}, sessions) == 1;
+}
+
+void insert_detail(Database& database, std::int64_t policy, const std::string& key,
+                   const FailureDetail& detail, std::uint64_t sessions) {
+  database.execute(
+      "INSERT INTO details (policy_id, content_key, sessions, result_type, sending_mta_ip,"
+      " receiving_mx_hostname, receiving_mx_helo, receiving_ip, additional_information,"
+      " failure_reason_code) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+      policy, Blob{key}, sessions, to_string(detail.result_type), detail.sending_mta_ip,
+      detail.receiving_mx_hostname, detail.receiving_mx_helo, detail.receiving_ip,
+      detail.additional_information, detail.failure_reason_code);
+}
+
+}  // namespace
+
+std::size_t SqliteStore::PolicyPlaceHash::operator()(const PolicyPlace& place) const {
+  return std::hash<std::string>()(place.key) ^
+         (static_cast<std::size_t>(place.window) * 0x9e3779b97f4a7c15U);
+}
+
+Result<std::vector<Period>> SqliteStore::periods(const std::string& domain, Time since) {
+  Transaction transaction(*database_, Kind::kRead);
+  std::vector<Period> found;
+  {
+    // Windows of a domain do not overlap, supplements apart: from the newest back, the first that ended
+    // in time is the last to look at. A supplement that outlived its window stands for it.
+    Query query(*database_,
+                "SELECT starts, ends FROM windows WHERE domain = ?1"
+                " ORDER BY starts DESC, supplement ASC",
+                domain);
+    while (query.next()) {
+      const Period period{query.time(0), query.time(1)};
+      if (!found.empty() && found.back().start == period.start) continue;
+      if (period.end <= since) break;
+      found.push_back(period);
+    }
+  }
+  std::ranges::reverse(found);
+  return transaction.commit(std::move(found));
+}
+
+Result<std::vector<bool>> SqliteStore::seen(std::span<const std::string> session_ids) {
+  Transaction transaction(*database_, Kind::kRead);
+  std::vector<bool> known;
+  known.reserve(session_ids.size());
+  for (const auto& id : session_ids) {
+    Query query(*database_, "SELECT 1 FROM session_ids WHERE content_key = ?1",
+                Blob{content_key(id)});
+    known.push_back(query.next());
+  }
+  return transaction.commit(std::move(known));
+}
+
+Result<std::optional<FileProgress>> SqliteStore::file(const std::string& sha256) {
+  Transaction transaction(*database_, Kind::kRead);
+  std::optional<FileProgress> progress;
+  {
+    Query query(*database_,
+                "SELECT name, position, finished, accepted FROM files WHERE sha256 = ?1", sha256);
+    if (query.next()) {
+      progress = FileProgress{sha256, query.text(0), query.count(1), query.flag(2), query.count(3)};
+    }
+  }
+  return transaction.commit(std::move(progress));
+}
+
+Result<void> SqliteStore::forget_file(const std::string& sha256) {
+  Transaction transaction(*database_, Kind::kWrite);
+  database_->execute("DELETE FROM files WHERE sha256 = ?1", sha256);
+  return transaction.commit();
+}
+
+Result<Flushed> SqliteStore::add(const CountBatch& batch) {
+  Transaction transaction(*database_, Kind::kWrite);
+  Flushed flushed;
+  flushed.seen = known_ids(batch.session_ids);
+  flushed.misplaced = add_windows(batch);
+  if (!database_->failed() && !flushed.stored()) {
+    forget_rows();
+    return flushed;  // the transaction rolls back
+  }
+  remember_ids(batch.session_ids, batch.now);
+  if (batch.file) advance_file(*batch.file, !batch.windows.empty(), batch.now);
+  auto done = transaction.commit();
+  if (!done) {
+    forget_rows();
+    return std::move(done).error();
+  }
+  return flushed;
+}
+
+std::vector<std::string> SqliteStore::known_ids(std::span<const std::string> session_ids) {
+  std::vector<std::string> known;
+  for (const auto& id : session_ids) {
+    Query query(*database_, "SELECT 1 FROM session_ids WHERE content_key = ?1",
+                Blob{content_key(id)});
+    if (query.next()) known.push_back(id);
+  }
+  return known;
+}
+
+void SqliteStore::remember_ids(std::span<const std::string> session_ids, Time now) {
+  for (const auto& id : session_ids) {
+    const auto key = content_key(id);
+    database_->execute("INSERT OR IGNORE INTO session_ids (content_key, counted) VALUES (?1, ?2)",
+                       Blob{key}, now);
+  }
+}
+
+// Two processes that take the same file at once would count it twice: the one that comes later finds
+// that the file is already further and is refused.
+void SqliteStore::advance_file(const FileProgress& progress, bool with_counts, Time now) {
+  if (with_counts) {
+    Query query(*database_, "SELECT position FROM files WHERE sha256 = ?1", progress.sha256);
+    if (query.next() && query.count(0) >= progress.offset) {
+      database_->fail(Fault::kTransient, "another process takes the same file: '" + progress.name +
+                                             "' has come to byte " +
+                                             std::to_string(query.count(0)));
+      return;
+    }
+  }
+  database_->execute(
+      "INSERT INTO files (sha256, name, position, finished, accepted, updated)"
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (sha256) DO UPDATE SET name = excluded.name,"
+      " position = excluded.position, finished = excluded.finished, accepted = excluded.accepted,"
+      " updated = excluded.updated",
+      progress.sha256, progress.name, progress.offset, progress.finished, progress.accepted, now);
+}
+
+// Adds all deltas that have a place and returns the others. Rows are visited in the order of their
+// ids, which is the order of the file's pages.
+std::vector<std::size_t> SqliteStore::add_windows(const CountBatch& batch) {
+  std::vector<std::pair<WindowId, std::size_t>> order;
+  order.reserve(batch.windows.size());
+  for (std::size_t index = 0; index < batch.windows.size(); ++index) {
+    const auto known = known_windows_.find(window_key(batch.windows[index]));
+    order.emplace_back(known == known_windows_.end() ? 0 : known->second, index);
+  }
+  std::ranges::sort(order);
+  std::vector<std::size_t> misplaced;
+  for (auto [window, index] : order) {
+    const auto& delta = batch.windows[index];
+    if (window == 0 || !add_to_known(window, delta)) {
+      window = window_for(delta);
+      if (database_->failed()) return {};
+      if (window == 0) {
+        misplaced.push_back(index);
+        continue;
+      }
+      add_to(window, delta);
+      if (known_windows_.size() >= kMaxKnown) known_windows_.clear();
+      known_windows_[window_key(delta)] = window;
+    }
+    if (misplaced.empty()) add_policies(window, delta, batch.max_details);
+  }
+  std::ranges::sort(misplaced);
+  return misplaced;
+}
+
+WindowId SqliteStore::window_for(const WindowDelta& delta) {
+  std::optional<Sibling> sibling;
+  {
+    // Only windows with the latest start at or before the sessions can cover them.
+    Query query(*database_,
+                "SELECT id, starts, ends, supplement, state, frequency, first_part FROM windows"
+                " WHERE domain = ?1 AND starts <= ?2 ORDER BY starts DESC, supplement DESC",
+                delta.domain, delta.first);
+    std::optional<Time> start;
+    std::int64_t newest = 0;
+    while (query.next()) {
+      if (start && *start != query.time(1)) break;
+      if (!start) newest = query.integer(3);
+      start = query.time(1);
+      if (query.time(2) <= delta.last) continue;
+      if (takes_counts(query.text(4))) return query.integer(0);
+      if (!sibling) {
+        sibling = Sibling{{query.time(1), query.time(2)}, query.text(5), query.integer(6), newest};
+      }
+    }
+  }
+  if (sibling) return make_supplement(delta, *sibling);
+  const bool inside = delta.period.covers(delta.first) && delta.period.covers(delta.last);
+  if (!inside || overlaps_stored(delta)) return 0;
+  return make_window(delta);
+}
+
+bool SqliteStore::overlaps_stored(const WindowDelta& delta) {
+  Query query(*database_,
+              "SELECT starts, ends FROM windows WHERE domain = ?1 AND starts < ?2"
+              " ORDER BY starts DESC, supplement ASC",
+              delta.domain, delta.period.end);
+  std::optional<Time> start;
+  while (query.next()) {
+    if (start && *start != query.time(0)) return false;
+    start = query.time(0);
+    if (query.time(1) > delta.period.start) return true;
+  }
+  return false;
+}
+
+WindowId SqliteStore::make_window(const WindowDelta& delta) {
+  std::optional<Time> retry;
+  if (delta.state == WindowState::kBlocked) retry = delta.due;
+  database_->execute(
+      "INSERT INTO windows (domain, starts, ends, supplement, frequency, state, reason, due, retry,"
+      " send_old, last_session, record_seen)"
+      " VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?2)",
+      delta.domain, delta.period.start, delta.period.end, to_string(delta.frequency),
+      to_string(delta.state), delta.reason, delta.due, retry, delta.send_old, delta.last);
+  return database_->last_row();
+}
+
+WindowId SqliteStore::make_supplement(const WindowDelta& delta, const Sibling& sibling) {
+  std::optional<Time> retry;
+  if (delta.state == WindowState::kBlocked) retry = delta.supplement_due;
+  database_->execute("UPDATE windows SET superseded = 1 WHERE domain = ?1 AND starts = ?2",
+                     delta.domain, sibling.period.start);
+  database_->execute(
+      "INSERT INTO windows (domain, starts, ends, supplement, frequency, state, reason, due, retry,"
+      " send_old, last_session, record_seen, first_part)"
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?2, ?12)",
+      delta.domain, sibling.period.start, sibling.period.end, sibling.supplement + 1,
+      sibling.frequency, to_string(delta.state), delta.reason, delta.supplement_due, retry,
+      delta.send_old, delta.last, sibling.first_part);
+  const auto window = database_->last_row();
+  database_->execute(
+      "UPDATE windows SET first_part = max(first_part, (SELECT coalesce(max(p.number), 0) + 1"
+      " FROM windows AS s JOIN parts AS p ON p.window_id = s.id"
+      " WHERE s.domain = ?2 AND s.starts = ?3)) WHERE id = ?1",
+      window, delta.domain, sibling.period.start);
+  return window;
+}
+
+void SqliteStore::add_to(WindowId window, const WindowDelta& delta) {
+  std::uint64_t successful = 0;
+  std::uint64_t failed = 0;
+  for (const auto& policy : delta.counts) {
+    successful = saturating_sum(successful, policy.successful);
+    failed = saturating_sum(failed, policy.failed);
+  }
+  database_->execute(kAddToWindow, window, successful, failed, delta.last, delta.tlsrpt_record);
+}
+
+// As add_to(), if the remembered row is still the place that window_for() would find.
+bool SqliteStore::add_to_known(WindowId window, const WindowDelta& delta) {
+  {
+    Query query(*database_,
+                "SELECT 1 FROM windows WHERE id = ?1 AND domain = ?2 AND starts <= ?3 AND ends > ?4"
+                " AND superseded = 0 AND state IN ('collecting', 'held', 'blocked')",
+                window, delta.domain, delta.first, delta.last);
+    if (!query.next()) return false;
+  }
+  add_to(window, delta);
+  return true;
+}
+
+void SqliteStore::add_policies(WindowId window, const WindowDelta& delta,
+                               std::size_t max_details) {
+  for (const auto& counts : delta.counts) {
+    const auto policy = add_policy(window, counts);
+    if (database_->failed()) return;
+    add_details(policy, counts, max_details);
+  }
+}
+
+std::int64_t SqliteStore::add_policy(WindowId window, const PolicyCounts& counts) {
+  PolicyPlace place{window, policy_key(counts.policy)};
+  std::int64_t policy = 0;
+  const auto known = known_policies_.find(place);
+  if (known != known_policies_.end()) {
+    policy = known->second;
+  } else {
+    Query query(*database_, "SELECT id FROM policies WHERE window_id = ?1 AND content_key = ?2",
+                window, Blob{place.key});
+    if (query.next()) policy = query.integer(0);
+  }
+  const bool stored =
+      policy != 0 &&
+      database_->execute(
+          "UPDATE policies SET successful = min(successful, 9223372036854775807 - ?4) + ?4,"
+          " failed = min(failed, 9223372036854775807 - ?5) + ?5"
+          " WHERE id = ?1 AND window_id = ?2 AND content_key = ?3",
+          policy, window, Blob{place.key}, counts.successful, counts.failed) == 1;
+  if (!stored) {
+    database_->execute(
+        "INSERT INTO policies (window_id, content_key, successful, failed, type, domain, strings,"
+        " mx_hosts) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        window, Blob{place.key}, counts.successful, counts.failed, to_string(counts.policy.type),
+        counts.policy.domain, pack(counts.policy.strings), pack(counts.policy.mx_hosts));
+    policy = database_->last_row();
+  }
+  if (known_policies_.size() >= kMaxKnown) known_policies_.clear();
+  known_policies_[std::move(place)] = policy;
+  return policy;
+}
+
+void SqliteStore::add_details(std::int64_t policy, const PolicyCounts& counts,
+                              std::size_t max_details) {
+  std::optional<std::uint64_t> stored;  // how many there are; read when the first new one comes
+  std::uint64_t made = 0;
+  const auto bare = [](const FailureDetail& detail) {
+    FailureDetail result;
+    result.result_type = detail.result_type;
+    return result;
+  };
+  for (const auto& [detail, sessions] : counts.details) {
+    const auto key = detail_key(detail);
+    if (add_to_detail(*database_, policy, key, sessions)) continue;
+    if (!stored) {
+      Query query(*database_, "SELECT details FROM policies WHERE id = ?1", policy);
+      stored = query.next() ? query.count(0) : 0;
+    }
+    if (database_->failed()) return;
+    if (*stored + made < max_details) {
+      insert_detail(*database_, policy, key, detail, sessions);
+      ++made;
+      continue;
+    }
+    const auto folded = bare(detail);
+    const auto folded_key = detail_key(folded);
+    if (add_to_detail(*database_, policy, folded_key, sessions)) continue;
+    insert_detail(*database_, policy, folded_key, folded, sessions);
+    ++made;
+  }
+  if (made > 0) {
+    database_->execute("UPDATE policies SET details = details + ?2 WHERE id = ?1", policy, made);
+  }
+}
+
+void SqliteStore::forget_rows() {
+  known_windows_.clear();
+  known_policies_.clear();
+}
+
+}  // namespace rapporteur

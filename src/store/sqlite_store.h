@@ -1,0 +1,126 @@
+#pragma once
+// The store of one node, in one SQLite file. Each part of the interface has its own file: sqlite_intake,
+// sqlite_schedule, sqlite_deliveries, sqlite_admin. docs/formats.md has the tables.
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "store/sqlite.h"
+#include "store/store.h"
+
+namespace rapporteur {
+
+constexpr std::chrono::milliseconds kBusyTimeout{10'000};
+
+class SqliteStore final : public Store {
+ public:
+  // Opens "…/file" or ":memory:", making the file with mode 0640 if there is none. Fails as
+  // open_store() says. `busy_timeout` is how long a method waits for another process.
+  static Result<std::unique_ptr<Store>> open(const std::string& path, Random& random,
+                                             std::chrono::milliseconds busy_timeout = kBusyTimeout);
+
+  const std::string& token() const override { return token_; }
+
+  Result<std::vector<Period>> periods(const std::string& domain, Time since) override;
+  Result<std::vector<bool>> seen(std::span<const std::string> session_ids) override;
+  Result<std::optional<FileProgress>> file(const std::string& sha256) override;
+  Result<void> forget_file(const std::string& sha256) override;
+  Result<Flushed> add(const CountBatch& batch) override;
+
+  Result<std::vector<Window>> claim_due(Time now, std::size_t limit,
+                                        std::optional<std::pair<Time, WindowId>> after) override;
+  Result<std::optional<Time>> next_due() override;
+  Result<WindowCounts> counts(WindowId window) override;
+  Result<bool> assemble(const Assembly& assembly) override;
+  Result<bool> postpone(WindowId window, WindowState to, const std::string& reason,
+                        std::optional<Time> retry, Time now) override;
+  Result<void> retry_now(bool temporary, Time now) override;
+  Result<std::uint64_t> mails_handed_over(const std::string& domain, Period between) override;
+  Result<bool> reported_like(const std::string& domain, const std::string& fingerprint,
+                             Time since) override;
+  Result<int> next_part_number(const std::string& domain, Period period) override;
+
+  Result<std::vector<Submission>> due_deliveries(Time now, std::size_t limit,
+                                                 std::span<const std::string> except, bool mails,
+                                                 bool posts) override;
+  Result<void> begin_attempts(std::span<const std::string> deliveries, Time now) override;
+  Result<void> record_attempt(const AttemptRecord& record) override;
+  Result<std::size_t> recover_interrupted(Time now) override;
+  Result<std::vector<Delivery>> deliveries(const DeliveryFilter& filter) override;
+  Result<std::optional<Submission>> submission(const std::string& delivery) override;
+  Result<bool> retry_delivery(const std::string& delivery, Time now) override;
+  Result<bool> abandon_delivery(const std::string& delivery, const std::string& reason,
+                                Time now) override;
+
+  Result<std::vector<Window>> windows(const WindowFilter& filter) override;
+  Result<std::map<WindowState, std::uint64_t>> window_states() override;
+  Result<std::string> deciding_record(WindowId window) override;
+  Result<bool> hold(WindowId window, const std::string& reason, Time now) override;
+  Result<bool> release(WindowId window, Time now) override;
+  Result<bool> cancel(WindowId window, const std::string& reason, Time now) override;
+  Result<bool> send_now(WindowId window, Time now) override;
+  Result<std::vector<ReportEntry>> reports(const std::string& domain, std::size_t limit) override;
+  Result<std::optional<ReportEntry>> report(const std::string& report_id) override;
+  Result<Pause> pause() override;
+  Result<void> set_pause(const Pause& pause) override;
+  Result<std::size_t> prune(Time finished_before, Time ids_before, std::size_t limit) override;
+
+ private:
+  struct PolicyPlace {
+    WindowId window = 0;
+    std::string key;
+
+    friend bool operator==(const PolicyPlace&, const PolicyPlace&) = default;
+  };
+  struct PolicyPlaceHash {
+    std::size_t operator()(const PolicyPlace& place) const;
+  };
+  struct Sibling {  // a window that covers the sessions of a delta but takes no counts
+    Period period;
+    std::string frequency;
+    std::int64_t first_part = 1;
+    std::int64_t supplement = 0;  // the greatest of its period
+  };
+
+  SqliteStore(std::unique_ptr<Database> database, std::string token)
+      : database_(std::move(database)), token_(std::move(token)) {}
+
+  // Intake; see sqlite_intake.cc. All run inside the transaction of add().
+  std::vector<std::string> known_ids(std::span<const std::string> session_ids);
+  void remember_ids(std::span<const std::string> session_ids, Time now);
+  void advance_file(const FileProgress& progress, bool with_counts, Time now);
+  std::vector<std::size_t> add_windows(const CountBatch& batch);
+  WindowId window_for(const WindowDelta& delta);
+  WindowId make_window(const WindowDelta& delta);
+  WindowId make_supplement(const WindowDelta& delta, const Sibling& sibling);
+  bool overlaps_stored(const WindowDelta& delta);
+  bool add_to_known(WindowId window, const WindowDelta& delta);
+  void add_to(WindowId window, const WindowDelta& delta);
+  void add_policies(WindowId window, const WindowDelta& delta, std::size_t max_details);
+  std::int64_t add_policy(WindowId window, const PolicyCounts& counts);
+  void add_details(std::int64_t policy, const PolicyCounts& counts, std::size_t max_details);
+  void forget_rows();
+
+  // Deliveries; see sqlite_deliveries.cc. All run inside the transaction of their caller.
+  void insert_delivery(const Delivery& delivery, WindowId window);
+  void settle_part(WindowId window, int part, Time now);
+  void settle_window(WindowId window, Time now);
+  void abandon_open(WindowId window, const std::string& reason, Time now);
+
+  std::unique_ptr<Database> database_;
+  std::string token_;
+  // Where intake found windows and policies last, by hashes of their content. Other processes change
+  // rows meanwhile, so every use repeats the content in its condition.
+  std::unordered_map<std::uint64_t, WindowId> known_windows_;
+  std::unordered_map<PolicyPlace, std::int64_t, PolicyPlaceHash> known_policies_;
+};
+
+}  // namespace rapporteur
