@@ -107,7 +107,7 @@ void Reporter::advice(Span where, std::string message, std::string suggestion) {
 
 void Reporter::report(expr::Severity severity, Span where, std::string message,
                       std::string suggestion) {
-  if (severity == expr::Severity::kError) failed_ = true;
+  if (severity == expr::Severity::kError) ++errors_;
   ConfigDiagnostic diagnostic;
   diagnostic.severity = severity;
   diagnostic.where = location(where.begin);
@@ -119,7 +119,7 @@ void Reporter::report(expr::Severity severity, Span where, std::string message,
 }
 
 void Reporter::error_in_file(std::string message, std::string suggestion) {
-  failed_ = true;
+  ++errors_;
   ConfigDiagnostic diagnostic;
   diagnostic.where.file = path_;
   diagnostic.message = std::move(message);

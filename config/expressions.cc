@@ -53,7 +53,8 @@ ExpressionReader::ExpressionReader(const std::map<std::string, std::string>& sys
 
 std::optional<Rule> ExpressionReader::read(Setting setting, const Node& node,
                                            const std::string& origin) {
-  Draft draft{.setting = setting};
+  Draft draft;
+  draft.setting = setting;
   if (is_expression(node)) {
     draft.otherwise = compile_result(setting, node);
   } else if (node.type == NodeType::kArray) {

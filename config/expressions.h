@@ -31,7 +31,7 @@ class ExpressionReader {
  private:
   // An if-block while it is read.
   struct Draft {
-    Setting setting;
+    Setting setting = Setting::kFromName;
     std::vector<expr::IfBlock::Branch> branches;
     std::vector<Location> places;
     std::optional<expr::Program> otherwise;

@@ -1,6 +1,7 @@
 #pragma once
 // Collects what is to be told about one configuration file.
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,7 +22,8 @@ class Reporter {
   // About the file as a whole.
   void error_in_file(std::string message, std::string suggestion = {});
 
-  bool failed() const { return failed_; }
+  // How many errors there are so far.
+  std::size_t errors() const { return errors_; }
   Location location(std::size_t offset) const;
   const SourceText& source() const { return source_; }
 
@@ -32,7 +34,7 @@ class Reporter {
   const std::string& path_;
   const SourceText& source_;
   std::vector<ConfigDiagnostic> diagnostics_;
-  bool failed_ = false;
+  std::size_t errors_ = 0;
 };
 
 // The candidate that the word was probably meant to be; empty: none is near. Case, '_' and '-' do

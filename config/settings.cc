@@ -200,9 +200,15 @@ void SettingTable::set(Setting setting, Rule rule) {
 }
 
 void SettingTable::set(Setting setting, const std::string& pattern, Rule rule) {
-  const bool suffix = pattern.starts_with("*.");
-  auto& row = suffix ? below_[pattern.substr(2)] : exact_[pattern];
-  row[index_of(setting)] = std::move(rule);
+  row(pattern)[index_of(setting)] = std::move(rule);
+}
+
+void SettingTable::add_override(const std::string& pattern) {
+  row(pattern);
+}
+
+SettingTable::Row& SettingTable::row(const std::string& pattern) {
+  return pattern.starts_with("*.") ? below_[pattern.substr(2)] : exact_[pattern];
 }
 
 }  // namespace rapporteur

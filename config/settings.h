@@ -91,10 +91,13 @@ class SettingTable {
   void set(Setting setting, Rule rule);
   // `pattern` is a normalised domain, or "*." and one.
   void set(Setting setting, const std::string& pattern, Rule rule);
+  // An override that says nothing so far. It holds for its domains all the same.
+  void add_override(const std::string& pattern);
 
  private:
   using Row = std::array<std::optional<Rule>, kSettingCount>;
   using Rows = std::map<std::string, Row, std::less<>>;
+  Row& row(const std::string& pattern);
   Rows::const_iterator longest_suffix(std::string_view domain) const;
   Row common_;
   Rows exact_;

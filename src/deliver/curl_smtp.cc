@@ -233,9 +233,7 @@ Reply CurlSmtp::attempt(bool plain) {
   broken_ = Broken::kNo;
   reused_ = false;
   since_ = Clock::now();
-  const int result = loop_.perform();
-  auto reply = judge(result);
-  return reply;
+  return judge(loop_.perform());
 }
 
 // A connection kept open was closed by the relay, which may do that at any time.
@@ -315,7 +313,7 @@ int CurlSmtp::on_debug(CURL*, curl_infotype type, char* text, std::size_t size, 
   auto& smtp = *static_cast<CurlSmtp*>(self);
   const std::string_view line(text, size);
   if (type == CURLINFO_HEADER_OUT) {
-    if (smtp.dialogue_.stage() == Stage::kConnect) smtp.reused_ = true;
+    if (!smtp.dialogue_.greeted()) smtp.reused_ = true;
     smtp.dialogue_.command(line);
     if (smtp.dialogue_.quitting()) {
       for (const int socket : smtp.sockets_) ::shutdown(socket, SHUT_RD);

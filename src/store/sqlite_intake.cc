@@ -139,12 +139,32 @@ Result<Flushed> SqliteStore::add(const CountBatch& batch) {
   }
   remember_ids(batch.session_ids, batch.now);
   if (batch.file) advance_file(*batch.file, !batch.windows.empty(), batch.now);
+  add_counters(batch.counters);
   auto done = transaction.commit();
   if (!done) {
     forget_rows();
     return std::move(done).error();
   }
   return flushed;
+}
+
+Result<std::map<std::string, std::uint64_t>> SqliteStore::counters() {
+  Transaction transaction(*database_, Kind::kRead);
+  std::map<std::string, std::uint64_t> values;
+  {
+    Query query(*database_, "SELECT name, value FROM counters");
+    while (query.next()) values[query.text(0)] = query.count(1);
+  }
+  return transaction.commit(std::move(values));
+}
+
+void SqliteStore::add_counters(const std::map<std::string, std::uint64_t>& counters) {
+  for (const auto& [name, value] : counters) {
+    database_->execute(
+        "INSERT INTO counters (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE"
+        " SET value = min(value, 9223372036854775807 - ?2) + ?2",
+        name, value);
+  }
 }
 
 std::vector<std::string> SqliteStore::known_ids(std::span<const std::string> session_ids) {
@@ -322,24 +342,23 @@ void SqliteStore::add_policies(WindowId window, const WindowDelta& delta,
 }
 
 std::int64_t SqliteStore::add_policy(WindowId window, const PolicyCounts& counts) {
-  PolicyPlace place{window, policy_key(counts.policy)};
-  std::int64_t policy = 0;
+  const PolicyPlace place{window, policy_key(counts.policy)};
+  const auto add_to_row = [&](std::int64_t policy) {
+    return database_->execute(
+               "UPDATE policies SET successful = min(successful, 9223372036854775807 - ?4) + ?4,"
+               " failed = min(failed, 9223372036854775807 - ?5) + ?5"
+               " WHERE id = ?1 AND window_id = ?2 AND content_key = ?3",
+               policy, window, Blob{place.key}, counts.successful, counts.failed) == 1;
+  };
   const auto known = known_policies_.find(place);
-  if (known != known_policies_.end()) {
-    policy = known->second;
-  } else {
+  if (known != known_policies_.end() && add_to_row(known->second)) return known->second;
+  std::int64_t policy = 0;
+  {
     Query query(*database_, "SELECT id FROM policies WHERE window_id = ?1 AND content_key = ?2",
                 window, Blob{place.key});
     if (query.next()) policy = query.integer(0);
   }
-  const bool stored =
-      policy != 0 &&
-      database_->execute(
-          "UPDATE policies SET successful = min(successful, 9223372036854775807 - ?4) + ?4,"
-          " failed = min(failed, 9223372036854775807 - ?5) + ?5"
-          " WHERE id = ?1 AND window_id = ?2 AND content_key = ?3",
-          policy, window, Blob{place.key}, counts.successful, counts.failed) == 1;
-  if (!stored) {
+  if (policy == 0 || !add_to_row(policy)) {
     database_->execute(
         "INSERT INTO policies (window_id, content_key, successful, failed, type, domain, strings,"
         " mx_hosts) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -348,7 +367,7 @@ std::int64_t SqliteStore::add_policy(WindowId window, const PolicyCounts& counts
     policy = database_->last_row();
   }
   if (known_policies_.size() >= kMaxKnown) known_policies_.clear();
-  known_policies_[std::move(place)] = policy;
+  known_policies_[place] = policy;
   return policy;
 }
 

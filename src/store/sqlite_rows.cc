@@ -131,9 +131,20 @@ void Conditions::name(std::string_view column, std::string_view name_or_glob) {
   }
 }
 
-void Conditions::integer(std::string_view condition, std::int64_t value) {
+void Conditions::integers(std::string_view condition, std::initializer_list<std::int64_t> values) {
   conditions_.emplace_back(condition);
-  values_.push_back({false, value, {}});
+  for (const auto value : values) values_.push_back({false, value, {}});
+}
+
+void Conditions::time(std::string_view condition, Time value) {
+  integers(condition, {value.time_since_epoch().count()});
+}
+
+void Conditions::after_window(const std::pair<Time, WindowId>& place) {
+  // The first condition is the one that SQLite can search an index by.
+  time("w.due >= ?", place.first);
+  const auto due = place.first.time_since_epoch().count();
+  integers("(w.due > ? OR w.id > ?)", {due, place.second});
 }
 
 void Conditions::text(std::string_view condition, std::string_view value) {

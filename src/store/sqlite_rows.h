@@ -1,9 +1,12 @@
 #pragma once
 // Between rows of the tables and the words of the model, for the files of the SQLite store.
 
+#include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "model/delivery.h"
@@ -39,9 +42,12 @@ class Conditions {
   // `column` is equal to a name without '*' and '?', else matches it as a pattern, in lower case. Empty:
   // no condition.
   void name(std::string_view column, std::string_view name_or_glob);
-  // `condition` holds one '?'.
-  void integer(std::string_view condition, std::int64_t value);
+  // `condition` holds one '?' for each value.
+  void integers(std::string_view condition, std::initializer_list<std::int64_t> values);
+  void time(std::string_view condition, Time value);
   void text(std::string_view condition, std::string_view value);
+  // Rows of windows as w behind this one in the order (due, id).
+  void after_window(const std::pair<Time, WindowId>& place);
   // Without a value.
   void plain(std::string_view condition);
 

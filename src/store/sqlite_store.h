@@ -34,6 +34,7 @@ class SqliteStore final : public Store {
   Result<std::optional<FileProgress>> file(const std::string& sha256) override;
   Result<void> forget_file(const std::string& sha256) override;
   Result<Flushed> add(const CountBatch& batch) override;
+  Result<std::map<std::string, std::uint64_t>> counters() override;
 
   Result<std::vector<Window>> claim_due(Time now, std::size_t limit,
                                         std::optional<std::pair<Time, WindowId>> after) override;
@@ -96,6 +97,7 @@ class SqliteStore final : public Store {
   // Intake; see sqlite_intake.cc. All run inside the transaction of add().
   std::vector<std::string> known_ids(std::span<const std::string> session_ids);
   void remember_ids(std::span<const std::string> session_ids, Time now);
+  void add_counters(const std::map<std::string, std::uint64_t>& counters);
   void advance_file(const FileProgress& progress, bool with_counts, Time now);
   std::vector<std::size_t> add_windows(const CountBatch& batch);
   WindowId window_for(const WindowDelta& delta);

@@ -41,9 +41,9 @@ TEST(Accumulator, CountsADetailWhateverTheFinalResultIs) {
   Accumulator accumulator;
   accumulator.add(session({{sts("example.org"), true, {expired("mx.example.org")}}}), 10);
   accumulator.add(session({{sts("example.org"), false, {expired("mx.example.org")}}}), 10);
-  EXPECT_THAT(accumulator.counts(),
-              ElementsAre(PolicyCounts{
-                  sts("example.org"), 1, 1, {{expired("mx.example.org"), 2}}}));
+  EXPECT_THAT(
+      accumulator.counts(),
+      ElementsAre(PolicyCounts{sts("example.org"), 1, 1, {{expired("mx.example.org"), 2}}}));
 }
 
 TEST(Accumulator, CountsASessionWithTwoPoliciesOnceInEach) {
@@ -69,10 +69,9 @@ TEST(Accumulator, FoldsDetailsBeyondTheLimitAndKeepsTheSums) {
   }
   const auto counts = accumulator.counts();
   ASSERT_THAT(counts, SizeIs(1));
-  EXPECT_THAT(counts[0].details,
-              testing::UnorderedElementsAre(DetailCount{expired("a"), 2},
-                                            DetailCount{expired("b"), 1},
-                                            DetailCount{expired(""), 2}));
+  EXPECT_THAT(counts[0].details, testing::UnorderedElementsAre(DetailCount{expired("a"), 2},
+                                                               DetailCount{expired("b"), 1},
+                                                               DetailCount{expired(""), 2}));
 }
 
 TEST(Accumulator, StopsAtTheLargestNumber) {
@@ -83,7 +82,9 @@ TEST(Accumulator, StopsAtTheLargestNumber) {
   EXPECT_EQ(accumulator.counts().at(0).successful, kMost);
 }
 
-TEST(Accumulator, IsEmptyAtFirst) { EXPECT_THAT(Accumulator().counts(), IsEmpty()); }
+TEST(Accumulator, IsEmptyAtFirst) {
+  EXPECT_THAT(Accumulator().counts(), IsEmpty());
+}
 
 }  // namespace
 }  // namespace rapporteur

@@ -21,7 +21,9 @@ using testing::SizeIs;
 using testing_support::FakeClock;
 using testing_support::FixedRandom;
 
-Time at(const char* text) { return parse_time(text).value(); }
+Time at(const char* text) {
+  return parse_time(text).value();
+}
 
 // Days, or what a test has put into `frequencies`; due one minute after their end.
 class DayPlanner final : public WindowPlanner {

@@ -166,7 +166,7 @@ class Demo:
             sender=SENDER, second=SECOND, limit=LIMIT, main=self.main.path, rsa=self.rsa.path,
             ed=self.ed.path, directory=self.site.directory, dns=self.dns.address, smtp=self.smtp.url,
             authority=self.certificate.authority,
-        )  # fmt: skip
+        )
         print(text)
         self.site.write_config = lambda: self.site.config_path.write_text(text, encoding="utf-8")
         self.site.write_config()
@@ -191,7 +191,7 @@ class Demo:
         for number in range(DETAILS):
             noise = hashlib.sha256(str(number).encode()).hexdigest()
             detail = failure("validation-failure", receiving_mx_hostname=f"mx{number}.large.example",
-                             failure_reason_code=f"handshake {noise}")  # fmt: skip
+                             failure_reason_code=f"handshake {noise}")
             native.append(session("large.example", epoch=OLD_EPOCH, success=False, details=[detail]))
         path = self.site.new_file("".join(json.dumps(line) + "\n" for line in native))
         said = json.loads(self.command("ingest", "--format", "native", "--json", path))
@@ -200,9 +200,9 @@ class Demo:
         self.facts.equal(
             "the same file again adds nothing",
             self.site.window("large.example")["successful-sessions"], 1000,
-        )  # fmt: skip
+        )
         datagrams = [line for line in (DATA / "libtlsrpt.jsonl").read_text().splitlines()
-                     if '"d": "plain.example"' in line]  # fmt: skip
+                     if '"d": "plain.example"' in line]
         print(f"{len(datagrams)} datagrams of libtlsrpt about plain.example, and one of garbage, go to the socket.")
         for datagram in (datagrams[0], "garbage", *datagrams[1:]):
             self.site.send_datagram(datagram)
@@ -224,16 +224,16 @@ class Demo:
             [("hourly", "2026-01-14T12:00:00Z", "2026-01-14T13:00:00Z"),
              ("weekly", "2026-01-12T00:00:00Z", "2026-01-19T00:00:00Z"),
              ("daily", "2026-01-14T00:00:00Z", "2026-01-15T00:00:00Z")],
-        )  # fmt: skip
+        )
         self.site.run("schedule", "show", "mismatch.cert.com", code=NOT_FOUND)
         self.facts.check("mismatch.cert.com, whose frequency is never, has no window", True)
         self.facts.equal("large.example is old and held", self.site.window("large.example")["state"], "held")
         explained = self.command("schedule", "explain", "example.com")
         self.facts.check("explain gives the rule and its place in the file",
-                         "hourly" in explained and "rapporteur.toml:" in explained)  # fmt: skip
+                         "hourly" in explained and "rapporteur.toml:" in explained)
         explained = self.command("schedule", "explain", "test.bird.com")
         self.facts.check("explain names the override for *.bird.com",
-                         "Example Group for bird" in explained and "*.bird.com" in explained)  # fmt: skip
+                         "Example Group for bird" in explained and "*.bird.com" in explained)
         self.facts.equal("nothing was sent while paused", (self.smtp.offered, self.https.requests), ([], []))
 
     def send(self):
@@ -255,13 +255,13 @@ class Demo:
         self.facts.equal(
             "the servers hold as many reports as were delivered",
             len(self.smtp.messages) + len(self.https.accepted), len(deliveries),
-        )  # fmt: skip
+        )
         self.facts.equal(
             "every address got its mail",
             {address for message in self.smtp.messages for address in message.rcpt_tos},
             {uri.removeprefix("mailto:") for domain in expected for uri in self.published[domain].split(",")
              if uri.startswith("mailto:")},
-        )  # fmt: skip
+        )
         self.facts.check("one recipient a message", all(len(m.rcpt_tos) == 1 for m in self.smtp.messages))
         self.facts.check("the relay was spoken to with TLS", all(m.tls for m in self.smtp.messages))
 
@@ -270,7 +270,7 @@ class Demo:
         for everybody, one with s=tlsrpt for TLS reports only."""
         strict = {v.selector: v for v in keys.verify(raw, self.dns.txt, "strict")}
         return [strict[v.selector] if "s=tlsrpt" in self.dns.txt(f"{v.selector}._domainkey.{v.domain}")[0] else v
-                for v in keys.verify(raw, self.dns.txt)]  # fmt: skip
+                for v in keys.verify(raw, self.dns.txt)]
 
     def show_mails(self):
         heading("What the relay received")
@@ -311,15 +311,15 @@ class Demo:
         changed = message.raw.replace(b"TLS-Required: No", b"TLS-Required: no", 1)
         covered = all("tls-required" in v.tags["h"].lower().split(":") and "l" not in v.tags for v in verdicts)
         self.facts.check("one changed byte breaks every signature, and none has l=",
-                         covered and not any(v.verified for v in self.verdicts(changed)))  # fmt: skip
+                         covered and not any(v.verified for v in self.verdicts(changed)))
 
     def check_split(self, large):
         reports = [mail.read_report(m.raw).report for m in large]
         self.facts.check(f"the report about large.example came in {len(large)} parts of at most {LIMIT} bytes",
-                         len(large) > 1 and max(len(m.raw) for m in large) <= LIMIT)  # fmt: skip
+                         len(large) > 1 and max(len(m.raw) for m in large) <= LIMIT)
         ((successes, failures, details),) = mail.sums(reports).values()
         self.facts.equal("their sums are exact", (successes, failures, len(details), sum(details.values())),
-                         (1000, DETAILS, DETAILS, DETAILS))  # fmt: skip
+                         (1000, DETAILS, DETAILS, DETAILS))
         ids = {r["report-id"] for r in reports}
         self.facts.equal("each part has a report-id of its own", len(ids), len(reports))
 
@@ -335,10 +335,10 @@ class Demo:
             )
         paths = sorted(r.path for r in self.https.accepted)
         self.facts.equal("example.org once, plain.example twice (old and today)", paths,
-                         ["/example.org", "/v1/tlsrpt", "/v1/tlsrpt"])  # fmt: skip
+                         ["/example.org", "/v1/tlsrpt", "/v1/tlsrpt"])
         by_mail = [mail.read_report(m.raw).body for m in self.smtp.to("r@example.org")]
         self.facts.equal("example.org got the same report by mail and by HTTPS", by_mail,
-                         [r.body for r in self.https.accepted if r.path == "/example.org"])  # fmt: skip
+                         [r.body for r in self.https.accepted if r.path == "/example.org"])
         names = [mail.read_report(m.raw).report["organization-name"] for m in self.smtp.to("tls@bird.com")]
         self.facts.equal("the override names the organisation", names, ["Example Group for bird"])
 
@@ -348,8 +348,8 @@ class Demo:
             self.command("schedule", "show", domain)
         none = self.site.window("nopolicy.example")
         self.facts.check(f"nopolicy.example got nothing, and it is said why: {none['reason']}",
-                         none["state"] == "suppressed" and none["reason"])  # fmt: skip
-        self.command("schedule", "list")
+                         none["state"] == "suppressed" and none["reason"])
+        self.command("delivery", "list")
         took = self.site.stop()
         self.facts.check(f"the daemon stops within 5 s (it took {took:.1f} s)", took < 5)
 

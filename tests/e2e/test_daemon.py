@@ -25,7 +25,7 @@ def test_a_second_daemon_on_the_same_store_refuses(site):
         other.config["store"] = site.config["store"]
         other.write_config()
         done = subprocess.run([BINARY, "run"], env=other.environment(), capture_output=True, timeout=60,
-                              check=False)  # fmt: skip
+                              check=False)
         said = done.stderr.decode()
         assert done.returncode > 0
         assert re.search(r"already|another|other daemon|in use|lock", said), said
@@ -118,7 +118,8 @@ def test_reload_reports_a_bad_file_and_keeps_the_old_one(site):
     site.write_config(good + '\n[nonsense]\nkey = "value"\n')
     line = good.count("\n") + 2
     site.hang_up()
-    wait_until(lambda: f"rapporteur.toml:{line}:" in site.log(), lambda: f"the place is logged\n{site.log()}")
+    place = re.compile(rf"rapporteur\.toml\S*[: ](?:line=)?{line}\b")
+    wait_until(lambda: place.search(site.log()), lambda: f"the place is logged\n{site.log()}")
     assert site.process.poll() is None
     site.write_config(good)  # for the commands that follow; the daemon is not told
     publish(site, DOMAIN)
@@ -138,7 +139,7 @@ def test_daemon_and_command_line_work_on_the_same_store(site):
             env=site.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         )
         for i in range(3)
-    ]  # fmt: skip
+    ]
     for _ in range(40):
         site.send_datagram(json.dumps(session("socket.example")))
         site.json("schedule", "list")
@@ -154,7 +155,7 @@ def test_daemon_and_command_line_work_on_the_same_store(site):
         # What came after the first report was assembled stands in a supplement.
         assert sum(w["failed-sessions"] for w in site.windows(domain)) == 6
         wait_until(lambda d=domain: any(x["state"] == "delivered" for x in site.deliveries(d)),
-                   lambda: f"{domain}\n{site.log()[-4000:]}", 60)  # fmt: skip
+                   lambda: f"{domain}\n{site.log()[-4000:]}", 60)
 
 
 def test_an_unknown_role_is_wrong_usage(site):

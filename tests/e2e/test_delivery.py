@@ -92,7 +92,7 @@ class TestHttps:
                 w["state"] in ("assembled", "suppressed", "done") and (w["reason"] or w["deliveries"])
                 and all(d["last-response"] for d in w["deliveries"])
                 for domain in (DOMAIN, "b.example") for w in web.windows(domain)
-            )  # fmt: skip
+            )
 
         wait_until(nothing_will_come, lambda: f"{web.windows(DOMAIN)} {web.windows('b.example')}")
         assert https.requests == []
@@ -215,7 +215,7 @@ class TestRecord:
             (["NODATA"], "none", []),
             (["SERVFAIL"], "temporary", []),
         ],
-    )  # fmt: skip
+    )
     def test_it_is_looked_up_and_explained(self, site, records, state, rua):
         site.dns.tlsrpt(DOMAIN, *records)
         answer = site.json("record", DOMAIN, code=None)
@@ -227,7 +227,7 @@ class TestRecord:
 
     def test_uris_that_cannot_be_used_are_skipped_with_a_reason(self, site):
         site.dns.tlsrpt(DOMAIN, "v=TLSRPTv1; rua=ftp://x.example,mailto:r@a.example,mailto:a%0d%0ab@a.example,"
-                                "mailto:x@localhost")  # fmt: skip
+                                "mailto:x@localhost")
         answer = site.json("record", DOMAIN)
         assert answer["rua"] == ["mailto:r@a.example"]
         assert len(answer["skipped"]) == 3

@@ -9,7 +9,7 @@ import pytest
 
 from peers.rapporteur import (
     BINARY, DATA, FAILED, NOT_FOUND, OLD_EPOCH, OLD_START, canonical, failure, golden, session, wait_until,
-)  # fmt: skip
+)
 
 AT = ("--at", "2026-01-14T12:00:00Z")
 
@@ -20,7 +20,7 @@ SAMPLES = {
                     ("sts.example", "dane.example", "nopolicy.example", "badsts.example")),
     "momentum.jsonl": ((), {"accepted": 2, "rejected": 0, "ignored": 0},
                        ("test.bird.com", "mismatch.cert.com")),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -58,7 +58,7 @@ def test_bad_lines_stop_nothing_and_are_counted_by_reason(bare):
     good = json.dumps(session("good.example", epoch=OLD_EPOCH))
     lines = [good.encode(), b"not json at all", b'{"epoch":', b"\xff\xfe\x00", b"[]", b"{}",
              b'{"dpv":"1","d":"good.example","policies":[{"policy-type":3,"f":1}]}', b"",
-             b"{" * 5000, good.encode()]  # fmt: skip
+             b"{" * 5000, good.encode()]
     said = bare.json("ingest", bare.new_file(b"\n".join(lines) + b"\n"))
     assert said["accepted"] == 2
     assert said["rejected"] + said["ignored"] >= 7
@@ -86,7 +86,7 @@ def test_the_native_form_carries_counts_and_identities(bare):
                              failure("no-such-type", receiving_mx_helo="220 MX.example ESMTP")]),
             session("a.example", epoch=OLD_EPOCH, **{"own-report": True}),
         ]
-    )  # fmt: skip
+    )
     assert said["rejected"] == 0
     window = bare.window("a.example")
     assert (window["successful-sessions"], window["failed-sessions"]) == (41, 2)
@@ -127,9 +127,9 @@ def test_an_interrupted_file_goes_on_where_it_stopped(bare):
         line = json.dumps(session(domain, epoch=OLD_EPOCH))
         path = bare.new_file((line + "\n") * size)
         running = subprocess.Popen([BINARY, "ingest", str(path)], env=bare.environment(),
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_until(lambda: count_of(bare, domain) or running.poll() is not None, "no batch is stored",
-                   100, 0.01)  # fmt: skip
+                   100, 0.01)
         running.send_signal(signal.SIGKILL)
         running.wait()
         before = count_of(bare, domain)
@@ -171,7 +171,7 @@ def test_the_socket_counts_what_libtlsrpt_sends(site):
 def test_garbage_datagrams_stop_nothing(site):
     site.start()
     garbage = [b"x", b"\x00" * 100, b'{"dpv":"1"', b'{"dpv":"1","d":"' + b"a" * 60000 + b'"}',
-               b"\xff" * 2000, b"{}", b"[" * 3000]  # fmt: skip
+               b"\xff" * 2000, b"{}", b"[" * 3000]
     for payload in garbage:
         site.send_datagram(payload)
     site.send_datagram(json.dumps(session("good.example")))

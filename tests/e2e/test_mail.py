@@ -28,7 +28,7 @@ def sessions(domain):
         session(domain, epoch=OLD_EPOCH, success=False, details=[
             failure(receiving_mx_hostname=f"mx.{domain}", receiving_ip="198.51.100.7",
                     failure_reason_code="bücher; \"quoted\" =?x?= 'and' more")]),
-    ]  # fmt: skip
+    ]
 
 
 def send(site, domain=DOMAIN):
@@ -116,7 +116,7 @@ class TestStructure:
         headers = mail.read_report(received.raw).message
         for name in ("From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type",
                      "TLS-Report-Domain", "TLS-Report-Submitter", "TLS-Required",
-                     "Auto-Submitted"):  # fmt: skip
+                     "Auto-Submitted"):
             assert len(headers.get_all(name, [])) == 1, name
         assert headers["TLS-Report-Domain"] == DOMAIN
         assert headers["TLS-Report-Submitter"] == SENDER

@@ -193,7 +193,7 @@ class TestKeys:
                 loaded.private_bytes(form.Encoding.Raw, form.PrivateFormat.Raw, form.NoEncryption())
             )
         return dkim.sign(MESSAGE, key.selector.encode(), key.domain.encode(), pem,
-                         signature_algorithm=algorithm) + MESSAGE  # fmt: skip
+                         signature_algorithm=algorithm) + MESSAGE
 
     @pytest.mark.parametrize("name", ["rsa", "ed25519"])
     def test_signatures_are_judged_by_the_published_record(self, name, dns, request):
@@ -235,15 +235,15 @@ class TestForms:
         def shown(policies):
             window = {"start": "s", "end": "e", "frequency": "daily", "state": "held", "due": "d",
                       "reason": "r", "successful-sessions": 1, "failed-sessions": 2,
-                      "policies": policies, "deliveries": []}  # fmt: skip
+                      "policies": policies, "deliveries": []}
             return {"domain": "a.example", "windows": [window]}
 
         one = {"policy-type": "tlsa", "policy-domain": "a", "policy-string": ["2", "1"],
-               "successful": 1, "failed": 0, "failure-details": []}  # fmt: skip
+               "successful": 1, "failed": 0, "failure-details": []}
         two = {"policy-type": "no-policy-found", "policy-domain": "a", "policy-string": [],
                "mx-host": [], "successful": 0, "failed": 2,
                "failure-details": [{"result-type": "x", "failed-session-count": 1},
-                                   {"failed-session-count": 1, "result-type": "y"}]}  # fmt: skip
+                                   {"failed-session-count": 1, "result-type": "y"}]}
         turned = {**two, "failure-details": two["failure-details"][::-1]}
         assert canonical(shown([one, two])) == canonical(shown([turned, one]))
         assert canonical(shown([one])) != canonical(shown([two]))

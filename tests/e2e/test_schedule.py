@@ -173,7 +173,7 @@ class TestQuietEnds:
         publish(site, "b.example")
         # What the MTA saw does not count against a definite answer.
         site.feed_old([session(DOMAIN, epoch=OLD_EPOCH, **{"tlsrpt-record": "v=TLSRPTv1; rua=mailto:x@a.example"}),
-                       failed_session("b.example")])  # fmt: skip
+                       failed_session("b.example")])
         self.wait(site, "suppressed")
         site.wait_for_delivery("b.example", "delivered")
         assert site.smtp.to("x@a.example") == []

@@ -75,7 +75,7 @@ const std::vector<Library> kLibraries = {
 // What the platform offers besides the C++ standard library, whose headers have neither dot nor
 // slash.
 const std::regex kPlatform(
-    R"((?:unistd|sysexits|fcntl|poll|signal|pwd|grp|netdb|ifaddrs|malloc|spawn|errno|limits|time)\.h)"
+    R"((?:unistd|sysexits|pthread|sched|termios|fcntl|poll|signal|pwd|grp|netdb|ifaddrs|malloc|spawn|errno|limits|time)\.h)"
     R"(|(?:sys|arpa|netinet|net)/[a-z0-9_]+\.h)");
 
 struct Include {

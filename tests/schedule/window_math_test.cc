@@ -11,7 +11,9 @@ namespace {
 
 using testing::Eq;
 
-Time at(const char* text) { return parse_time(text).value(); }
+Time at(const char* text) {
+  return parse_time(text).value();
+}
 
 struct PeriodCase {
   const char* name;
@@ -33,21 +35,20 @@ TEST_P(PeriodOf, CoversTheTimeInUtc) {
 
 INSTANTIATE_TEST_SUITE_P(
     Table, PeriodOf,
-    testing::Values(
-        PeriodCase{"Hour", Frequency::kHourly, "2026-11-20T13:59:59Z", "2026-11-20T13:00:00Z",
-                   "2026-11-20T14:00:00Z"},
-        PeriodCase{"HourBegins", Frequency::kHourly, "2026-11-20T14:00:00Z",
-                   "2026-11-20T14:00:00Z", "2026-11-20T15:00:00Z"},
-        PeriodCase{"Day", Frequency::kDaily, "2026-11-20T23:59:59Z", "2026-11-20T00:00:00Z",
-                   "2026-11-21T00:00:00Z"},
-        PeriodCase{"LeapDay", Frequency::kDaily, "2028-02-29T01:00:00Z", "2028-02-29T00:00:00Z",
-                   "2028-03-01T00:00:00Z"},
-        PeriodCase{"WeekFromItsMonday", Frequency::kWeekly, "2026-11-16T00:00:00Z",
-                   "2026-11-16T00:00:00Z", "2026-11-23T00:00:00Z"},
-        PeriodCase{"WeekToItsSunday", Frequency::kWeekly, "2026-11-22T23:59:59Z",
-                   "2026-11-16T00:00:00Z", "2026-11-23T00:00:00Z"},
-        PeriodCase{"WeekAcrossTheYear", Frequency::kWeekly, "2027-01-01T12:00:00Z",
-                   "2026-12-28T00:00:00Z", "2027-01-04T00:00:00Z"}),
+    testing::Values(PeriodCase{"Hour", Frequency::kHourly, "2026-11-20T13:59:59Z",
+                               "2026-11-20T13:00:00Z", "2026-11-20T14:00:00Z"},
+                    PeriodCase{"HourBegins", Frequency::kHourly, "2026-11-20T14:00:00Z",
+                               "2026-11-20T14:00:00Z", "2026-11-20T15:00:00Z"},
+                    PeriodCase{"Day", Frequency::kDaily, "2026-11-20T23:59:59Z",
+                               "2026-11-20T00:00:00Z", "2026-11-21T00:00:00Z"},
+                    PeriodCase{"LeapDay", Frequency::kDaily, "2028-02-29T01:00:00Z",
+                               "2028-02-29T00:00:00Z", "2028-03-01T00:00:00Z"},
+                    PeriodCase{"WeekFromItsMonday", Frequency::kWeekly, "2026-11-16T00:00:00Z",
+                               "2026-11-16T00:00:00Z", "2026-11-23T00:00:00Z"},
+                    PeriodCase{"WeekToItsSunday", Frequency::kWeekly, "2026-11-22T23:59:59Z",
+                               "2026-11-16T00:00:00Z", "2026-11-23T00:00:00Z"},
+                    PeriodCase{"WeekAcrossTheYear", Frequency::kWeekly, "2027-01-01T12:00:00Z",
+                               "2026-12-28T00:00:00Z", "2027-01-04T00:00:00Z"}),
     [](const auto& test) { return test.param.name; });
 
 TEST(WindowFor, BeginsWhereTheLastWindowEnded) {

@@ -36,7 +36,7 @@ def self_signed(directory, name="self-signed", alt=LOOPBACK):
     key, cert = (os.path.join(directory, f"{name}.{kind}") for kind in ("key", "pem"))
     _key(key)
     openssl("req", "-x509", "-new", "-key", key, "-days", "2", "-subj", f"/CN={name}",
-            "-addext", f"subjectAltName={alt}", "-out", cert)  # fmt: skip
+            "-addext", f"subjectAltName={alt}", "-out", cert)
     return Certificate(cert, key, cert)
 
 
@@ -49,11 +49,11 @@ def signed(directory, name="signed", alt=LOOPBACK):
     _key(ca_key)
     openssl("req", "-x509", "-new", "-key", ca_key, "-days", "2", "-subj", f"/CN={name} authority",
             "-addext", "basicConstraints=critical,CA:TRUE",
-            "-addext", "keyUsage=critical,keyCertSign", "-out", ca)  # fmt: skip
+            "-addext", "keyUsage=critical,keyCertSign", "-out", ca)
     _key(key)
     openssl("req", "-new", "-key", key, "-subj", f"/CN={name}", "-out", request)
     with open(extensions, "w", encoding="utf-8") as file:
         file.write(f"subjectAltName={alt}\nbasicConstraints=critical,CA:FALSE\n")
     openssl("x509", "-req", "-in", request, "-CA", ca, "-CAkey", ca_key, "-CAcreateserial",
-            "-days", "2", "-extfile", extensions, "-out", cert)  # fmt: skip
+            "-days", "2", "-extfile", extensions, "-out", cert)
     return Certificate(cert, key, ca)

@@ -122,7 +122,7 @@ class SmtpSink:
     `auth_in_clear`."""
 
     def __init__(self, starttls="none", certificate=None, credentials=None, auth_in_clear=False,
-                 port=0):  # fmt: skip
+                 port=0):
         if starttls not in ("none", "offer", "broken", "implicit"):
             raise ValueError(starttls)
         self.starttls = starttls

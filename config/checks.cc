@@ -1,0 +1,209 @@
+#include <algorithm>
+#include <utility>
+
+#include "base/domain.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "config/endpoint.h"
+#include "config/loading.h"
+
+namespace rapporteur {
+
+namespace {
+
+// Whether the keys' values may be judged together: none of them was refused.
+bool all_sound(const Loading& loading, std::string_view table,
+               const std::vector<std::string_view>& keys) {
+  return std::ranges::all_of(keys, [&](auto key) { return loading.is_sound(table, key); });
+}
+
+// Where the key's value stands, else where `otherwise` stands.
+Span span_of(const Loading& loading, std::string_view table, std::string_view key, Span otherwise) {
+  const auto* member = loading.member(table, key);
+  return member == nullptr ? otherwise : member->value.span;
+}
+
+void check_transport(Loading& loading) {
+  const auto& smtp = loading.config.delivery.smtp;
+  if (!all_sound(loading, "delivery.smtp", {"transport", "command", "directory"})) return;
+  const auto where = span_of(loading, "delivery.smtp", "transport", {});
+  if (smtp.transport == MailTransportKind::kSendmail && trim(smtp.command).empty()) {
+    loading.reporter.error(where, "transport = \"sendmail\" needs a command");
+  }
+  if (smtp.transport == MailTransportKind::kDirectory && smtp.directory.empty()) {
+    loading.reporter.error(where, "transport = \"directory\" needs a directory",
+                           "name one with directory = \"/path\"");
+  }
+}
+
+void check_relay(Loading& loading) {
+  const auto& smtp = loading.config.delivery.smtp;
+  if (!all_sound(loading, "delivery.smtp", {"url", "tls", "username", "passwordFile"})) return;
+  const auto url = parse_relay_url(smtp.url);
+  if (!url) return;
+  if (url->implicit_tls && smtp.tls == RelayTls::kNone) {
+    loading.reporter.error(span_of(loading, "delivery.smtp", "tls", {}),
+                           "smtps:// begins with TLS, which tls = \"none\" forbids");
+  }
+  if (smtp.username.empty()) return;
+  const auto where = span_of(loading, "delivery.smtp", "username", {});
+  if (smtp.tls != RelayTls::kRequired && !url->relay.is_loopback()) {
+    loading.reporter.error(where, "a password would be sent to a relay that nobody has verified",
+                           "set tls = \"required\"");
+  }
+  if (smtp.password_file.empty()) {
+    loading.reporter.error(where, "username needs a passwordFile");
+    return;
+  }
+  const auto password = read_file(smtp.password_file);
+  if (password && trim(*password).empty()) {
+    loading.reporter.error(span_of(loading, "delivery.smtp", "passwordFile", where),
+                           smtp.password_file + " is empty");
+  }
+}
+
+// A listener that others than this machine can reach needs the files named.
+void check_listener(Loading& loading, std::string_view table, const std::string& listen,
+                    const std::vector<std::pair<std::string_view, std::string>>& files) {
+  std::vector<std::string_view> keys = {"listen"};
+  for (const auto& [key, path] : files) keys.push_back(key);
+  if (!all_sound(loading, table, keys)) return;
+  const auto where = span_of(loading, table, "listen", {});
+  const auto endpoint = parse_endpoint(listen);
+  if (endpoint && !endpoint->is_loopback()) {
+    std::vector<std::string> missing;
+    for (const auto& [key, path] : files) {
+      if (path.empty()) missing.emplace_back(key);
+    }
+    if (missing.empty()) return;
+    loading.reporter.error(where,
+                           "listening on " + endpoint->text() + " needs " + join(missing, ", "),
+                           "only loopback addresses do without");
+    return;
+  }
+  const auto& [certificate, certificate_path] = files.at(0);
+  const auto& [key, key_path] = files.at(1);
+  if (certificate_path.empty() == key_path.empty()) return;
+  const auto present = certificate_path.empty() ? key : certificate;
+  loading.reporter.error(span_of(loading, table, present, where),
+                         "certificate and key belong together; one of them is missing");
+}
+
+void check_listeners(Loading& loading) {
+  if (const auto& http = loading.config.http) {
+    check_listener(loading, "http", http->listen,
+                   {{"certificate", http->certificate},
+                    {"key", http->key},
+                    {"credentials", http->credentials}});
+  }
+  const auto& received = loading.config.received;
+  if (!received.listen.empty()) {
+    check_listener(loading, "received", received.listen,
+                   {{"certificate", received.certificate}, {"key", received.key}});
+  }
+}
+
+// What the settings of one override, or the common ones, are known to give for every domain.
+class KnownSettings {
+ public:
+  KnownSettings(const Loading& loading, std::string pattern)
+      : loading_(loading), pattern_(std::move(pattern)) {}
+
+  // The value if it depends on nothing. It falls back to the common rule, as evaluation does.
+  std::optional<std::string> text(Setting setting) const {
+    const auto& settings = loading_.config.settings;
+    const auto* rule = pattern_.empty() ? nullptr : settings.override_rule(setting, pattern_);
+    if (rule == nullptr) rule = settings.common(setting);
+    if (rule == nullptr || !rule->block.branches.empty()) return std::nullopt;
+    const auto* value = rule->block.otherwise.constant();
+    if (value == nullptr) return std::nullopt;
+    const auto conformed = conform(setting, *value).value;
+    if (!conformed) return std::nullopt;
+    const auto* text = std::get_if<std::string>(&*conformed);
+    return text == nullptr ? std::nullopt : std::optional(*text);
+  }
+
+  // Where this override, or [report.tls], writes the setting.
+  std::optional<Span> written(Setting setting) const {
+    const auto found = loading_.setting_spans.find({pattern_, setting});
+    if (found == loading_.setting_spans.end()) return std::nullopt;
+    return found->second;
+  }
+
+  bool is_set(Setting setting) const {
+    const auto& settings = loading_.config.settings;
+    return settings.common(setting) != nullptr ||
+           (!pattern_.empty() && settings.override_rule(setting, pattern_) != nullptr);
+  }
+
+  std::optional<Span> first_written(std::initializer_list<Setting> settings) const {
+    for (const auto setting : settings) {
+      if (const auto span = written(setting)) return span;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  const Loading& loading_;
+  std::string pattern_;
+};
+
+void advise_on_submitter(const KnownSettings& known, Reporter& reporter) {
+  using enum Setting;
+  const auto where = known.first_written({kOutboundReportSubmitter, kContactInfo, kFromAddress});
+  if (!where || !known.is_set(kOutboundReportSubmitter)) return;
+  const auto submitter = known.text(kOutboundReportSubmitter);
+  const auto contact = known.text(known.is_set(kContactInfo) ? kContactInfo : kFromAddress);
+  if (!submitter || !contact || domain_of_address(*contact) == *submitter) return;
+  reporter.advice(*where,
+                  "outboundReportSubmitter is " + *submitter + ", but contactInfo is in " +
+                      std::string(domain_of_address(*contact)),
+                  "RFC 8460, section 5.3, wants one domain in both");
+}
+
+void advise_on_alignment(const KnownSettings& known, Reporter& reporter) {
+  using enum Setting;
+  const auto where = known.first_written({kDkimSignDomain, kFromAddress});
+  const auto from = known.text(kFromAddress);
+  const auto signer = known.text(kDkimSignDomain);
+  if (!where || !from || !signer) return;
+  const auto domain = domain_of_address(*from);
+  if (is_same_or_below(domain, *signer) || is_same_or_below(*signer, domain)) return;
+  reporter.advice(*where,
+                  "reports come from " + std::string(domain) + " but are signed by " + *signer,
+                  "DMARC wants a signature of the domain in From");
+}
+
+void advise_on_keys(const KnownSettings& known, Span otherwise, bool common, Loading& loading) {
+  const auto where = known.written(Setting::kDkimSignDomain);
+  const auto signer = known.text(Setting::kDkimSignDomain);
+  if (loading.config.delivery.smtp.relay_signs || !signer || (!where && !common)) return;
+  if (loading.dkim_domains.contains(*signer)) return;
+  loading.reporter.advice(
+      where.value_or(otherwise), "no [[dkim]] key signs for " + *signer + ": reports stay blocked",
+      "make one with: rapporteur dkim generate " + *signer + " tlsrpt; or set relaySigns = true");
+}
+
+void advise_on_settings(Loading& loading) {
+  const auto* domain = loading.member("system", "domain");
+  if (domain == nullptr || !loading.is_sound("system", "domain")) return;
+  auto patterns = loading.config.settings.patterns();
+  patterns.insert(patterns.begin(), std::string());
+  for (const auto& pattern : patterns) {
+    const KnownSettings known(loading, pattern);
+    advise_on_submitter(known, loading.reporter);
+    advise_on_alignment(known, loading.reporter);
+    advise_on_keys(known, domain->value.span, pattern.empty(), loading);
+  }
+}
+
+}  // namespace
+
+void check_together(Loading& loading) {
+  check_transport(loading);
+  check_relay(loading);
+  check_listeners(loading);
+  advise_on_settings(loading);
+}
+
+}  // namespace rapporteur

@@ -1,0 +1,199 @@
+// rapporteur schedule explain: every setting of a domain, its value and what gave it.
+
+#include <fmt/format.h>
+
+#include "base/domain.h"
+#include "cli/commands.h"
+#include "cli/print.h"
+#include "dns/tlsrpt_record.h"
+#include "report/report.h"
+#include "schedule/evaluation.h"
+#include "schedule/window_math.h"
+
+namespace rapporteur {
+
+namespace {
+
+// Stands for the id of a delivery, which is drawn when the report is assembled.
+constexpr std::string_view kSampleDelivery = "xxxxxxxxxxxx";
+
+// What the expressions are asked about: the newest window of the domain, or an empty one.
+struct Subject {
+  std::optional<Window> window;
+  WindowFacts facts;
+  PartFacts part;
+};
+
+Result<void> read_newest_window(Store& store, const std::string& domain, Subject& subject) {
+  WindowFilter filter;
+  filter.domain = domain;
+  auto windows = all_windows(store, filter);
+  if (!windows) return std::move(windows).error();
+  if (windows->empty()) return {};
+  sort_by_period(*windows);
+  const auto& window = windows->back();
+  const auto counts = store.counts(window.id);
+  if (!counts) return counts.error();
+  auto record = store.deciding_record(window.id);
+  if (!record) return std::move(record).error();
+  if (record->empty()) *record = window.tlsrpt_record;
+  subject.facts = facts_of(window, *counts, parse_tlsrpt_record(*record).rua);
+  subject.window = window;
+  return {};
+}
+
+// The subject of the settings. The store is only asked for facts: without one, they are zero.
+Subject subject_of(const Context& context, const Config& config, const std::string& domain) {
+  Subject subject;
+  const auto frequency = frequency_setting(config, domain);
+  const bool has_period = frequency && *frequency != Frequency::kNever;
+  subject.facts.frequency = has_period ? *frequency : Frequency::kDaily;
+  subject.facts.period = period_of(subject.facts.frequency, context.now());
+
+  std::string token = "xxxxxxxx";
+  const auto store = context.world.open_store(config.store.url);
+  std::string problem;
+  if (store) {
+    token = (*store)->token();
+    const auto read = read_newest_window(**store, domain, subject);
+    if (!read) problem = read.error().text;
+  } else {
+    problem = store.error().text;
+  }
+  if (!problem.empty()) {
+    context.world.err << "rapporteur: counts are taken as 0: " << printable(problem) << '\n';
+  }
+  Question question;
+  question.domain = domain;
+  question.window = &subject.facts;
+  question.delivery_id = kSampleDelivery;
+  const auto submitter = text_setting(config, Setting::kOutboundReportSubmitter, question);
+  subject.part.submitter = submitter ? *submitter : "unknown.invalid";
+  subject.part.report_id =
+      report_id(subject.facts.period, domain, 1, token, subject.part.submitter);
+  return subject;
+}
+
+std::string place(const Location& where) {
+  if (where.file.empty()) return "built in";
+  return fmt::format("{}:{}:{}", where.file, where.line, where.column);
+}
+
+// Where the value stands: its branch in an if-block, else the rule.
+Location location_of(const Answer& answer) {
+  if (answer.rule == nullptr) return {};
+  const auto& branches = answer.rule->branches;
+  const auto branch = answer.trace.branch;
+  return branch && *branch < branches.size() ? branches[*branch] : answer.rule->where;
+}
+
+Json answer_json(const Answer& answer) {
+  auto json = Json::object()
+                  .set("setting", to_string(answer.setting))
+                  .set("value", answer.value ? Json::of(*answer.value) : Json())
+                  .set("problem", Json::text_or_null(answer.problem))
+                  .set("rule", answer.rule ? Json(answer.rule->origin) : Json())
+                  .set("value-of", answer.derived_from ? Json(to_string(*answer.derived_from))
+                                                       : Json());
+  const bool if_block = answer.rule != nullptr && !answer.rule->block.branches.empty();
+  json.set("branch", !if_block               ? Json()
+                     : answer.trace.branch   ? Json(std::uint64_t{*answer.trace.branch + 1})
+                     : answer.value          ? Json("else")
+                                             : Json());
+  auto conditions = Json::array();
+  for (std::size_t i = 0; if_block && i < answer.trace.conditions.size(); ++i) {
+    conditions.add(Json::object()
+                       .set("if", answer.rule->block.branches[i].condition.source())
+                       .set("value", Json::of(answer.trace.conditions[i])));
+  }
+  json.set("conditions", std::move(conditions));
+  const auto where = location_of(answer);
+  const bool written = !where.file.empty();
+  return std::move(json)
+      .set("file", written ? Json(where.file) : Json())
+      .set("line", written ? Json(where.line) : Json())
+      .set("column", written ? Json(where.column) : Json());
+}
+
+// The origin of a value in one line.
+std::string origin(const Answer& answer) {
+  if (answer.derived_from) {
+    const bool domain_only = answer.setting == Setting::kOutboundReportSubmitter;
+    return fmt::format("{} of {}", domain_only ? "the domain" : "the value",
+                       to_string(*answer.derived_from));
+  }
+  if (answer.rule == nullptr) return "no rule";
+  auto text = answer.rule->origin;
+  const auto count = answer.rule->block.branches.size();
+  if (count > 0 && answer.trace.branch) {
+    text += fmt::format(", condition {} of {}", *answer.trace.branch + 1, count);
+  } else if (count > 0 && answer.value) {
+    text += ", else";
+  }
+  const auto where = location_of(answer);
+  return where.file.empty() ? text : text + ", " + place(where);
+}
+
+void print_people(const Context& context, const std::string& domain, const Subject& subject,
+                  const std::vector<Answer>& answers) {
+  auto& out = context.world.out;
+  out << domain << '\n';
+  if (subject.window) {
+    out << fmt::format("as of its window {}, {}: {} successful, {} failed sessions\n",
+                       period_text(*subject.window), to_string(subject.window->state),
+                       subject.facts.successful, subject.facts.failed);
+  } else {
+    out << "it has no window: all counts are 0\n";
+  }
+  for (const auto& answer : answers) {
+    const auto shown = answer.value ? expr::to_text(*answer.value) : "PROBLEM: " + answer.problem;
+    out << fmt::format("\n{} = {}\n  {}\n", to_string(answer.setting), printable(shown),
+                       printable(origin(answer)));
+    for (std::size_t i = 0; answer.rule != nullptr && i < answer.trace.conditions.size(); ++i) {
+      const auto& branch = answer.rule->block.branches[i];
+      out << fmt::format("  if {}: {}\n", printable(branch.condition.source()),
+                         printable(expr::to_text(answer.trace.conditions[i])));
+    }
+  }
+}
+
+}  // namespace
+
+int schedule_explain(const Context& context, const std::string& name) {
+  const auto domain = normalise_domain(name);
+  if (!domain) return fail(context, domain.error().text, kExitUsage);
+  const auto config = load(context);
+  if (!config) return kExitConfig;
+  const auto subject = subject_of(context, *config, *domain);
+  Question question;
+  question.domain = *domain;
+  question.window = &subject.facts;
+  question.part = &subject.part;
+  question.delivery_id = kSampleDelivery;
+  const auto answers = evaluate_all(*config, question);
+
+  int exit_code = kExitDone;
+  auto settings = Json::array();
+  for (const auto& answer : answers) {
+    if (!answer.value) exit_code = kExitFailed;
+    settings.add(answer_json(answer));
+  }
+  if (!context.json) {
+    print_people(context, *domain, subject, answers);
+    return exit_code;
+  }
+  auto window = Json();
+  if (subject.window) {
+    window = Json::object()
+                 .set("start", subject.window->period.start)
+                 .set("end", subject.window->period.end)
+                 .set("state", to_string(subject.window->state));
+  }
+  context.print(Json::object()
+                    .set("domain", *domain)
+                    .set("window", std::move(window))
+                    .set("settings", std::move(settings)));
+  return exit_code;
+}
+
+}  // namespace rapporteur

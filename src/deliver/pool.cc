@@ -1,0 +1,174 @@
+#include "deliver/pool.h"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "deliver/judge.h"
+
+namespace rapporteur {
+
+namespace {
+
+constexpr auto kIdle = std::chrono::seconds(30);
+
+Finished interrupted(const Job& job) {
+  return {job.id,
+          {Reply::Outcome::kInterrupted, Stage::kConnect, 0,
+           reply_text("not begun because of a stop", Stage::kConnect), {}}};
+}
+
+// Signals are the main thread's business, and a broken connection is an error code, not a SIGPIPE.
+void block_signals() {
+  sigset_t all{};
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+}
+
+}  // namespace
+
+struct Pool::Transports {
+  std::uint64_t generation = 0;
+  MailTransportFactory make_mail;
+  HttpsTransportFactory make_https;
+  std::unique_ptr<MailTransport> mail;
+  std::unique_ptr<HttpsTransport> https;
+
+  void drop() {
+    mail.reset();
+    https.reset();
+  }
+};
+
+Pool::Pool(int threads, MailTransportFactory mail, HttpsTransportFactory https) {
+  configure(threads, std::move(mail), std::move(https));
+}
+
+Pool::~Pool() { finish(); }
+
+void Pool::submit(Job job) {
+  const std::lock_guard lock(mutex_);
+  if (stopping_) {
+    finished_.push_back(interrupted(job));
+    done_.notify_all();
+    return;
+  }
+  jobs_.push_back(std::move(job));
+  work_.notify_one();
+}
+
+std::vector<Finished> Pool::take() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(finished_, {});
+}
+
+bool Pool::wait(std::chrono::milliseconds patience) {
+  std::unique_lock lock(mutex_);
+  const bool in_time =
+      done_.wait_for(lock, patience, [this] { return woken_ || !finished_.empty(); });
+  woken_ = false;
+  return in_time;
+}
+
+void Pool::wake() {
+  const std::lock_guard lock(mutex_);
+  woken_ = true;
+  done_.notify_all();
+}
+
+void Pool::configure(int threads, MailTransportFactory mail, HttpsTransportFactory https) {
+  std::unique_lock lock(mutex_);
+  mail_ = std::move(mail);
+  https_ = std::move(https);
+  ++generation_;
+  wanted_ = static_cast<std::size_t>(std::max(threads, 1));
+  if (!stopping_) start_threads(lock);
+  work_.notify_all();
+}
+
+void Pool::start_threads(std::unique_lock<std::mutex>&) {
+  if (slots_.size() < wanted_) slots_.resize(wanted_);
+  for (std::size_t i = 0; i < wanted_; ++i) {
+    auto& slot = slots_[i];
+    if (slot.running) continue;
+    if (slot.thread.joinable()) slot.thread.join();  // it has let go of the lock for the last time
+    slot.running = true;
+    slot.thread = std::thread([this, i] { work(i); });
+  }
+}
+
+// Waits for a job with the transports to do it. False: this thread is to end.
+bool Pool::next(std::size_t index, Transports& transports, Job& job) {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    if (index >= wanted_ || (stopping_ && jobs_.empty())) {
+      slots_[index].running = false;
+      // A job may have been announced to this thread alone.
+      work_.notify_one();
+      return false;
+    }
+    if (!jobs_.empty()) break;
+    const auto status = work_.wait_for(lock, kIdle);
+    if (status == std::cv_status::timeout && jobs_.empty()) {
+      lock.unlock();
+      transports.drop();
+      lock.lock();
+    }
+  }
+  job = std::move(jobs_.front());
+  jobs_.pop_front();
+  if (transports.generation != generation_) {
+    transports.make_mail = mail_;
+    transports.make_https = https_;
+    transports.generation = generation_;
+    lock.unlock();
+    transports.drop();
+  }
+  return true;
+}
+
+void Pool::work(std::size_t index) {
+  block_signals();
+  Transports transports;
+  Job job;
+  while (next(index, transports, job)) {
+    Finished finished{job.id, {}};
+    if (job.mail) {
+      if (!transports.mail) transports.mail = transports.make_mail(interrupt_);
+      finished.reply = transports.mail->send(job.envelope_from, job.target, job.payload);
+    } else {
+      if (!transports.https) transports.https = transports.make_https(interrupt_);
+      finished.reply = transports.https->post(job.target, job.payload);
+    }
+    job = {};
+    const std::lock_guard lock(mutex_);
+    finished_.push_back(std::move(finished));
+    done_.notify_all();
+  }
+}
+
+void Pool::interrupt() {
+  interrupt_.before_final = true;
+  const std::lock_guard lock(mutex_);
+  stopping_ = true;
+  for (const auto& job : jobs_) finished_.push_back(interrupted(job));
+  jobs_.clear();
+  work_.notify_all();
+  done_.notify_all();
+}
+
+void Pool::finish() {
+  interrupt();
+  interrupt_.everything = true;
+  std::vector<Slot> slots;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto& slot : slots_) slots.push_back({std::move(slot.thread), slot.running});
+  }
+  for (auto& slot : slots) {
+    if (slot.thread.joinable()) slot.thread.join();
+  }
+}
+
+}  // namespace rapporteur

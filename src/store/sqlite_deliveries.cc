@@ -1,0 +1,263 @@
+// Deliveries: which are due, how an attempt ended, and what follows from that for the part and window.
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "base/domain.h"
+#include "store/sqlite_rows.h"
+#include "store/sqlite_store.h"
+
+namespace rapporteur {
+
+namespace {
+
+using Kind = Transaction::Kind;
+
+constexpr std::string_view kDeliveryTables =
+    " FROM deliveries AS d JOIN windows AS w ON w.id = d.window_id"
+    " JOIN parts AS p ON p.window_id = d.window_id AND p.number = d.part ";
+
+// When and where a delivery stands among those that are due.
+struct DuePlace {
+  Time at;
+  std::int64_t row = 0;
+
+  friend auto operator<=>(const DuePlace&, const DuePlace&) = default;
+};
+
+void find_due(Database& database, bool mail, Time now, std::size_t limit,
+              const std::unordered_set<std::string_view>& except, std::vector<DuePlace>& found) {
+  Query query(database,
+              "SELECT next_attempt, rowid, id FROM deliveries WHERE mail = ?1 AND next_attempt <= ?2"
+              " ORDER BY next_attempt, rowid",
+              mail, now);
+  for (std::size_t taken = 0; taken < limit && query.next();) {
+    if (except.contains(query.text(2))) continue;
+    found.push_back({query.time(0), query.integer(1)});
+    ++taken;
+  }
+}
+
+std::string submission_sql(std::string_view condition) {
+  return "SELECT " + std::string(kDeliveryColumns) +
+         ", CASE WHEN d.mail THEN p.mail_body ELSE p.gz END" + std::string(kDeliveryTables) +
+         "WHERE " + std::string(condition);
+}
+
+// What record_attempt() and the administrator's orders need to know of a delivery.
+struct Standing {
+  WindowId window = 0;
+  int part = 1;
+  DeliveryState state = DeliveryState::kPending;
+};
+
+std::optional<Standing> standing_of(Database& database, const std::string& delivery) {
+  Query query(database, "SELECT window_id, part, state FROM deliveries WHERE id = ?1", delivery);
+  if (!query.next()) return std::nullopt;
+  const auto state = parse_delivery_state(query.text(2));
+  if (!state) {
+    database.fail(Fault::kCorrupt, "a delivery has the unknown state '" + query.text(2) + "'");
+    return std::nullopt;
+  }
+  return Standing{query.integer(0), static_cast<int>(query.integer(1)), *state};
+}
+
+}  // namespace
+
+void SqliteStore::insert_delivery(const Delivery& delivery, WindowId window) {
+  const bool mail = is_mail(delivery.destination);
+  const bool open = !is_final(delivery.state);
+  const bool waiting = open && delivery.fallback && !delivery.next_attempt;
+  const bool delivered = delivery.state == DeliveryState::kDelivered;
+  database_->execute(
+      "INSERT INTO deliveries (id, window_id, part, rank, state, mail, fallback, waiting, attempts,"
+      " first_attempt, next_attempt, ended, handed_over, mail_domain, destination, envelope_from,"
+      " last_response, header)"
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, nullif(?14, ''), ?15, ?16,"
+      " ?17, ?18)",
+      delivery.id, window, delivery.part, delivery.rank, to_string(delivery.state), mail,
+      delivery.fallback, waiting, delivery.attempts, delivery.first_attempt,
+      open ? delivery.next_attempt : std::nullopt, delivery.ended,
+      delivered ? delivery.ended : std::nullopt,
+      mail ? domain_of_address(delivery.destination) : std::string_view(), delivery.destination,
+      delivery.envelope_from, delivery.last_response, delivery.header);
+}
+
+// Once a destination has accepted the part, its waiting fallbacks are not needed. While none has and
+// none is being tried, the next of them begins.
+void SqliteStore::settle_part(WindowId window, int part, Time now) {
+  bool delivered = false;
+  bool active = false;
+  {
+    Query query(*database_,
+                "SELECT state, waiting FROM deliveries WHERE window_id = ?1 AND part = ?2", window,
+                part);
+    while (query.next()) {
+      const auto state = query.text(0);
+      delivered = delivered || state == "delivered";
+      active = active || ((state == "pending" || state == "uncertain") && !query.flag(1));
+    }
+  }
+  if (delivered) {
+    database_->execute(
+        "UPDATE deliveries SET state = 'abandoned', waiting = 0, next_attempt = NULL, ended = ?3,"
+        " last_response = 'not needed: another destination has accepted the report'"
+        " WHERE window_id = ?1 AND part = ?2 AND waiting = 1",
+        window, part, now);
+  } else if (!active) {
+    database_->execute(
+        "UPDATE deliveries SET waiting = 0, next_attempt = ?3 WHERE rowid ="
+        " (SELECT rowid FROM deliveries WHERE window_id = ?1 AND part = ?2 AND waiting = 1"
+        " ORDER BY rank LIMIT 1)",
+        window, part, now);
+  }
+}
+
+void SqliteStore::settle_window(WindowId window, Time now) {
+  database_->execute(
+      "UPDATE windows SET state = 'done', finished = ?2 WHERE id = ?1 AND state = 'assembled'"
+      " AND NOT EXISTS (SELECT 1 FROM deliveries WHERE window_id = ?1"
+      " AND state IN ('pending', 'uncertain'))",
+      window, now);
+}
+
+void SqliteStore::abandon_open(WindowId window, const std::string& reason, Time now) {
+  database_->execute(
+      "UPDATE deliveries SET state = 'abandoned', waiting = 0, next_attempt = NULL, ended = ?2,"
+      " last_response = ?3 WHERE window_id = ?1 AND state IN ('pending', 'uncertain')",
+      window, now, reason);
+}
+
+Result<std::vector<Store::Submission>> SqliteStore::due_deliveries(
+    Time now, std::size_t limit, std::span<const std::string> except, bool mails, bool posts) {
+  Transaction transaction(*database_, Kind::kRead);
+  const std::unordered_set<std::string_view> excepted(except.begin(), except.end());
+  std::vector<DuePlace> places;
+  if (mails) find_due(*database_, true, now, limit, excepted, places);
+  if (posts) find_due(*database_, false, now, limit, excepted, places);
+  std::ranges::sort(places);
+  if (places.size() > limit) places.resize(limit);
+  std::vector<Submission> due;
+  due.reserve(places.size());
+  for (const auto& place : places) {
+    Query query(*database_, submission_sql("d.rowid = ?1"), place.row);
+    if (!query.next()) break;
+    due.push_back({read_delivery(*database_, query), query.text(kDeliveryColumnCount)});
+  }
+  return transaction.commit(std::move(due));
+}
+
+Result<void> SqliteStore::begin_attempts(std::span<const std::string> deliveries, Time now) {
+  Transaction transaction(*database_, Kind::kWrite);
+  for (const auto& delivery : deliveries) {
+    database_->execute(
+        "UPDATE deliveries SET begun = ?2 WHERE id = ?1 AND state IN ('pending', 'uncertain')",
+        delivery, now);
+  }
+  return transaction.commit();
+}
+
+Result<void> SqliteStore::record_attempt(const AttemptRecord& record) {
+  Transaction transaction(*database_, Kind::kWrite);
+  const auto standing = standing_of(*database_, record.delivery);
+  if (!standing) return transaction.commit();
+  const bool bounce = record.state == DeliveryState::kBounced;
+  const bool delivered = record.state == DeliveryState::kDelivered;
+  if (is_final(standing->state) && !delivered && !bounce) {
+    database_->execute("UPDATE deliveries SET attempts = attempts + 1, begun = NULL WHERE id = ?1",
+                       record.delivery);
+    return transaction.commit();
+  }
+  const bool final = is_final(record.state);
+  const std::optional<Time> ended = final ? std::optional(record.now) : std::nullopt;
+  database_->execute(
+      "UPDATE deliveries SET state = ?2, attempts = attempts + ?3, waiting = 0,"
+      " first_attempt = coalesce(?4, first_attempt), next_attempt = ?5, last_response = ?6,"
+      " ended = ?7, handed_over = coalesce(?8, handed_over), begun = NULL WHERE id = ?1",
+      record.delivery, to_string(record.state), bounce ? 0 : 1, record.first_attempt,
+      final ? std::nullopt : record.next_attempt, record.last_response, ended,
+      delivered ? ended : std::nullopt);
+  if (final) {
+    settle_part(standing->window, standing->part, record.now);
+    settle_window(standing->window, record.now);
+  }
+  return transaction.commit();
+}
+
+Result<std::size_t> SqliteStore::recover_interrupted(Time now) {
+  Transaction transaction(*database_, Kind::kWrite);
+  const auto recovered = database_->execute(
+      "UPDATE deliveries SET state = 'uncertain', next_attempt = ?1, begun = NULL"
+      " WHERE begun IS NOT NULL AND state IN ('pending', 'uncertain')",
+      now);
+  database_->execute("UPDATE deliveries SET begun = NULL WHERE begun IS NOT NULL");
+  return transaction.commit(static_cast<std::size_t>(recovered));
+}
+
+Result<std::vector<Delivery>> SqliteStore::deliveries(const DeliveryFilter& filter) {
+  Transaction transaction(*database_, Kind::kRead);
+  Conditions conditions;
+  conditions.name("d.id", filter.id);
+  conditions.name("w.domain", filter.domain);
+  if (filter.window) conditions.integers("d.window_id = ?", {*filter.window});
+  if (filter.state) conditions.text("d.state = ?", to_string(*filter.state));
+  if (!filter.after.empty()) {
+    conditions.text(
+        "(d.window_id, d.part, d.rank, d.rowid) >"
+        " (SELECT window_id, part, rank, rowid FROM deliveries WHERE id = ?)",
+        filter.after);
+  }
+  std::vector<Delivery> found;
+  {
+    Query query(*database_, "SELECT " + std::string(kDeliveryColumns) +
+                                std::string(kDeliveryTables) + conditions.sql() +
+                                "ORDER BY d.window_id, d.part, d.rank, d.rowid LIMIT ?");
+    conditions.bind_to(query);
+    query.bind(row_limit(filter.limit));
+    while (query.next()) found.push_back(read_delivery(*database_, query));
+  }
+  return transaction.commit(std::move(found));
+}
+
+Result<std::optional<Store::Submission>> SqliteStore::submission(const std::string& delivery) {
+  Transaction transaction(*database_, Kind::kRead);
+  std::optional<Submission> found;
+  {
+    Query query(*database_, submission_sql("d.id = ?1"), delivery);
+    if (query.next()) {
+      found = Submission{read_delivery(*database_, query), query.text(kDeliveryColumnCount)};
+    }
+  }
+  return transaction.commit(std::move(found));
+}
+
+Result<bool> SqliteStore::retry_delivery(const std::string& delivery, Time now) {
+  Transaction transaction(*database_, Kind::kWrite);
+  const auto standing = standing_of(*database_, delivery);
+  if (!standing || standing->state == DeliveryState::kDelivered) return transaction.commit(false);
+  database_->execute(
+      "UPDATE deliveries SET state = 'pending', waiting = 0, next_attempt = ?2,"
+      " first_attempt = NULL, ended = NULL WHERE id = ?1",
+      delivery, now);
+  database_->execute(
+      "UPDATE windows SET state = 'assembled', finished = NULL, reason = ''"
+      " WHERE id = ?1 AND state = 'done'",
+      standing->window);
+  return transaction.commit(true);
+}
+
+Result<bool> SqliteStore::abandon_delivery(const std::string& delivery, const std::string& reason,
+                                           Time now) {
+  Transaction transaction(*database_, Kind::kWrite);
+  const auto standing = standing_of(*database_, delivery);
+  if (!standing || is_final(standing->state)) return transaction.commit(false);
+  database_->execute(
+      "UPDATE deliveries SET state = 'abandoned', waiting = 0, next_attempt = NULL, ended = ?2,"
+      " last_response = ?3 WHERE id = ?1",
+      delivery, now, reason);
+  settle_part(standing->window, standing->part, now);
+  settle_window(standing->window, now);
+  return transaction.commit(true);
+}
+
+}  // namespace rapporteur

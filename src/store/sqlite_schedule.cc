@@ -1,0 +1,246 @@
+// Windows and their run: what falls due, what assembling it makes, and what the run asks about earlier
+// reports.
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "base/domain.h"
+#include "store/sqlite_rows.h"
+#include "store/sqlite_store.h"
+
+namespace rapporteur {
+
+namespace {
+
+using Kind = Transaction::Kind;
+
+// A window that is blocked is not tried before its own time has come either.
+constexpr std::string_view kAnyToMove =
+    "SELECT EXISTS (SELECT 1 FROM windows WHERE state = 'collecting' AND due <= ?1)"
+    " OR EXISTS (SELECT 1 FROM windows WHERE state = 'blocked' AND due <= ?1"
+    " AND coalesce(retry, due) <= ?1)";
+
+bool any_to_move(Database& database, Time now) {
+  Query query(database, kAnyToMove, now);
+  return query.next() && query.flag(0);
+}
+
+void move_due(Database& database, Time now) {
+  database.execute("UPDATE windows SET state = 'due' WHERE state = 'collecting' AND due <= ?1",
+                   now);
+  database.execute(
+      "UPDATE windows SET state = 'due', retry = NULL WHERE state = 'blocked' AND due <= ?1"
+      " AND coalesce(retry, due) <= ?1",
+      now);
+}
+
+PolicyCounts read_policy(Database& database, const Query& row) {
+  PolicyCounts counts;
+  const auto type = parse_policy_type(row.text(1));
+  auto strings = unpack(row.text(3));
+  auto mx_hosts = unpack(row.text(4));
+  if (!type || !strings || !mx_hosts) {
+    database.fail(Fault::kCorrupt, "policy " + std::to_string(row.integer(0)) + " is unreadable");
+    return counts;
+  }
+  counts.policy = {*type, row.text(2), *std::move(strings), *std::move(mx_hosts)};
+  counts.successful = row.count(5);
+  counts.failed = row.count(6);
+  return counts;
+}
+
+DetailCount read_detail(Database& database, const Query& row) {
+  DetailCount count;
+  const auto type = parse_result_type(row.text(1));
+  if (!type) {
+    database.fail(Fault::kCorrupt, "a failure has the unknown result type '" + row.text(1) + "'");
+  }
+  count.detail = {type.value_or(ResultType::kValidationFailure), row.text(2), row.text(3),
+                  row.text(4), row.text(5), row.text(6), row.text(7)};
+  count.count = row.count(8);
+  return count;
+}
+
+void insert_part(Database& database, WindowId window, const Part& part) {
+  database.execute(
+      "INSERT INTO parts (window_id, number, parts_total, report_id, file_name, successful, failed,"
+      " gz, mail_body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+      window, part.number, part.of, part.report_id, part.file_name, part.successful, part.failed,
+      Blob{part.gz}, Blob{part.mail_body});
+}
+
+// Supplements of the same period number their parts on after `last_part`.
+void number_siblings_on(Database& database, WindowId window, int last_part) {
+  database.execute(
+      "UPDATE windows SET first_part = max(first_part, ?2 + 1) WHERE id <> ?1"
+      " AND state NOT IN ('assembled', 'done')"
+      " AND (domain, starts) = (SELECT domain, starts FROM windows WHERE id = ?1)",
+      window, last_part);
+}
+
+}  // namespace
+
+Result<std::vector<Window>> SqliteStore::claim_due(
+    Time now, std::size_t limit, std::optional<std::pair<Time, WindowId>> after) {
+  bool moving = false;
+  {
+    Transaction looking(*database_, Kind::kRead);
+    moving = any_to_move(*database_, now);
+    if (auto done = looking.commit(); !done) return std::move(done).error();
+  }
+  Transaction transaction(*database_, moving ? Kind::kWrite : Kind::kRead);
+  if (moving) move_due(*database_, now);
+  std::vector<Window> due;
+  {
+    Conditions conditions;
+    conditions.plain("w.state = 'due'");
+    conditions.time("(w.retry IS NULL OR w.retry <= ?)", now);
+    if (after) conditions.after_window(*after);
+    Query query(*database_, "SELECT " + std::string(kWindowColumns) + " FROM windows AS w" +
+                                conditions.sql() + "ORDER BY w.due, w.id LIMIT ?");
+    conditions.bind_to(query);
+    query.bind(row_limit(limit));
+    while (query.next()) due.push_back(read_window(*database_, query));
+  }
+  return transaction.commit(std::move(due));
+}
+
+Result<std::optional<Time>> SqliteStore::next_due() {
+  Transaction transaction(*database_, Kind::kRead);
+  std::optional<Time> next;
+  {
+    Query query(*database_,
+                "SELECT min(at) FROM ("
+                " SELECT min(due) AS at FROM windows WHERE state = 'collecting' UNION ALL"
+                " SELECT min(max(due, coalesce(retry, due))) FROM windows WHERE state = 'blocked'"
+                " UNION ALL"
+                " SELECT min(coalesce(retry, due)) FROM windows WHERE state = 'due')");
+    if (query.next()) next = query.optional_time(0);
+  }
+  return transaction.commit(next);
+}
+
+Result<WindowCounts> SqliteStore::counts(WindowId window) {
+  Transaction transaction(*database_, Kind::kRead);
+  WindowCounts counts;
+  {
+    Query policies(*database_,
+                   "SELECT id, type, domain, strings, mx_hosts, successful, failed FROM policies"
+                   " WHERE window_id = ?1",
+                   window);
+    while (policies.next()) {
+      auto& policy = counts.emplace_back(read_policy(*database_, policies));
+      Query details(*database_,
+                    "SELECT policy_id, result_type, sending_mta_ip, receiving_mx_hostname,"
+                    " receiving_mx_helo, receiving_ip, additional_information,"
+                    " failure_reason_code, sessions FROM details WHERE policy_id = ?1",
+                    policies.integer(0));
+      while (details.next()) policy.details.push_back(read_detail(*database_, details));
+      std::ranges::sort(policy.details);
+    }
+  }
+  std::ranges::sort(counts);
+  return transaction.commit(std::move(counts));
+}
+
+Result<bool> SqliteStore::assemble(const Assembly& assembly) {
+  Transaction transaction(*database_, Kind::kWrite);
+  int first = 0;
+  int last = 0;
+  for (const auto& part : assembly.parts) {
+    first = first == 0 ? part.number : std::min(first, part.number);
+    last = std::max(last, part.number);
+  }
+  const bool moved =
+      database_->execute(
+          "UPDATE windows SET state = 'assembled', assembled = ?2, fingerprint = ?3, record = ?4,"
+          " reason = '', retry = NULL,"
+          " first_part = CASE WHEN ?5 > 0 THEN ?5 ELSE first_part END"
+          " WHERE id = ?1 AND state = 'due'",
+          assembly.window, assembly.now, assembly.fingerprint, assembly.record, first) == 1;
+  if (!moved) return transaction.commit(false);
+  for (const auto& part : assembly.parts) insert_part(*database_, assembly.window, part);
+  number_siblings_on(*database_, assembly.window, last);
+  for (const auto& delivery : assembly.deliveries) insert_delivery(delivery, assembly.window);
+  for (const auto& part : assembly.parts) {
+    settle_part(assembly.window, part.number, assembly.now);
+  }
+  settle_window(assembly.window, assembly.now);
+  return transaction.commit(true);
+}
+
+Result<bool> SqliteStore::postpone(WindowId window, WindowState to, const std::string& reason,
+                                   std::optional<Time> retry, Time now) {
+  Transaction transaction(*database_, Kind::kWrite);
+  std::optional<Time> finished;
+  if (to == WindowState::kSuppressed) {
+    finished = now;
+    retry.reset();
+  }
+  const bool moved =
+      database_->execute(
+          "UPDATE windows SET state = ?2, reason = ?3, retry = ?4, finished = ?5,"
+          " first_attempt = coalesce(first_attempt, ?6) WHERE id = ?1 AND state = 'due'",
+          window, to_string(to), reason, retry, finished, now) == 1;
+  return transaction.commit(moved);
+}
+
+Result<void> SqliteStore::retry_now(bool temporary, Time now) {
+  Transaction transaction(*database_, Kind::kWrite);
+  // Never before the window's end.
+  database_->execute(
+      "UPDATE windows SET retry = max(?1, ends) WHERE state = 'blocked'"
+      " AND coalesce(retry, due) > max(?1, ends)",
+      now);
+  if (temporary) {
+    database_->execute(
+        "UPDATE windows SET retry = max(?1, ends) WHERE state = 'due' AND retry > max(?1, ends)",
+        now);
+  }
+  return transaction.commit();
+}
+
+Result<std::uint64_t> SqliteStore::mails_handed_over(const std::string& domain, Period between) {
+  Transaction transaction(*database_, Kind::kRead);
+  std::uint64_t mails = 0;
+  {
+    Query query(*database_,
+                "SELECT count(*) FROM deliveries WHERE mail_domain = ?1 AND handed_over >= ?2"
+                " AND handed_over < ?3",
+                domain, between.start, between.end);
+    if (query.next()) mails = query.count(0);
+  }
+  return transaction.commit(mails);
+}
+
+Result<bool> SqliteStore::reported_like(const std::string& domain, const std::string& fingerprint,
+                                        Time since) {
+  Transaction transaction(*database_, Kind::kRead);
+  bool found = false;
+  {
+    Query query(*database_,
+                "SELECT 1 FROM windows WHERE domain = ?1 AND fingerprint = ?2 AND assembled >= ?3"
+                " LIMIT 1",
+                domain, fingerprint, since);
+    found = query.next();
+  }
+  return transaction.commit(found);
+}
+
+Result<int> SqliteStore::next_part_number(const std::string& domain, Period period) {
+  Transaction transaction(*database_, Kind::kRead);
+  int number = 1;
+  {
+    // Windows that wait carry the number after the parts of those that were assembled before, even when
+    // these are gone; parts tell it where only assembled ones are left.
+    Query query(*database_,
+                "SELECT max(coalesce(p.number + 1, w.first_part)) FROM windows AS w"
+                " LEFT JOIN parts AS p ON p.window_id = w.id WHERE w.domain = ?1 AND w.starts = ?2",
+                domain, period.start);
+    if (query.next() && !query.is_null(0)) number = static_cast<int>(query.integer(0));
+  }
+  return transaction.commit(number);
+}
+
+}  // namespace rapporteur

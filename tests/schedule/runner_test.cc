@@ -1,0 +1,107 @@
+#include "schedule/runner.h"
+
+#include <gmock/gmock.h>
+
+#include <atomic>
+
+#include "schedule/schedule_fixture.h"
+
+namespace rapporteur {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+using testing_support::at;
+using testing_support::config_of;
+
+class RunnerTest : public testing_support::ScheduleTest {
+ protected:
+  std::shared_ptr<const Config> config = config_of("");
+  std::atomic<bool> stopping = false;
+  Runner runner{*store, resolver, random, clock, log};
+
+  void add(const std::string& domain) {
+    CountBatch batch;
+    batch.now = at("2026-11-20T12:00:00Z");
+    WindowDelta delta;
+    delta.domain = domain;
+    delta.period = {at("2026-11-20T00:00:00Z"), at("2026-11-21T00:00:00Z")};
+    delta.first = delta.last = batch.now;
+    delta.counts = counts(3, 0);
+    delta.due = at("2026-11-21T00:01:00Z");
+    batch.windows.push_back(delta);
+    ASSERT_TRUE(store->add(batch));
+  }
+
+  RunSummary run() {
+    const auto summary = runner.run_page(*config, signer, stopping);
+    EXPECT_TRUE(summary) << summary.error().text;
+    return *summary;
+  }
+
+  Window window(const std::string& domain) { return store->windows({.domain = domain})->at(0); }
+};
+
+TEST_F(RunnerTest, AssemblesWhatIsDueAndNothingElse) {
+  add("a.example");
+  resolver.say(kName, {"v=TLSRPTv1; rua=mailto:r@a.example"});
+  clock.set(at("2026-11-21T00:00:59Z"));
+  EXPECT_EQ(run().assembled, 0U);
+  EXPECT_THAT(resolver.asked, IsEmpty());
+  clock.advance(1s);
+  EXPECT_EQ(run().assembled, 1U);
+  EXPECT_THAT(resolver.asked, ElementsAre(kName));
+  EXPECT_EQ(window("a.example").state, WindowState::kAssembled);
+  EXPECT_THAT(*store->due_deliveries(clock.now(), 10, {}, true, true), SizeIs(1));
+  EXPECT_EQ(run().assembled, 0U);
+}
+
+TEST_F(RunnerTest, OneDomainsTroubleStopsNoOther) {
+  add("a.example");
+  add("broken.example");
+  add("silent.example");
+  resolver.say(kName, {"v=TLSRPTv1; rua=mailto:r@a.example"});
+  resolver.say("_smtp._tls.broken.example", {"v=TLSRPTv1; rua=ftp://x"});
+  resolver.fail("_smtp._tls.silent.example", "time-out");
+  const auto summary = run();
+  EXPECT_EQ(summary.assembled, 1U);
+  EXPECT_EQ(summary.suppressed, 1U);
+  EXPECT_EQ(summary.postponed, 1U);
+  EXPECT_EQ(window("broken.example").state, WindowState::kSuppressed);
+  EXPECT_NE(window("broken.example").reason, "");
+  EXPECT_EQ(window("silent.example").state, WindowState::kDue);
+  EXPECT_EQ(window("silent.example").retry, clock.now() + 1min);
+}
+
+TEST_F(RunnerTest, ABlockedWindowGoesOutWhenTheKeyIsThere) {
+  add("a.example");
+  resolver.say(kName, {"v=TLSRPTv1; rua=mailto:r@a.example"});
+  signer.domains.clear();
+  EXPECT_EQ(run().blocked, 1U);
+  EXPECT_EQ(window("a.example").state, WindowState::kBlocked);
+  EXPECT_EQ(run().blocked, 0U) << "it is tried again after 15 minutes or a reload only";
+  signer.domains = {"example.org"};
+  ASSERT_TRUE(store->retry_now(true, clock.now()));
+  EXPECT_EQ(run().assembled, 1U);
+}
+
+TEST_F(RunnerTest, ToldToStopLeavesTheRestDue) {
+  add("a.example");
+  stopping = true;
+  EXPECT_EQ(run().assembled, 0U);
+  EXPECT_EQ(window("a.example").state, WindowState::kDue);
+}
+
+TEST(HeldBy, EndsByItself) {
+  const auto now = at("2026-11-21T00:00:00Z");
+  EXPECT_TRUE(held_by({.everything = true}, now).everything);
+  EXPECT_TRUE(held_by({.everything = true}, now).smtp);
+  EXPECT_TRUE(held_by({.smtp = true, .until = now + 1s}, now).smtp);
+  EXPECT_FALSE(held_by({.smtp = true, .until = now + 1s}, now).https);
+  EXPECT_FALSE(held_by({.everything = true, .until = now}, now).everything);
+}
+
+}  // namespace
+}  // namespace rapporteur
