@@ -59,7 +59,7 @@ class Checker {
       error(span(unary.operand), refusal->message);
     }
     set_type(result_type(unary.op, operand(unary.operand)));
-    if (const Value* value = value_of(unary.operand)) set_value(apply(unary.op, *value), type(here_));
+    if (const Value* value = value_of(unary.operand)) set_value(compute(unary.op, *value), type(here_));
   }
 
   void check(const Binary& binary) {
@@ -77,7 +77,7 @@ class Checker {
     if (decided) {
       set_value(truth(is_true(*left)), Type::kTruth);
     } else if (right != nullptr) {
-      fold(apply(binary.op, *left, *right, schema_.constants));
+      fold(compute(binary.op, *left, *right, schema_.constants));
     }
   }
 

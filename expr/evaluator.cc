@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
+#include <span>
 #include <utility>
 
 #include "expr/code.h"
@@ -44,7 +46,7 @@ class Machine {
       case Action::kCapture:
         return push(Value(operand < captures_.size() ? captures_[operand] : std::string()));
       case Action::kUnary:
-        stack_.back() = apply(static_cast<UnaryOp>(operand), stack_.back());
+        stack_.back() = compute(static_cast<UnaryOp>(operand), stack_.back());
         return std::nullopt;
       case Action::kBinary:
         return binary(static_cast<BinaryOp>(operand));
@@ -104,7 +106,7 @@ class Machine {
   Problem binary(BinaryOp op) {
     const Value right = pop();
     const Value left = pop();
-    Computed result = apply(op, left, right, code_.constant_order);
+    Computed result = compute(op, left, right, code_.constant_order);
     if (const auto* problem = std::get_if<std::string_view>(&result)) return std::string(*problem);
     return push(std::get<Value>(std::move(result)));
   }
@@ -124,7 +126,8 @@ class Machine {
 
   Problem call(const Function& function) {
     const auto first = stack_.end() - static_cast<std::ptrdiff_t>(function.arity);
-    Value result = function.apply(Arguments({first, stack_.end()}, code_.constant_order));
+    const auto values = std::span<const Value>(stack_).last(function.arity);
+    Value result = function.apply(Arguments(values, code_.constant_order));
     stack_.erase(first, stack_.end());
     return push(std::move(result));
   }

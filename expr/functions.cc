@@ -8,9 +8,9 @@ namespace {
 using Reason = std::pair<std::string_view, std::string_view>;
 
 constexpr std::array<Function, 3> kSpecialForms = {{
-    {"matches", 2, {Accepts::kText, Accepts::kAnything}, Gives::kTruth, nullptr, {},
+    {"matches", 2, {}, Gives::kTruth, nullptr, {},
      Special::kMatches},
-    {"system", 1, {Accepts::kText}, Gives::kString, nullptr, {}, Special::kSystem},
+    {"system", 1, {}, Gives::kString, nullptr, {}, Special::kSystem},
     {"if_then", 3, {}, Gives::kAnything, nullptr, {}, Special::kIfThen},
 }};
 

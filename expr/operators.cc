@@ -135,7 +135,7 @@ std::string with_article(Type type) {
   return (type == Type::kAny ? "" : vowel ? "an " : "a ") + name;
 }
 
-Value apply(UnaryOp op, const Value& operand) {
+Value compute(UnaryOp op, const Value& operand) {
   if (op == UnaryOp::kNot) return truth(!is_true(operand));
   const Number number = to_number(operand);
   if (const auto* integer = std::get_if<std::int64_t>(&number)) {
@@ -144,7 +144,7 @@ Value apply(UnaryOp op, const Value& operand) {
   return Value(-std::get<double>(number));
 }
 
-Computed apply(BinaryOp op, const Value& left, const Value& right,
+Computed compute(BinaryOp op, const Value& left, const Value& right,
                const std::vector<std::string>& constants) {
   switch (op) {
     case BinaryOp::kMultiply:

@@ -16,10 +16,10 @@ namespace expr {
 // A value, or one sentence that says why there is none.
 using Computed = std::variant<Value, std::string_view>;
 
-Value apply(UnaryOp op, const Value& operand);
+Value compute(UnaryOp op, const Value& operand);
 
 // kAnd and kOr as if both operands had been evaluated. `constants` in the order of the schema.
-Computed apply(BinaryOp op, const Value& left, const Value& right,
+Computed compute(BinaryOp op, const Value& left, const Value& right,
                const std::vector<std::string>& constants);
 
 // array[position]; '' where there is no such element.
@@ -31,7 +31,7 @@ struct Operand {
   const Value* value = nullptr;  // null: not known
 };
 
-// The type of what apply() or element() makes of such operands.
+// The type of what compute() or element() makes of such operands.
 Type result_type(UnaryOp op, const Operand& operand);
 Type result_type(BinaryOp op, const Operand& left, const Operand& right);
 Type element_type(const Operand& array);

@@ -1,1 +1,67 @@
-int main() { return 0; }
+// Wiring and exit codes: makes everything that touches the world and hands it to the command line.
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/text.h"
+#include "cli/cli.h"
+#include "daemon/daemon.h"
+#include "dns/resolver.h"
+#include "store/open.h"
+
+namespace {
+
+// A file opened later must not become standard output by its number.
+void open_standard_descriptors() {
+  for (int fd = 0; fd <= 2; ++fd) {
+    if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", O_RDWR) != fd) std::abort();
+  }
+}
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+bool confirm() {
+  if (isatty(STDIN_FILENO) == 0) return false;
+  std::string answer;
+  std::getline(std::cin, answer);
+  answer = rapporteur::to_lower(rapporteur::trim(answer));
+  return answer == "y" || answer == "yes";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  open_standard_descriptors();
+  std::signal(SIGPIPE, SIG_IGN);
+  std::ios::sync_with_stdio(false);
+
+  const rapporteur::SystemClock clock;
+  rapporteur::SystemRandom random;
+  const rapporteur::World world{
+      .clock = clock,
+      .random = random,
+      .open_store =
+          [&random](const std::string& url) { return rapporteur::open_store(url, random); },
+      .make_resolver = rapporteur::make_resolver,
+      .run_daemon =
+          [](const rapporteur::RunRequest& request) {
+            return rapporteur::run_daemon({request.config_path, request.role});
+          },
+      .environment = environment,
+      .confirm = confirm,
+      .out = std::cout,
+      .err = std::cerr,
+  };
+  return rapporteur::run_command_line({argv + (argc > 0 ? 1 : 0), argv + argc}, world);
+}

@@ -1,6 +1,6 @@
 #pragma once
-// The subcommands: what each was asked, and the functions that do it. parser.cc fills the one and calls
-// the other. Each function prints its result and returns the exit code of docs/operations.md.
+// The subcommands: what each was asked, and the functions that do it. parser.cc fills the one and
+// calls the other. Each function prints its result and returns the exit code of docs/operations.md.
 
 #include <cstddef>
 #include <optional>

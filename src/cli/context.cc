@@ -149,7 +149,7 @@ Result<std::optional<PauseNotice>> pause_notice(const Context& context, Store& s
                     .set("smtp", held.smtp)
                     .set("https", held.https)
                     .set("until", Json::time_or_null(pause->until));
-  const std::string_view what = held.everything             ? "nothing is assembled or delivered"
+  const std::string_view what = held.everything           ? "nothing is assembled or delivered"
                                 : held.smtp && held.https ? "nothing is delivered"
                                 : held.smtp               ? "nothing is delivered by SMTP"
                                                           : "nothing is delivered by HTTPS";

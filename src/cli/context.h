@@ -1,5 +1,6 @@
 #pragma once
-// What every subcommand stands on: the world, the configuration, the store, and how failures are told.
+// What every subcommand stands on: the world, the configuration, the store, and how failures are
+// told.
 
 #include <cstddef>
 #include <memory>
@@ -35,7 +36,8 @@ Json diagnostic_json(const ConfigDiagnostic& diagnostic);
 // The configuration, or null after its errors were printed: the command ends with kExitConfig then.
 std::shared_ptr<const Config> load(const Context& context);
 
-// Configuration and store. Without a store, everything was said and `exit_code` is what to end with.
+// Configuration and store. Without a store, everything was said and `exit_code` is what to end
+// with.
 struct Opened {
   std::shared_ptr<const Config> config;
   std::unique_ptr<Store> store;
@@ -51,7 +53,8 @@ Result<TxtAnswer> look_up(const Context& context, const Config& config, const st
 // Warnings and errors of the rooms below, as log lines on standard error.
 std::unique_ptr<Log> make_log(const Context& context, const LogConfig& config);
 
-// A recipient domain as it was typed ("Bücher.Example"), or a glob ("*.example.org") if it holds '*' or
+// A recipient domain as it was typed ("Bücher.Example"), or a glob ("*.example.org") if it holds
+// '*' or
 // '?', in the form in which the store knows it. Fails with Fault::kInput.
 Result<std::string> domain_pattern(std::string_view text);
 bool is_glob(std::string_view text);

@@ -23,8 +23,8 @@ Result<DeliveryFilter> filter_of(const std::string& domain, std::optional<Delive
   return filter;
 }
 
-// What Store says about each action. A glob without --state means what has failed or still waits, not
-// what was given up on purpose or is another destination's fallback.
+// What Store says about each action. A glob without --state means what has failed or still waits,
+// not what was given up on purpose or is another destination's fallback.
 bool applies(const DeliveryActionRequest& request, const Delivery& delivery) {
   const bool open = !is_final(delivery.state);
   if (request.action == DeliveryAction::kAbandon) return open;
@@ -55,12 +55,11 @@ void print_touched(const Context& context, const DeliveryActionRequest& request,
                    .set("changed", changed && !request.dry_run));
     }
     const auto changed = request.dry_run ? 0 : std::ranges::count_if(rows, &Touched::changed);
-    context.print(
-        Json::object()
-            .set("action", request.action == DeliveryAction::kRetry ? "retry" : "abandon")
-            .set("dry-run", request.dry_run)
-            .set("changed", std::int64_t{changed})
-            .set("deliveries", std::move(list)));
+    context.print(Json::object()
+                      .set("action", request.action == DeliveryAction::kRetry ? "retry" : "abandon")
+                      .set("dry-run", request.dry_run)
+                      .set("changed", std::int64_t{changed})
+                      .set("deliveries", std::move(list)));
     return;
   }
   const std::string word =
@@ -86,10 +85,9 @@ Result<bool> act(Store& store, const DeliveryActionRequest& request, const std::
 
 int touch(const Context& context, Store& store, const DeliveryActionRequest& request,
           std::vector<Delivery> deliveries) {
-  const auto question =
-      fmt::format("{} {}", request.action == DeliveryAction::kRetry ? "retry" : "abandon",
-                  deliveries.size() == 1 ? "1 delivery"
-                                         : fmt::format("{} deliveries", deliveries.size()));
+  const auto question = fmt::format(
+      "{} {}", request.action == DeliveryAction::kRetry ? "retry" : "abandon",
+      deliveries.size() == 1 ? "1 delivery" : fmt::format("{} deliveries", deliveries.size()));
   if (!request.dry_run && !may_touch(context, deliveries.size(), request.yes, question)) {
     return fail(context, "nothing was changed: it was not confirmed (--yes does not ask)");
   }
@@ -125,8 +123,8 @@ void print_deliveries(const Context& context, const std::vector<Delivery>& deliv
                       std::string_view indent) {
   Table table({"ID", "DOMAIN", "PART", "DESTINATION", "STATE", "ATTEMPTS", "NEXT", "RESPONSE"});
   for (const auto& delivery : deliveries) {
-    const bool waits = delivery.fallback && delivery.state == DeliveryState::kPending &&
-                       !delivery.next_attempt;
+    const bool waits =
+        delivery.fallback && delivery.state == DeliveryState::kPending && !delivery.next_attempt;
     table.add({delivery.id, delivery.domain, std::to_string(delivery.part), delivery.destination,
                std::string(to_string(delivery.state)), std::to_string(delivery.attempts),
                delivery.next_attempt ? relative(*delivery.next_attempt, context.now())
@@ -182,8 +180,7 @@ int delivery_act(const Context& context, const DeliveryActionRequest& request) {
   }
   const auto state = deliveries->front().state;
   const bool single = deliveries->size() == 1;
-  std::erase_if(*deliveries,
-                [&](const Delivery& delivery) { return !applies(request, delivery); });
+  std::erase_if(*deliveries, [&](const Delivery& delivery) { return !applies(request, delivery); });
   if (deliveries->empty()) {
     return fail(context, single ? fmt::format("delivery {} is {}: it cannot be {}", request.target,
                                               to_string(state), done_word(request.action))

@@ -41,8 +41,7 @@ bool is_name(std::string_view text) {
     return c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
   };
   if (text.empty() || !is_letter(text.front())) return false;
-  return std::ranges::all_of(text,
-                             [&](char c) { return is_letter(c) || (c >= '0' && c <= '9'); });
+  return std::ranges::all_of(text, [&](char c) { return is_letter(c) || (c >= '0' && c <= '9'); });
 }
 
 // Reads "name=value" into `values`. Returns what is wrong with it.
@@ -118,10 +117,10 @@ Remark remark_on(std::string_view source, const expr::Diagnostic& diagnostic) {
   std::string visible(to_valid_utf8(line));
   std::ranges::replace_if(
       visible, [](char byte) { return byte >= 0 && byte < ' '; }, ' ');
-  remark.text = fmt::format(
-      "expression:{}:{}: {}: {}\n  {}\n  {}^{}", line_number, remark.column,
-      remark.severity == expr::Severity::kError ? "error" : "advice", printable(remark.message),
-      visible, std::string(remark.column - 1, ' '), std::string(width - 1, '~'));
+  remark.text = fmt::format("expression:{}:{}: {}: {}\n  {}\n  {}^{}", line_number, remark.column,
+                            remark.severity == expr::Severity::kError ? "error" : "advice",
+                            printable(remark.message), visible, std::string(remark.column - 1, ' '),
+                            std::string(width - 1, '~'));
   if (!remark.suggestion.empty()) remark.text += "\n  " + printable(remark.suggestion);
   return remark;
 }

@@ -142,9 +142,8 @@ int ingest_files(const Context& context, const IngestRequest& request) {
   for (const auto& path : request.paths) {
     auto& file = files.emplace_back();
     file.path = path;
-    auto result =
-        ingest_file(path, request.file, aggregator, store, context.world.clock, *log,
-                    request.progress ? progress_of(context, path) : IngestProgress());
+    auto result = ingest_file(path, request.file, aggregator, store, context.world.clock, *log,
+                              request.progress ? progress_of(context, path) : IngestProgress());
     if (result) {
       file.result = *std::move(result);
     } else {

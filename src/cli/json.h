@@ -1,6 +1,6 @@
 #pragma once
-// JSON that is printed for programs, built piece by piece, and the values of expressions as JSON. Hides
-// the JSON library. Nothing here reads sessions or reports.
+// JSON that is printed for programs, built piece by piece, and the values of expressions as JSON.
+// Hides the JSON library. Nothing here reads sessions or reports.
 
 #include <concepts>
 #include <cstdint>
@@ -65,8 +65,9 @@ class Json {
   std::unique_ptr<Tree> tree_;  // never null, but in what was moved from
 };
 
-// A value given on the command line: read as JSON where it is JSON (true is 1, false is 0), else as a
-// string. A string instead of a value says why it is none: null, an object, a number beyond 64 bits.
+// A value given on the command line: read as JSON where it is JSON (true is 1, false is 0), else as
+// a string. A string instead of a value says why it is none: null, an object, a number beyond 64
+// bits.
 std::variant<expr::Value, std::string> read_value(std::string_view text);
 
 }  // namespace rapporteur

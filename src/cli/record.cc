@@ -81,8 +81,7 @@ int record(const Context& context, const std::string& name) {
   if (!config) return kExitConfig;
   const auto answer = look_up(context, *config, *domain);
   if (!answer) return fail(context, answer.error());
-  const auto found =
-      judge(*answer, static_cast<std::size_t>(config->delivery.max_destinations));
+  const auto found = judge(*answer, static_cast<std::size_t>(config->delivery.max_destinations));
   if (context.json) {
     context.print(record_json(*domain, *answer, found));
   } else {

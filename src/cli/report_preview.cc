@@ -1,5 +1,5 @@
-// rapporteur report preview: what is submitted for a window, byte for byte. Of an assembled window it is
-// what the store holds, of any other what assembling it at this second gives.
+// rapporteur report preview: what is submitted for a window, byte for byte. Of an assembled window
+// it is what the store holds, of any other what assembling it at this second gives.
 
 #include <algorithm>
 #include <limits>
@@ -35,9 +35,8 @@ Result<std::optional<Window>> choose(Store& store, const ReportPreviewRequest& r
   if (!windows) return std::move(windows).error();
   sort_by_period(*windows);
   if (request.supplement) {
-    std::erase_if(*windows, [&](const Window& window) {
-      return window.supplement != *request.supplement;
-    });
+    std::erase_if(*windows,
+                  [&](const Window& window) { return window.supplement != *request.supplement; });
   }
   if (windows->empty()) return std::optional<Window>();
   return std::optional<Window>(std::move(windows->back()));

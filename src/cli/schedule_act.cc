@@ -60,9 +60,8 @@ Result<bool> act(Store& store, const ScheduleActionRequest& request, const Windo
     case ScheduleAction::kRelease:
       return store.release(window.id, now);
     case ScheduleAction::kCancel:
-      return store.cancel(window.id,
-                          request.reason.empty() ? "cancelled" : "cancelled: " + request.reason,
-                          now);
+      return store.cancel(
+          window.id, request.reason.empty() ? "cancelled" : "cancelled: " + request.reason, now);
     case ScheduleAction::kSendNow:
       break;
   }

@@ -88,18 +88,18 @@ Location location_of(const Answer& answer) {
 }
 
 Json answer_json(const Answer& answer) {
-  auto json = Json::object()
-                  .set("setting", to_string(answer.setting))
-                  .set("value", answer.value ? Json::of(*answer.value) : Json())
-                  .set("problem", Json::text_or_null(answer.problem))
-                  .set("rule", answer.rule ? Json(answer.rule->origin) : Json())
-                  .set("value-of", answer.derived_from ? Json(to_string(*answer.derived_from))
-                                                       : Json());
+  auto json =
+      Json::object()
+          .set("setting", to_string(answer.setting))
+          .set("value", answer.value ? Json::of(*answer.value) : Json())
+          .set("problem", Json::text_or_null(answer.problem))
+          .set("rule", answer.rule ? Json(answer.rule->origin) : Json())
+          .set("value-of", answer.derived_from ? Json(to_string(*answer.derived_from)) : Json());
   const bool if_block = answer.rule != nullptr && !answer.rule->block.branches.empty();
-  json.set("branch", !if_block               ? Json()
-                     : answer.trace.branch   ? Json(std::uint64_t{*answer.trace.branch + 1})
-                     : answer.value          ? Json("else")
-                                             : Json());
+  json.set("branch", !if_block             ? Json()
+                     : answer.trace.branch ? Json(std::uint64_t{*answer.trace.branch + 1})
+                     : answer.value        ? Json("else")
+                                           : Json());
   auto conditions = Json::array();
   for (std::size_t i = 0; if_block && i < answer.trace.conditions.size(); ++i) {
     conditions.add(Json::object()

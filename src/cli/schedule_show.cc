@@ -38,8 +38,8 @@ Result<std::vector<Shown>> collect(Store& store, const std::string& domain) {
     if (!deliveries) return std::move(deliveries).error();
     auto record = store.deciding_record(window.id);
     if (!record) return std::move(record).error();
-    all.push_back({std::move(window), *std::move(counts), *std::move(deliveries),
-                   *std::move(record)});
+    all.push_back(
+        {std::move(window), *std::move(counts), *std::move(deliveries), *std::move(record)});
   }
   return all;
 }

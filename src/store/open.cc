@@ -85,6 +85,8 @@ Result<std::unique_ptr<Store>> SqliteStore::open(const std::string& path, Random
   }
   auto database = Database::open(path, busy_timeout);
   if (!database) return std::move(database).error();
+  if (auto owned = check_owner(**database); !owned) return std::move(owned).error();
+  if (auto ready = (*database)->use_write_ahead_log(); !ready) return std::move(ready).error();
   auto token = prepare_schema(**database, random);
   if (!token) return std::move(token).error();
   return std::unique_ptr<Store>(new SqliteStore(*std::move(database), *std::move(token)));

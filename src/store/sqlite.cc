@@ -39,13 +39,13 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path,
   const int code = sqlite3_open_v2(
       path.c_str(), &handle,
       SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
-  std::unique_ptr<Database> database(new Database(path, handle));
+  std::unique_ptr<Database> database(new Database(path, handle, busy_timeout));
   if (code != SQLITE_OK) {
     const std::string why = handle != nullptr ? sqlite3_errmsg(handle) : sqlite3_errstr(code);
     return Error{(code & 0xff) == SQLITE_CANTOPEN ? Fault::kConfig : fault_of(code),
                  "cannot open the store " + path + ": " + why};
   }
-  database->set_up(busy_timeout);
+  database->set_up();
   if (auto error = database->take_error()) {
     const int failure = sqlite3_extended_errcode(handle) & 0xff;
     if (failure == SQLITE_CANTOPEN || failure == SQLITE_READONLY) error->fault = Fault::kConfig;
@@ -59,13 +59,10 @@ Database::~Database() {
   sqlite3_close(handle_);
 }
 
-void Database::set_up(std::chrono::milliseconds busy_timeout) {
-  sqlite3_busy_timeout(handle_, static_cast<int>(busy_timeout.count()));
-  if (path_ != ":memory:") {
-    if (sqlite3_db_readonly(handle_, "main") == 1) {
-      return fail(Fault::kConfig, "the file may not be written");
-    }
-    use_write_ahead_log(busy_timeout);
+void Database::set_up() {
+  sqlite3_busy_timeout(handle_, static_cast<int>(busy_timeout_.count()));
+  if (sqlite3_db_readonly(handle_, "main") == 1) {
+    return fail(Fault::kConfig, "the file may not be written");
   }
   run_script(
       "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -16000;"
@@ -73,21 +70,24 @@ void Database::set_up(std::chrono::milliseconds busy_timeout) {
 }
 
 // SQLite does not wait for its busy time-out when two connections switch a new file at once.
-void Database::use_write_ahead_log(std::chrono::milliseconds busy_timeout) {
-  const auto end = std::chrono::steady_clock::now() + busy_timeout;
+Result<void> Database::use_write_ahead_log() {
+  error_.reset();
+  const auto end = std::chrono::steady_clock::now() + busy_timeout_;
   for (;;) {
     std::string mode;
     {
       Query query(*this, "PRAGMA journal_mode = WAL");
       if (query.next()) mode = query.text(0);
     }
-    if (!failed() && mode == "wal") return;
-    if (!failed()) {
-      return fail(Fault::kConfig, "its file system offers no shared memory for a write-ahead log");
+    auto error = take_error();
+    if (!error && (mode == "wal" || mode == "memory")) return {};
+    if (!error) {
+      return Error{Fault::kConfig,
+                   "store " + path_ + ": its file system cannot hold a write-ahead log"};
     }
-    if ((sqlite3_errcode(handle_) & 0xff) != SQLITE_BUSY) return;
-    if (std::chrono::steady_clock::now() >= end) return;
-    error_.reset();
+    const int code = sqlite3_errcode(handle_) & 0xff;
+    if (code == SQLITE_CANTOPEN || code == SQLITE_READONLY) error->fault = Fault::kConfig;
+    if (code != SQLITE_BUSY || std::chrono::steady_clock::now() >= end) return *std::move(error);
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
 }

@@ -37,14 +37,18 @@ constexpr std::int64_t saturated(std::uint64_t count) {
 // One connection. One thread at a time.
 class Database {
  public:
-  // Opens an existing file or ":memory:" and sets it up (write-ahead log, full synchronisation,
-  // foreign keys). A statement waits up to `busy_timeout` for another connection. Fails with
-  // Fault::kConfig if the file cannot be opened for writing, else as fault_of() says in sqlite.cc.
+  // Opens an existing file or ":memory:" (full synchronisation, foreign keys). A statement waits up
+  // to `busy_timeout` for another connection. Fails with Fault::kConfig if the file cannot be opened
+  // for writing, else as fault_of() says in sqlite.cc.
   static Result<std::unique_ptr<Database>> open(const std::string& path,
                                                 std::chrono::milliseconds busy_timeout);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
+
+  // Lets readers and a writer work at once. Before the first transaction of a new file; changes
+  // nothing if it is so already. Fails with Fault::kConfig where the file system cannot do it.
+  Result<void> use_write_ahead_log();
 
   bool failed() const { return error_.has_value(); }
   // Notes a failure that SQLite does not see, such as a stored value that cannot be. The first wins.
@@ -74,15 +78,16 @@ class Database {
     using is_transparent = void;
   };
 
-  Database(std::string path, sqlite3* handle) : path_(std::move(path)), handle_(handle) {}
-  void set_up(std::chrono::milliseconds busy_timeout);
-  void use_write_ahead_log(std::chrono::milliseconds busy_timeout);
+  Database(std::string path, sqlite3* handle, std::chrono::milliseconds busy_timeout)
+      : path_(std::move(path)), handle_(handle), busy_timeout_(busy_timeout) {}
+  void set_up();
   void fail_with(int code);
   sqlite3_stmt* prepare(std::string_view sql);
   std::int64_t changes() const;
 
   std::string path_;
   sqlite3* handle_;
+  std::chrono::milliseconds busy_timeout_;
   std::optional<Error> error_;
   std::unordered_map<std::string, Cached, TextHash, std::equal_to<>> statements_;
 };

@@ -2,10 +2,7 @@
 // reports.
 
 #include <algorithm>
-#include <map>
-#include <set>
 
-#include "base/domain.h"
 #include "store/sqlite_rows.h"
 #include "store/sqlite_store.h"
 

@@ -196,6 +196,12 @@ void migrate(Database& database, std::int64_t from, Random& random) {
 
 }  // namespace
 
+Result<void> check_owner(Database& database) {
+  Transaction reading(database, Transaction::Kind::kRead);
+  stored_version(database);
+  return reading.commit();
+}
+
 Result<std::string> prepare_schema(Database& database, Random& random) {
   std::int64_t version = 0;
   std::string token;

@@ -10,8 +10,11 @@
 
 namespace rapporteur {
 
+// Fails with Fault::kCorrupt if the file is no database or another program's, and leaves it as it is.
+Result<void> check_owner(Database& database);
+
 // Makes or updates the tables in one transaction and returns the store's token, which `random` gives
-// to a new store. Fails with Fault::kCorrupt for a newer schema and for another program's database.
+// to a new store. Fails with Fault::kCorrupt for a newer schema.
 Result<std::string> prepare_schema(Database& database, Random& random);
 
 }  // namespace rapporteur

@@ -35,15 +35,17 @@ INSTANTIATE_TEST_SUITE_P(
         Accepted{"Address", "192.0.2.1", "192.0.2.1"},
         Accepted{"ALabel", "XN--Bcher-KVA.example", "xn--bcher-kva.example"},
         Accepted{"ULabel", "Bücher.Example.", "xn--bcher-kva.example"},
-        Accepted{"DecomposedULabel", "Bu\xCC\x88"
-                                     "cher.example",
+        Accepted{"DecomposedULabel",
+                 "Bu\xCC\x88"
+                 "cher.example",
                  "xn--bcher-kva.example"},
         Accepted{"SharpS", "straße.example", "xn--strae-oqa.example"},
         Accepted{"IdeographicDots", "例え。テスト。", "xn--r8jz45g.xn--zckzah"},
         Accepted{"FullWidth", "ｅｘａｍｐｌｅ.com", "example.com"},
         Accepted{"Mixed", "mx.BÜCHER.example", "mx.xn--bcher-kva.example"},
         Accepted{"LongestLabel", kLabel63 + ".example", kLabel63 + ".example"},
-        Accepted{"LongestName", kLabel63 + "." + kLabel63 + "." + kLabel63 + "." + std::string(61, 'b'),
+        Accepted{"LongestName",
+                 kLabel63 + "." + kLabel63 + "." + kLabel63 + "." + std::string(61, 'b'),
                  kLabel63 + "." + kLabel63 + "." + kLabel63 + "." + std::string(61, 'b')},
         Accepted{"LongestNameAndDot",
                  kLabel63 + "." + kLabel63 + "." + kLabel63 + "." + std::string(61, 'b') + ".",
@@ -73,24 +75,29 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"DotAlone", ".", "'.' is no host name: it is empty"},
         Refused{"LeadingDot", ".a.example", "'.a.example' is no host name: a label is empty"},
         Refused{"TwoDots", "a..example", "'a..example' is no host name: a label is empty"},
-        Refused{"TwoTrailingDots", "a.example..", "'a.example..' is no host name: a label is empty"},
+        Refused{"TwoTrailingDots", "a.example..",
+                "'a.example..' is no host name: a label is empty"},
         Refused{"LeadingHyphen", "-a.example",
                 "'-a.example' is no host name: a label begins or ends with '-'"},
         Refused{"TrailingHyphen", "a-.example",
                 "'a-.example' is no host name: a label begins or ends with '-'"},
-        Refused{"Space", "a b.example", "'a b.example' is no host name: it holds a character that none has"},
-        Refused{"At", "a@b.example", "'a@b.example' is no host name: it holds a character that none has"},
-        Refused{"Wildcard", "*.example", "'*.example' is no host name: it holds a character that none has"},
+        Refused{"Space", "a b.example",
+                "'a b.example' is no host name: it holds a character that none has"},
+        Refused{"At", "a@b.example",
+                "'a@b.example' is no host name: it holds a character that none has"},
+        Refused{"Wildcard", "*.example",
+                "'*.example' is no host name: it holds a character that none has"},
         Refused{"Slash", "a/../b", "'a/../b' is no host name: it holds a character that none has"},
         Refused{"LineEnd", "a.example\r\nX: y",
                 "'a.exampleX: y' is no host name: it holds a character that none has"},
         Refused{"ZeroByte", "a\0b.example"s,
                 "'ab.example' is no host name: it holds a character that none has"},
-        Refused{"ZeroByteAndULabel", "\0ü.example"s, "'ü.example' is no host name: it holds a zero byte"},
+        Refused{"ZeroByteAndULabel", "\0ü.example"s,
+                "'ü.example' is no host name: it holds a zero byte"},
         Refused{"LongLabel", std::string(64, 'a') + ".example",
-                "'" + std::string(64, 'a') + ".example' is no host name: a label is longer than 63 bytes"},
-        Refused{"LongName",
-                kLabel63 + "." + kLabel63 + "." + kLabel63 + "." + std::string(62, 'b'),
+                "'" + std::string(64, 'a') +
+                    ".example' is no host name: a label is longer than 63 bytes"},
+        Refused{"LongName", kLabel63 + "." + kLabel63 + "." + kLabel63 + "." + std::string(62, 'b'),
                 "'" + kLabel63 + "." + std::string(33, 'a') +
                     "…' is no host name: it is longer than 253 bytes"},
         Refused{"HugeName", std::string(1 << 20, 'a'),
@@ -106,7 +113,8 @@ TEST(Domain, RefusesWhatLibidn2Refuses) {
 TEST(MxPattern, MayBeginWithAWildcard) {
   EXPECT_EQ(*normalise_mx_pattern("*.Bücher.Example."), "*.xn--bcher-kva.example");
   EXPECT_EQ(*normalise_mx_pattern("MX.example"), "mx.example");
-  for (const auto* text : {"*", "*.", "*.*.example", "mx.*.example", "m*.example", ".example", ""}) {
+  for (const auto* text :
+       {"*", "*.", "*.*.example", "mx.*.example", "m*.example", ".example", ""}) {
     EXPECT_FALSE(normalise_mx_pattern(text)) << text;
   }
 }

@@ -28,7 +28,9 @@ class FileTest : public testing::Test {
   std::string path;
 };
 
-bool is_open(int fd) { return fcntl(fd, F_GETFD) >= 0; }
+bool is_open(int fd) {
+  return fcntl(fd, F_GETFD) >= 0;
+}
 
 TEST_F(FileTest, ComesBackAsItWasWritten) {
   const std::string content = std::string("a\0b\n", 4) + std::string(200000, 'x');

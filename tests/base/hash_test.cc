@@ -22,9 +22,13 @@ TEST(Sha256, IsTheSameInPieces) {
   EXPECT_EQ(hash.finish(), sha256("abc"));
 }
 
-TEST(Hash64, IsTheFirstEightBytes) { EXPECT_EQ(hash64("abc"), 0xba7816bf8f01cfeaU); }
+TEST(Hash64, IsTheFirstEightBytes) {
+  EXPECT_EQ(hash64("abc"), 0xba7816bf8f01cfeaU);
+}
 
-TEST(Hex, IsLowerCase) { EXPECT_EQ(hex(std::string("\x00\xAF\xFF", 3)), "00afff"); }
+TEST(Hex, IsLowerCase) {
+  EXPECT_EQ(hex(std::string("\x00\xAF\xFF", 3)), "00afff");
+}
 
 }  // namespace
 }  // namespace rapporteur

@@ -23,39 +23,36 @@ TEST_P(IpText, IsReadAndWrittenCanonically) {
 
 INSTANTIATE_TEST_SUITE_P(
     Ipv4, IpText,
-    testing::Values(Written{"192.0.2.1", "192.0.2.1"}, Written{"0.0.0.0", "0.0.0.0"},
-                    Written{"255.255.255.255", "255.255.255.255"}, Written{"256.0.0.1", nullptr},
-                    Written{"1.2.3", nullptr}, Written{"1.2.3.4.5", nullptr},
-                    Written{"1.2.3.", nullptr}, Written{".1.2.3", nullptr},
-                    Written{"1..2.3", nullptr}, Written{"01.2.3.4", nullptr},
-                    Written{"1.2.3.00", nullptr}, Written{"0x1.2.3.4", nullptr},
-                    Written{"+1.2.3.4", nullptr}, Written{"-1.2.3.4", nullptr},
-                    Written{" 1.2.3.4", nullptr}, Written{"1.2.3.4 ", nullptr},
-                    Written{"1.2.3.4%eth0", nullptr}, Written{"16909060", nullptr},
-                    Written{"", nullptr}, Written{"a.b.c.d", nullptr},
-                    Written{"1.2.3.9999999999", nullptr}));
+    testing::Values(
+        Written{"192.0.2.1", "192.0.2.1"}, Written{"0.0.0.0", "0.0.0.0"},
+        Written{"255.255.255.255", "255.255.255.255"}, Written{"256.0.0.1", nullptr},
+        Written{"1.2.3", nullptr}, Written{"1.2.3.4.5", nullptr}, Written{"1.2.3.", nullptr},
+        Written{".1.2.3", nullptr}, Written{"1..2.3", nullptr}, Written{"01.2.3.4", nullptr},
+        Written{"1.2.3.00", nullptr}, Written{"0x1.2.3.4", nullptr}, Written{"+1.2.3.4", nullptr},
+        Written{"-1.2.3.4", nullptr}, Written{" 1.2.3.4", nullptr}, Written{"1.2.3.4 ", nullptr},
+        Written{"1.2.3.4%eth0", nullptr}, Written{"16909060", nullptr}, Written{"", nullptr},
+        Written{"a.b.c.d", nullptr}, Written{"1.2.3.9999999999", nullptr}));
 
 INSTANTIATE_TEST_SUITE_P(
     Rfc5952, IpText,
-    testing::Values(Written{"2001:0DB8:0000:0000:0001:0000:0000:0001", "2001:db8::1:0:0:1"},
-                    Written{"2001:db8:0:0:0:0:2:1", "2001:db8::2:1"},
-                    Written{"2001:db8:0:1:1:1:1:1", "2001:db8:0:1:1:1:1:1"},
-                    Written{"2001:0:0:1:0:0:0:1", "2001:0:0:1::1"}, Written{"::", "::"},
-                    Written{"::1", "::1"}, Written{"1::", "1::"},
-                    Written{"0:0:0:0:0:0:1:0", "::1:0"}, Written{"1:0:0:0:0:0:0:0", "1::"},
-                    Written{"::192.0.2.1", "::c000:201"},
-                    Written{"64:ff9b::192.0.2.33", "64:ff9b::c000:221"},
-                    Written{"fe80::1%eth0", "fe80::1"}, Written{"fe80::1%25", "fe80::1"},
-                    Written{"::ffff:192.0.2.1", "192.0.2.1"}, Written{"::FFFF:c000:201", "192.0.2.1"},
-                    Written{"0:0:0:0:0:ffff:192.0.2.1", "192.0.2.1"},
-                    Written{"::ffff:192.0.2.1%lo", "192.0.2.1"},
-                    Written{"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
-                            "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"},
-                    Written{"[2001:db8::1]", nullptr}, Written{"1:2:3:4:5:6:7", nullptr},
-                    Written{"1:2:3:4:5:6:7:8:9", nullptr}, Written{"1::2::3", nullptr},
-                    Written{"12345::", nullptr}, Written{":::", nullptr}, Written{"g::", nullptr},
-                    Written{"::1/128", nullptr}, Written{"::256.0.0.1", nullptr},
-                    Written{":1.2.3.4", nullptr}, Written{":", nullptr}));
+    testing::Values(
+        Written{"2001:0DB8:0000:0000:0001:0000:0000:0001", "2001:db8::1:0:0:1"},
+        Written{"2001:db8:0:0:0:0:2:1", "2001:db8::2:1"},
+        Written{"2001:db8:0:1:1:1:1:1", "2001:db8:0:1:1:1:1:1"},
+        Written{"2001:0:0:1:0:0:0:1", "2001:0:0:1::1"}, Written{"::", "::"}, Written{"::1", "::1"},
+        Written{"1::", "1::"}, Written{"0:0:0:0:0:0:1:0", "::1:0"},
+        Written{"1:0:0:0:0:0:0:0", "1::"}, Written{"::192.0.2.1", "::c000:201"},
+        Written{"64:ff9b::192.0.2.33", "64:ff9b::c000:221"}, Written{"fe80::1%eth0", "fe80::1"},
+        Written{"fe80::1%25", "fe80::1"}, Written{"::ffff:192.0.2.1", "192.0.2.1"},
+        Written{"::FFFF:c000:201", "192.0.2.1"}, Written{"0:0:0:0:0:ffff:192.0.2.1", "192.0.2.1"},
+        Written{"::ffff:192.0.2.1%lo", "192.0.2.1"},
+        Written{"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+                "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"},
+        Written{"[2001:db8::1]", nullptr}, Written{"1:2:3:4:5:6:7", nullptr},
+        Written{"1:2:3:4:5:6:7:8:9", nullptr}, Written{"1::2::3", nullptr},
+        Written{"12345::", nullptr}, Written{":::", nullptr}, Written{"g::", nullptr},
+        Written{"::1/128", nullptr}, Written{"::256.0.0.1", nullptr}, Written{":1.2.3.4", nullptr},
+        Written{":", nullptr}));
 
 TEST(IpText, RefusesZeroBytesAndLongTexts) {
   EXPECT_FALSE(parse_ip(std::string_view("::1\0", 4)));
@@ -120,8 +117,12 @@ TEST_P(UnreachableRange, EndsWhereTheRegistrySays) {
   const auto reachable = [](const char* text) { return is_globally_reachable(*parse_ip(text)); };
   EXPECT_FALSE(reachable(GetParam().first));
   EXPECT_FALSE(reachable(GetParam().last));
-  if (GetParam().before != nullptr) EXPECT_TRUE(reachable(GetParam().before));
-  if (GetParam().after != nullptr) EXPECT_TRUE(reachable(GetParam().after));
+  if (GetParam().before != nullptr) {
+    EXPECT_TRUE(reachable(GetParam().before));
+  }
+  if (GetParam().after != nullptr) {
+    EXPECT_TRUE(reachable(GetParam().after));
+  }
 }
 
 const auto kName = [](const auto& test) { return std::string(test.param.name); };
@@ -156,8 +157,8 @@ INSTANTIATE_TEST_SUITE_P(
         Range{"Discard", "100::", "100::ffff:ffff:ffff:ffff", "ff:ffff::", nullptr},
         Range{"Dummy", "100:0:0:1::", "100:0:0:1:ffff:ffff:ffff:ffff", nullptr, "100:0:0:2::"},
         Range{"ProtocolBehindTeredo", "2001:1::", "2001:1::", nullptr, "2001:1::1"},
-        Range{"ProtocolAnycastRest", "2001:1::4", "2001:2:ffff:ffff:ffff:ffff:ffff:ffff", "2001:1::3",
-              "2001:3::"},
+        Range{"ProtocolAnycastRest", "2001:1::4", "2001:2:ffff:ffff:ffff:ffff:ffff:ffff",
+              "2001:1::3", "2001:3::"},
         Range{"ProtocolBehindAmt", "2001:4::", "2001:4:111:ffff:ffff:ffff:ffff:ffff",
               "2001:3:ffff:ffff:ffff:ffff:ffff:ffff", "2001:4:112::"},
         Range{"OldOrchid", "2001:4:113::", "2001:1f:ffff:ffff:ffff:ffff:ffff:ffff",
@@ -189,13 +190,14 @@ TEST_P(Address, IsReachableOrNot) {
   EXPECT_EQ(is_globally_reachable(*parse_ip(GetParam().address)), GetParam().want);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Ordinary, Address,
-    testing::Values(Reach{"Ipv4", "8.8.8.8", true}, Reach{"Ipv6", "2606:4700:4700::1111", true},
-                    Reach{"As112", "192.31.196.1", true}, Reach{"Amt", "192.52.193.1", true},
-                    Reach{"DirectAs112", "192.175.48.1", true},
-                    Reach{"DirectAs112V6", "2620:4f:8000::1", true}),
-    kName);
+INSTANTIATE_TEST_SUITE_P(Ordinary, Address,
+                         testing::Values(Reach{"Ipv4", "8.8.8.8", true},
+                                         Reach{"Ipv6", "2606:4700:4700::1111", true},
+                                         Reach{"As112", "192.31.196.1", true},
+                                         Reach{"Amt", "192.52.193.1", true},
+                                         Reach{"DirectAs112", "192.175.48.1", true},
+                                         Reach{"DirectAs112V6", "2620:4f:8000::1", true}),
+                         kName);
 
 INSTANTIATE_TEST_SUITE_P(
     Embedded, Address,

@@ -7,7 +7,9 @@
 namespace rapporteur {
 namespace {
 
-Time at(long long seconds) { return Time(Seconds(seconds)); }
+Time at(long long seconds) {
+  return Time(Seconds(seconds));
+}
 
 constexpr long long kMidnight = 1795132800;  // 2026-11-20T00:00:00Z
 
@@ -29,33 +31,32 @@ class TimeInput : public testing::TestWithParam<Instant> {};
 TEST_P(TimeInput, IsReadOrRefused) {
   const auto time = parse_time(GetParam().text);
   ASSERT_EQ(time.has_value(), GetParam().want.has_value()) << GetParam().text;
-  if (time) EXPECT_EQ(*time, at(*GetParam().want)) << GetParam().text;
+  if (time) {
+    EXPECT_EQ(*time, at(*GetParam().want)) << GetParam().text;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Rfc3339, TimeInput,
-    testing::Values(Instant{"2026-11-20T00:00:00Z", kMidnight},
-                    Instant{"2026-11-20t01:02:03z", kMidnight + 3723},
-                    Instant{"2026-11-20T00:00:00.999Z", kMidnight},
-                    Instant{"2026-11-20T01:30:00+01:30", kMidnight},
-                    Instant{"2026-11-19T22:00:00-02:00", kMidnight},
-                    Instant{"2026-11-20 00:00:00Z", kMidnight}, Instant{"2026-11-20", kMidnight},
-                    Instant{"1795132800", kMidnight}, Instant{"1795132800.75", kMidnight},
-                    Instant{"0", 0}, Instant{"2024-02-29", 1709164800},
-                    Instant{"2026-02-29", std::nullopt}, Instant{"2026-13-01", std::nullopt},
-                    Instant{"2026-11-31", std::nullopt}, Instant{"1969-12-31", std::nullopt},
-                    Instant{"1970-01-01T00:00:00+01:00", std::nullopt},
-                    Instant{"10000-01-01", std::nullopt}, Instant{"253402300800", std::nullopt},
-                    Instant{"-1", std::nullopt}, Instant{"", std::nullopt},
-                    Instant{"2026-11-20T", std::nullopt},
-                    Instant{"2026-11-20T00:00:00", std::nullopt},
-                    Instant{"2026-11-20T24:00:00Z", std::nullopt},
-                    Instant{"2026-11-20T00:60:00Z", std::nullopt},
-                    Instant{"2026-11-20T00:00:00Zx", std::nullopt},
-                    Instant{"2026-11-20T00:00:00+0100", std::nullopt},
-                    Instant{"20261120T000000Z", std::nullopt}, Instant{"1e9", std::nullopt},
-                    Instant{"99999999999999999999", std::nullopt},
-                    Instant{" 2026-11-20", std::nullopt}));
+    testing::Values(
+        Instant{"2026-11-20T00:00:00Z", kMidnight},
+        Instant{"2026-11-20t01:02:03z", kMidnight + 3723},
+        Instant{"2026-11-20T00:00:00.999Z", kMidnight},
+        Instant{"2026-11-20T01:30:00+01:30", kMidnight},
+        Instant{"2026-11-19T22:00:00-02:00", kMidnight}, Instant{"2026-11-20 00:00:00Z", kMidnight},
+        Instant{"2026-11-20", kMidnight}, Instant{"1795132800", kMidnight},
+        Instant{"1795132800.75", kMidnight}, Instant{"0", 0}, Instant{"2024-02-29", 1709164800},
+        Instant{"2026-02-29", std::nullopt}, Instant{"2026-13-01", std::nullopt},
+        Instant{"2026-11-31", std::nullopt}, Instant{"1969-12-31", std::nullopt},
+        Instant{"1970-01-01T00:00:00+01:00", std::nullopt}, Instant{"10000-01-01", std::nullopt},
+        Instant{"253402300800", std::nullopt}, Instant{"-1", std::nullopt},
+        Instant{"", std::nullopt}, Instant{"2026-11-20T", std::nullopt},
+        Instant{"2026-11-20T00:00:00", std::nullopt}, Instant{"2026-11-20T24:00:00Z", std::nullopt},
+        Instant{"2026-11-20T00:60:00Z", std::nullopt},
+        Instant{"2026-11-20T00:00:00Zx", std::nullopt},
+        Instant{"2026-11-20T00:00:00+0100", std::nullopt},
+        Instant{"20261120T000000Z", std::nullopt}, Instant{"1e9", std::nullopt},
+        Instant{"99999999999999999999", std::nullopt}, Instant{" 2026-11-20", std::nullopt}));
 
 struct Span {
   const char* text;
@@ -66,7 +67,9 @@ class Duration : public testing::TestWithParam<Span> {};
 TEST_P(Duration, IsReadOrRefused) {
   const auto duration = parse_duration(GetParam().text);
   ASSERT_EQ(duration.has_value(), GetParam().want.has_value()) << GetParam().text;
-  if (duration) EXPECT_EQ(duration->count(), *GetParam().want) << GetParam().text;
+  if (duration) {
+    EXPECT_EQ(duration->count(), *GetParam().want) << GetParam().text;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(
