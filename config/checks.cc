@@ -111,6 +111,10 @@ class KnownSettings {
 
   // The value if it depends on nothing. It falls back to the common rule, as evaluation does.
   std::optional<std::string> text(Setting setting) const {
+    if (loading_.broken_settings.contains({pattern_, setting}) ||
+        loading_.broken_settings.contains({std::string(), setting})) {
+      return std::nullopt;
+    }
     const auto& settings = loading_.config.settings;
     const auto* rule = pattern_.empty() ? nullptr : settings.override_rule(setting, pattern_);
     if (rule == nullptr) rule = settings.common(setting);
@@ -178,7 +182,7 @@ void advise_on_keys(const KnownSettings& known, Span otherwise, bool common, Loa
   const auto where = known.written(Setting::kDkimSignDomain);
   const auto signer = known.text(Setting::kDkimSignDomain);
   if (loading.config.delivery.smtp.relay_signs || !signer || (!where && !common)) return;
-  if (loading.dkim_domains.contains(*signer)) return;
+  if (!loading.dkim_domains_known || loading.dkim_domains.contains(*signer)) return;
   loading.reporter.advice(
       where.value_or(otherwise), "no [[dkim]] key signs for " + *signer + ": reports stay blocked",
       "make one with: rapporteur dkim generate " + *signer + " tlsrpt; or set relaySigns = true");

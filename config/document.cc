@@ -13,7 +13,25 @@ namespace rapporteur {
 namespace {
 
 // Dotted keys nest tables without a bound of the parser's own; the tree is walked recursively.
-constexpr std::size_t kMaxDotsInLine = 20'000;
+constexpr std::size_t kMaxDotsInLine = 1000;
+
+// Dots that may join keys: those outside of quotes.
+std::size_t count_dots(std::string_view line) {
+  std::size_t dots = 0;
+  char quote = '\0';
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    if (quote == '"' && line[i] == '\\') {
+      ++i;
+    } else if (quote != '\0') {
+      if (line[i] == quote) quote = '\0';
+    } else if (line[i] == '"' || line[i] == '\'') {
+      quote = line[i];
+    } else if (line[i] == '.') {
+      ++dots;
+    }
+  }
+  return dots;
+}
 
 // Turns the parser's lines and columns into offsets. Neighbouring places are asked one after the
 // other, so that going on from the last answer keeps long lines linear.
@@ -147,7 +165,7 @@ const Member* Node::find(std::string_view key) const {
 ParsedDocument parse_document(const SourceText& source) {
   for (int line = 1; source.offset_of({line, 1}) < source.text().size(); ++line) {
     const auto text = source.line(line);
-    if (std::ranges::count(text, '.') > static_cast<std::ptrdiff_t>(kMaxDotsInLine)) {
+    if (count_dots(text) > kMaxDotsInLine) {
       const auto begin = source.offset_of({line, 1});
       return {std::nullopt, "the line holds too many dots", {}, {begin, begin + 1}};
     }

@@ -149,6 +149,7 @@ void ExpressionReader::read_item(const Node& item, bool else_allowed, Draft& dra
   const auto* otherwise = item.find("else");
   if (otherwise == nullptr) return read_branch(condition, result, draft, item.span);
   if (condition != nullptr || result != nullptr) {
+    draft.else_member = otherwise;
     return fail(draft, otherwise->key_span, "'else' stands beside 'if' or 'then'",
                 "give it a table of its own, the last one: { else = \"...\" }");
   }

@@ -25,7 +25,9 @@ struct Loading {
   std::map<std::string, const Member*, std::less<>> tables = {};
   // The values of settings; the pattern is empty for [report] and [report.tls].
   std::map<std::pair<std::string, Setting>, Span> setting_spans = {};
+  std::set<std::pair<std::string, Setting>> broken_settings = {};
   std::set<std::string> dkim_domains = {};  // of all [[dkim]] tables, usable or not
+  bool dkim_domains_known = true;           // none of them was refused
 
   // Whether the key's value is known: it was not refused.
   bool is_sound(std::string_view table, std::string_view key) const;

@@ -94,20 +94,24 @@ std::string hint(Kind kind, const expr::Program& program) {
 
 Mismatch certain_mismatch(Setting setting, const expr::Program& program) {
   const auto kind = kind_of(setting);
-  if (const auto* value = program.constant()) {
-    auto problem = conform(setting, *value).problem;
-    if (!problem.empty()) return {std::move(problem), hint(kind, program)};
-    // True, as every string but the empty one: surely not what was meant.
-    const auto* text = std::get_if<std::string>(value);
-    if (kind == Kind::kTruth && text != nullptr) {
-      return {"is always " + std::string(text->empty() ? "false" : "true") + ": it is a string",
-              hint(kind, program)};
-    }
+  const auto type = program.type();
+  const auto* value = program.constant();
+  // Of a truth value the type says more than its 1 or 0.
+  if (!may_be(kind, type) && (value == nullptr || type == expr::Type::kTruth)) {
+    return {
+        "yields " + std::string(with_article(type)) + ", which " + std::string(not_wanted(kind)),
+        hint(kind, program)};
   }
-  if (may_be(kind, program.type())) return {};
-  return {"yields " + std::string(with_article(program.type())) + ", which " +
-              std::string(not_wanted(kind)),
-          hint(kind, program)};
+  if (value == nullptr) return {};
+  auto problem = conform(setting, *value).problem;
+  if (!problem.empty()) return {std::move(problem), hint(kind, program)};
+  // True, as every string but the empty one: surely not what was meant.
+  const auto* text = std::get_if<std::string>(value);
+  if (kind == Kind::kTruth && text != nullptr) {
+    return {"is always " + std::string(text->empty() ? "false" : "true") + ": it is a string",
+            hint(kind, program)};
+  }
+  return {};
 }
 
 }  // namespace rapporteur

@@ -38,27 +38,6 @@ constexpr std::array kPart = {
 
 constexpr Variable kDelivery{"delivery_id", expr::Type::kString};
 
-// Variables of Stalwart's queue, which describe one message on its way.
-constexpr std::array<std::string_view, 19> kOfOneMessage = {"sender",
-                                                            "sender_domain",
-                                                            "rcpt",
-                                                            "recipients",
-                                                            "mx",
-                                                            "priority",
-                                                            "remote_ip",
-                                                            "local_ip",
-                                                            "retry_num",
-                                                            "notify_num",
-                                                            "expires_in",
-                                                            "last_status",
-                                                            "last_error",
-                                                            "queue_name",
-                                                            "queue_age",
-                                                            "source",
-                                                            "size",
-                                                            "received_via_port",
-                                                            "received_from_ip"};
-
 void offer(expr::Schema& schema, Variable variable, bool available, const std::string& reason) {
   if (available) {
     schema.variables.push_back({std::string(variable.name), variable.type});
@@ -138,13 +117,6 @@ expr::Schema schema_for(Setting setting, const std::map<std::string, std::string
     offer(schema, variable, setting == Setting::kSubject, "is known only in subject");
   }
   offer(schema, kDelivery, setting == Setting::kEnvelopeFrom, "is known only in envelopeFrom");
-  for (const auto name : kOfOneMessage) {
-    schema.unavailable.emplace(name, "describes one message; a report counts many");
-  }
-  if (at_intake) {
-    schema.unavailable.emplace("dns_query",
-                               "is not available in sendFrequency: counting never waits for DNS");
-  }
   return schema;
 }
 

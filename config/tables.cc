@@ -48,7 +48,11 @@ void read_one_dkim(const Node& table, Loading& loading) {
   std::optional<std::string> domain, selector, path;
   std::optional<PrivateKey> key;
   if (domain_node != nullptr) domain = read_domain("dkim.domain", *domain_node, reporter);
-  if (domain) loading.dkim_domains.insert(*domain);
+  if (domain) {
+    loading.dkim_domains.insert(*domain);
+  } else {
+    loading.dkim_domains_known = false;
+  }
   if (selector_node != nullptr) selector = read_domain("dkim.selector", *selector_node, reporter);
   if (key_node != nullptr) path = read_string("dkim.key", *key_node, reporter);
   if (path) key = read_key(*path, *key_node, reporter);
@@ -167,8 +171,11 @@ void read_common_settings(ExpressionReader& reader, Loading& loading) {
     const auto* member = loading.member(table, to_string(setting));
     if (member == nullptr) continue;
     loading.setting_spans.emplace(std::pair(std::string(), setting), member->value.span);
-    auto rule = reader.read(setting, member->value, table);
-    if (rule) loading.config.settings.set(setting, *std::move(rule));
+    if (auto rule = reader.read(setting, member->value, table)) {
+      loading.config.settings.set(setting, *std::move(rule));
+    } else {
+      loading.broken_settings.emplace(std::string(), setting);
+    }
   }
 }
 
@@ -194,8 +201,11 @@ void read_override(const Member& member, const std::string& pattern, ExpressionR
       continue;
     }
     loading.setting_spans.emplace(std::pair(pattern, *setting), entry.value.span);
-    auto rule = reader.read(*setting, entry.value, origin);
-    if (rule) loading.config.settings.set(*setting, pattern, *std::move(rule));
+    if (auto rule = reader.read(*setting, entry.value, origin)) {
+      loading.config.settings.set(*setting, pattern, *std::move(rule));
+    } else {
+      loading.broken_settings.emplace(pattern, *setting);
+    }
   }
 }
 

@@ -7,7 +7,7 @@
 namespace expr {
 namespace {
 
-constexpr std::size_t kInstructionBytes = 16;
+constexpr std::size_t kInstructionBytes = 8;
 
 RE2::Options options() {
   RE2::Options options;

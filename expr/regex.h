@@ -10,7 +10,8 @@
 
 namespace expr {
 
-constexpr std::size_t kMaxRegexBytes = 1024 * 1024;  // compiled, all of one expression together
+// Compiled, all of one expression together; also of one alone with the memory that RE2 takes to run it.
+constexpr std::size_t kMaxRegexBytes = 1024 * 1024;
 constexpr int kMaxRegexGroups = 99;
 
 // Compiled and immutable; copies share it, and any number of threads may search at once.
@@ -19,7 +20,7 @@ class Regex {
   // The regex, or what is wrong with the pattern.
   static std::variant<Regex, std::string> compile(std::string_view pattern);
 
-  std::size_t compiled_bytes() const;
+  std::size_t compiled_bytes() const;  // of its instructions
 
   // Whether it matches anywhere in the text. If it does, `captures` becomes the match and its groups;
   // a group that took no part is ''. If it does not, `captures` becomes empty.

@@ -101,7 +101,7 @@ struct Special {
 };
 
 // IANA IPv4 Special-Purpose Address Registry (RFC 6890), and 224.0.0.0/4. "N/A" counts as no.
-const std::array kSpecialIpv4 = {
+const std::array special_ipv4 = {
     Special{network("0.0.0.0/8"), false},        // this network
     Special{network("10.0.0.0/8"), false},       // private use
     Special{network("100.64.0.0/10"), false},    // shared address space
@@ -123,7 +123,7 @@ const std::array kSpecialIpv4 = {
 
 // IANA IPv6 Special-Purpose Address Registry (RFC 6890), and fec0::/10 and ff00::/8. "N/A" counts
 // as no, but for 6to4 and Teredo, which are what the IPv4 addresses in them are.
-const std::array kSpecialIpv6 = {
+const std::array special_ipv6 = {
     Special{network("::/128"), false},          // unspecified
     Special{network("::1/128"), false},         // loopback
     Special{network("64:ff9b:1::/48"), false},  // IPv4-IPv6 translation, local use
@@ -159,7 +159,7 @@ bool judged_by(std::span<const Special> registry, const IpAddress& address) {
 }
 
 bool is_reachable_ipv4(const IpAddress& address) {
-  return judged_by(kSpecialIpv4, address);
+  return judged_by(special_ipv4, address);
 }
 
 // The client address in a Teredo address is written with every bit inverted (RFC 4380, section 4).
@@ -172,15 +172,15 @@ IpAddress teredo_client(const IpAddress& address) {
 }
 
 bool embeds_only_reachable(const IpAddress& address) {
-  static const auto kCompatible = network("::/96");
-  static const auto kSixToFour = network("2002::/16");
-  static const auto kNat64 = network("64:ff9b::/96");
-  static const auto kTeredo = network("2001::/32");
-  if (contains(kCompatible, address) || contains(kNat64, address)) {
+  static const auto compatible = network("::/96");
+  static const auto six_to_four = network("2002::/16");
+  static const auto nat64 = network("64:ff9b::/96");
+  static const auto teredo = network("2001::/32");
+  if (contains(compatible, address) || contains(nat64, address)) {
     return is_reachable_ipv4(ipv4_at(address, 12));
   }
-  if (contains(kSixToFour, address)) return is_reachable_ipv4(ipv4_at(address, 2));
-  if (contains(kTeredo, address)) {
+  if (contains(six_to_four, address)) return is_reachable_ipv4(ipv4_at(address, 2));
+  if (contains(teredo, address)) {
     return is_reachable_ipv4(ipv4_at(address, 4)) && is_reachable_ipv4(teredo_client(address));
   }
   return true;  // 64:ff9b:1::/48 is unreachable whatever it embeds
@@ -246,7 +246,7 @@ bool contains(const IpNetwork& network, const IpAddress& address) {
 bool is_globally_reachable(const IpAddress& address) {
   const auto plain = unmapped(address);
   if (!plain.v6) return is_reachable_ipv4(plain);
-  return judged_by(kSpecialIpv6, plain) && embeds_only_reachable(plain);
+  return judged_by(special_ipv6, plain) && embeds_only_reachable(plain);
 }
 
 }  // namespace rapporteur

@@ -51,11 +51,9 @@ std::string read_assignment(std::string_view text, std::map<std::string, expr::V
   if (equals == std::string_view::npos || !is_name(name)) {
     return fmt::format("--set: '{}' is not of the form name=value", text);
   }
-  auto value = read_value(text.substr(equals + 1));
-  if (const auto* why = std::get_if<std::string>(&value)) {
-    return fmt::format("--set: '{}': {}", text, *why);
-  }
-  values.insert_or_assign(std::string(name), std::get<expr::Value>(std::move(value)));
+  auto read = read_value(text.substr(equals + 1));
+  if (!read.value) return fmt::format("--set: '{}': {}", text, read.problem);
+  values.insert_or_assign(std::string(name), *std::move(read.value));
   return "";
 }
 

@@ -24,24 +24,26 @@ Node node_of(const expr::Value& value) {
   return array;
 }
 
-std::variant<expr::Value, std::string> value_of(const Node& node, int depth) {
-  if (depth > kMaxDepth) return "it is nested more than 64 deep";
-  if (node.is_string()) return expr::Value(node.get<std::string>());
-  if (node.is_boolean()) return expr::Value(std::int64_t{node.get<bool>() ? 1 : 0});
+ReadValue value_of(const Node& node, int depth) {
+  if (depth > kMaxDepth) return {{}, "it is nested more than 64 deep"};
+  if (node.is_string()) return {expr::Value(node.get<std::string>()), ""};
+  if (node.is_boolean()) return {expr::Value(std::int64_t{node.get<bool>() ? 1 : 0}), ""};
   if (node.is_number_unsigned() &&
       node.get<std::uint64_t>() > std::uint64_t{std::numeric_limits<std::int64_t>::max()}) {
-    return "it does not fit 64 bits";
+    return {{}, "it does not fit 64 bits"};
   }
-  if (node.is_number_integer()) return expr::Value(node.get<std::int64_t>());
-  if (node.is_number_float()) return expr::Value(node.get<double>());
-  if (!node.is_array()) return node.is_null() ? "null is no value" : "an object is no value";
+  if (node.is_number_integer()) return {expr::Value(node.get<std::int64_t>()), ""};
+  if (node.is_number_float()) return {expr::Value(node.get<double>()), ""};
+  if (!node.is_array()) {
+    return {{}, node.is_null() ? "null is no value" : "an object is no value"};
+  }
   expr::Array array;
   for (const auto& element : node) {
-    auto value = value_of(element, depth + 1);
-    if (auto* why = std::get_if<std::string>(&value)) return std::move(*why);
-    array.push_back(std::get<expr::Value>(std::move(value)));
+    auto read = value_of(element, depth + 1);
+    if (!read.value) return read;
+    array.push_back(*std::move(read.value));
   }
-  return expr::Value(std::move(array));
+  return {expr::Value(std::move(array)), ""};
 }
 
 }  // namespace
@@ -109,9 +111,9 @@ std::string Json::text() const {
   return tree_->node.dump(2, ' ', false, Node::error_handler_t::replace);
 }
 
-std::variant<expr::Value, std::string> read_value(std::string_view text) {
+ReadValue read_value(std::string_view text) {
   const auto node = Node::parse(text, nullptr, false);
-  if (node.is_discarded()) return expr::Value(std::string(text));
+  if (node.is_discarded()) return {expr::Value(std::string(text)), ""};
   return value_of(node, 0);
 }
 

@@ -8,7 +8,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "base/time.h"
@@ -65,9 +64,12 @@ class Json {
   std::unique_ptr<Tree> tree_;  // never null, but in what was moved from
 };
 
-// A value given on the command line: read as JSON where it is JSON (true is 1, false is 0), else as
-// a string. A string instead of a value says why it is none: null, an object, a number beyond 64
-// bits.
-std::variant<expr::Value, std::string> read_value(std::string_view text);
+// A value given on the command line: read as JSON where it is JSON (true is 1, false is 0), else as a
+// string. Without a value, `problem` says why: null, an object, a number beyond 64 bits.
+struct ReadValue {
+  std::optional<expr::Value> value;
+  std::string problem;
+};
+ReadValue read_value(std::string_view text);
 
 }  // namespace rapporteur

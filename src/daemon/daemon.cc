@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -60,6 +61,9 @@ class Daemon {
       if (!opened) return std::move(opened).error();
       *store = *std::move(opened);
     }
+    auto options = courier_options(*config);
+    if (!options) return std::move(options).error();
+    courier_options_ = *std::move(options);
     if (!ingests() || !config->ingest.datagram) return {};
     const auto& datagram = *config->ingest.datagram;
     auto socket =
@@ -71,10 +75,11 @@ class Daemon {
 
   int run() {
     const auto config = shared_.config.get();
-    Scheduler scheduler(*schedule_store_, random_, clock_, *log_);
-    DeliveryLoop delivery(*delivery_store_, random_, clock_, *log_);
+    DeliveryLoop delivery(*delivery_store_, random_, clock_, *log_, *courier_options_);
+    Scheduler scheduler(*schedule_store_, random_, clock_, *log_, [&] { delivery.wake(); });
     Intake intake(*intake_store_, clock_, *log_, config);
     bool settled = true;
+    bool recorded = true;
 
     std::thread intake_thread;
     std::thread schedule_thread;
@@ -85,7 +90,7 @@ class Daemon {
     }
     if (schedules()) {
       schedule_thread = std::thread([&] { scheduler.serve(shared_); });
-      delivery_thread = std::thread([&] { delivery.serve(shared_); });
+      delivery_thread = std::thread([&] { recorded = delivery.serve(shared_); });
     }
     log_->info("started", {{"config", config->path},
                            {"store", config->store.url},
@@ -97,12 +102,13 @@ class Daemon {
     if (socket_) socket_->wake();
     scheduler.interrupt();
     shared_.schedule.ring();
-    shared_.delivery.ring();
+    delivery.wake();
     for (auto* thread : {&intake_thread, &schedule_thread, &delivery_thread}) {
       if (thread->joinable()) thread->join();
     }
-    log_->info("stopped", {{"settled", settled ? "yes" : "no"}});
-    return settled ? 0 : 1;
+    const bool clean = settled && recorded;
+    log_->info("stopped", {{"clean", clean ? "yes" : "no"}});
+    return clean ? 0 : 1;
   }
 
  private:
@@ -151,7 +157,6 @@ class Daemon {
     shared_.config.set(loaded.config);
     log_->info("reloaded", {{"config", before->path}});
     shared_.schedule.ring();
-    shared_.delivery.ring();
     if (socket_) socket_->wake();
   }
 
@@ -180,6 +185,7 @@ class Daemon {
   std::unique_ptr<Store> schedule_store_;
   std::unique_ptr<Store> delivery_store_;
   std::unique_ptr<DatagramSocket> socket_;
+  std::optional<CourierOptions> courier_options_;
 };
 
 }  // namespace

@@ -67,7 +67,7 @@ bool Scheduler::run_due(SharedState& shared) {
   const auto summary = runner.run_page(*config_, *signer_, shared.stopping);
   if (!summary) return failed(summary.error());
   if (std::exchange(store_failing_, false)) log_.info("store-recovered");
-  if (summary->assembled > 0) shared.delivery.ring();
+  if (summary->assembled > 0) on_assembled_();
   return summary->more;
 }
 

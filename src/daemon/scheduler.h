@@ -1,7 +1,11 @@
 #pragma once
 // The schedule thread: runs due windows, keeps the store small.
 
+#include <functional>
 #include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -15,11 +19,16 @@ namespace rapporteur {
 
 class Scheduler {
  public:
-  Scheduler(Store& store, Random& random, const Clock& clock, Log& log)
-      : store_(store), random_(random), clock_(clock), log_(log) {}
+  // `on_assembled` is called whenever deliveries were made.
+  Scheduler(Store& store, Random& random, const Clock& clock, Log& log,
+            std::function<void()> on_assembled)
+      : store_(store),
+        random_(random),
+        clock_(clock),
+        log_(log),
+        on_assembled_(std::move(on_assembled)) {}
 
-  // Works until `shared.stopping`. Rings shared.delivery whenever a window was assembled.
-  // `resolver` is made anew by `make_resolver` when a reload changes [dns].
+  // Works until `shared.stopping`.
   void serve(SharedState& shared);
 
   // Ends a lookup that is under way, so that a stop does not wait for a silent name server. Any
@@ -35,6 +44,7 @@ class Scheduler {
   Random& random_;
   const Clock& clock_;
   Log& log_;
+  const std::function<void()> on_assembled_;
   std::shared_ptr<const Config> config_;
   std::shared_ptr<Resolver> resolver_;
   std::mutex resolver_mutex_;  // guards the pointer: interrupt() comes from another thread

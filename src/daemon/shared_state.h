@@ -1,5 +1,5 @@
 #pragma once
-// What the daemon's threads share: the configuration of the moment, the word to stop, and bells to
+// What the daemon's threads share: the configuration of the moment, the word to stop, and a bell to
 // ring.
 
 #include <atomic>
@@ -63,7 +63,6 @@ struct SharedState {
   CurrentConfig config;
   std::atomic<bool> stopping = false;
   Bell schedule;
-  Bell delivery;
 };
 
 }  // namespace rapporteur

@@ -39,8 +39,8 @@ std::string part_of(CURLU* url, CURLUPart part, unsigned flags) {
   return copy;
 }
 
-// The host as libcurl will connect to it: "0x7f.1" is 127.0.0.1. Nullopt for what is no https URL, or
-// has a user name in it.
+// The host as libcurl will connect to it: "0x7f.1" is 127.0.0.1. Nullopt for what is no https URL,
+// or has a user name in it.
 std::optional<Target> parse_target(const std::string& url) {
   CURLU* parsed = curl_url();
   std::optional<Target> target;
@@ -123,7 +123,9 @@ CurlHttps::CurlHttps(const HttpsOptions& options, const Interrupt& interrupt)
   set_callbacks();
 }
 
-CurlHttps::~CurlHttps() { curl_slist_free_all(headers_); }
+CurlHttps::~CurlHttps() {
+  curl_slist_free_all(headers_);
+}
 
 void CurlHttps::set_request() {
   auto* easy = loop_.easy();
@@ -163,12 +165,18 @@ void CurlHttps::set_callbacks() {
 Reply CurlHttps::post(const std::string& url, std::string_view gz) {
   const auto target = parse_target(url);
   if (!target) {
-    return {Reply::Outcome::kPermanent, Stage::kConnect, 0,
-            reply_text("refused: not a usable https URL", Stage::kConnect), {}};
+    return {Reply::Outcome::kPermanent,
+            Stage::kConnect,
+            0,
+            reply_text("refused: not a usable https URL", Stage::kConnect),
+            {}};
   }
   if (const auto why = refusal(*target)) {
-    return {Reply::Outcome::kRefusedByGuard, Stage::kConnect, 0,
-            reply_text("refused: " + *why, Stage::kConnect), {}};
+    return {Reply::Outcome::kRefusedByGuard,
+            Stage::kConnect,
+            0,
+            reply_text("refused: " + *why, Stage::kConnect),
+            {}};
   }
   target_ = *target;
   size_ = gz.size();
@@ -249,8 +257,8 @@ void CurlHttps::take_header(std::string_view line) {
   if (starts_with_ignoring_case(line, "HTTP/")) {
     const auto words = split(line, ' ');
     const int code = words.size() > 1 ? std::atoi(std::string(words[1]).c_str()) : 0;
-    const auto reason = words.size() > 2 ? line.find(words[2], words[0].size() + words[1].size() + 2)
-                                         : line.size();
+    const auto reason =
+        words.size() > 2 ? line.find(words[2], words[0].size() + words[1].size() + 2) : line.size();
     status_ = code >= 200 && code < 600 ? code : 0;
     reason_ = std::string(line.substr(std::min(reason, line.size()), kKeptBody));
     retry_after_.clear();
@@ -280,8 +288,7 @@ std::size_t CurlHttps::on_body(char* text, std::size_t unit, std::size_t count, 
 int CurlHttps::on_progress(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t sent) {
   auto& https = *static_cast<CurlHttps*>(self);
   const bool handed_over = https.size_ > 0 && static_cast<std::size_t>(sent) >= https.size_;
-  const bool stop = https.interrupt_.everything ||
-                    (https.interrupt_.before_final && !handed_over);
+  const bool stop = https.interrupt_.everything || (https.interrupt_.before_final && !handed_over);
   if (stop) https.interrupted_ = true;
   return stop ? 1 : 0;
 }

@@ -1,6 +1,7 @@
 #pragma once
-// Reports posted to https destinations, with libcurl: RFC 8460, section 5.4. Every connection passes
-// the guard (deliver/guard.h); redirects are not followed; nothing is taken from the environment.
+// Reports posted to https destinations, with libcurl: RFC 8460, section 5.4. Every connection
+// passes the guard (deliver/guard.h); redirects are not followed; nothing is taken from the
+// environment.
 
 #include <chrono>
 #include <memory>
@@ -12,10 +13,10 @@
 namespace rapporteur {
 
 struct HttpsOptions {
-  bool verify = true;   // the server's chain and name
-  std::string ca_file;  // empty: the system's
+  bool verify = true;                                            // the server's chain and name
+  std::string ca_file;                                           // empty: the system's
   std::chrono::milliseconds timeout = std::chrono::seconds(60);  // for all of an attempt
-  std::string proxy;    // empty: none
+  std::string proxy;                                             // empty: none
   GuardExceptions exceptions;
 };
 

@@ -16,9 +16,9 @@ class CurlLoop {
 
   void* easy() const { return easy_; }
 
-  // Runs the transfer that easy() describes and returns its CURLcode. The progress callback, if there
-  // is one, is called about five times a second; its veto is the only way to end a transfer early
-  // (taking the handle away from libcurl in the middle of a mail would send the final dot).
+  // Runs the transfer that easy() describes and returns its CURLcode. The progress callback, if
+  // there is one, is called about five times a second; its veto is the only way to end a transfer
+  // early (taking the handle away from libcurl in the middle of a mail would send the final dot).
   int perform();
 
   // What went wrong in the last transfer, as libcurl words it.

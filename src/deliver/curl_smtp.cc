@@ -26,7 +26,8 @@ using Tls = SmtpOptions::Tls;
 // After a failed handshake, new connections go without TLS for this long.
 constexpr auto kPlainAfterFailedHandshake = std::chrono::minutes(10);
 
-// `url` with the EHLO name as its path, which is how libcurl takes it; nullopt if it is no SMTP URL.
+// `url` with the EHLO name as its path, which is how libcurl takes it; nullopt if it is no SMTP
+// URL.
 std::optional<std::string> relay_url(const SmtpOptions& options) {
   CURLU* parsed = curl_url();
   char* whole = nullptr;
@@ -166,19 +167,26 @@ CurlSmtp::~CurlSmtp() {
 Reply CurlSmtp::send(const std::string& envelope_from, const std::string& recipient,
                      std::string_view message) {
   if (!is_safe_address(recipient)) {
-    return {Reply::Outcome::kPermanent, Stage::kRcptTo, 0,
-            reply_text("refused: the recipient is no usable address", Stage::kRcptTo), {}};
+    return {Reply::Outcome::kPermanent,
+            Stage::kRcptTo,
+            0,
+            reply_text("refused: the recipient is no usable address", Stage::kRcptTo),
+            {}};
   }
   if (!is_safe_address(envelope_from)) {
-    return {Reply::Outcome::kPermanent, Stage::kMailFrom, 0,
-            reply_text("refused: the envelope sender is no usable address", Stage::kMailFrom), {}};
+    return {Reply::Outcome::kPermanent,
+            Stage::kMailFrom,
+            0,
+            reply_text("refused: the envelope sender is no usable address", Stage::kMailFrom),
+            {}};
   }
   auto* easy = loop_.easy();
   const RecipientList to(recipient);
   curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, nullptr);
   curl_easy_setopt(easy, CURLOPT_MAIL_FROM, envelope_from.c_str());
   curl_easy_setopt(easy, CURLOPT_MAIL_RCPT, to.list);
-  // No size is told: a relay would refuse it at MAIL FROM, where it looks like trouble of the relay.
+  // No size is told: a relay would refuse it at MAIL FROM, where it looks like trouble of the
+  // relay.
   curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
   probing_ = false;
   message_ = message;
@@ -201,8 +209,11 @@ Reply CurlSmtp::probe() {
 
 Reply CurlSmtp::run() {
   if (!url_) {
-    return {Reply::Outcome::kRelayTrouble, Stage::kConnect, 0,
-            reply_text("the relay's URL is not usable", Stage::kConnect), {}};
+    return {Reply::Outcome::kRelayTrouble,
+            Stage::kConnect,
+            0,
+            reply_text("the relay's URL is not usable", Stage::kConnect),
+            {}};
   }
   bool plain = options_.tls == Tls::kNone ||
                (options_.tls == Tls::kOpportunistic && Clock::now() < plain_until_);
@@ -253,8 +264,8 @@ Reply CurlSmtp::judge(int result) {
   Reply reply;
   reply.stage = stage;
   reply.code = refused || done ? code : 0;
-  reply.outcome = probing_ && result == CURLE_OK ? Reply::Outcome::kAccepted
-                                                 : judge_smtp(stage, reply.code);
+  reply.outcome =
+      probing_ && result == CURLE_OK ? Reply::Outcome::kAccepted : judge_smtp(stage, reply.code);
   if (refused || done) {
     reply.text = reply_text(dialogue_.text(), stage);
     return reply;
@@ -356,8 +367,7 @@ int CurlSmtp::on_request(void* self, char*, char*, int, int) {
 }
 
 curl_socket_t CurlSmtp::on_open(void* self, curlsocktype, curl_sockaddr* address) {
-  const int socket =
-      ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  const int socket = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
   if (socket >= 0) static_cast<CurlSmtp*>(self)->sockets_.push_back(socket);
   return socket;
 }

@@ -1,6 +1,6 @@
 #pragma once
-// Mail through an SMTP relay, with libcurl. docs/design.md, "Mail, DKIM, delivery"; RFC 5321, RFC 3207,
-// RFC 4954.
+// Mail through an SMTP relay, with libcurl. docs/design.md, "Mail, DKIM, delivery"; RFC 5321, RFC
+// 3207, RFC 4954.
 
 #include <chrono>
 #include <memory>
@@ -28,8 +28,8 @@ struct SmtpOptions {
   std::chrono::milliseconds final_timeout = std::chrono::minutes(10);  // after the final dot
 };
 
-// One recipient a transaction, judged by the last reply. A connection that turns out to be dead when it
-// is used again is replaced within the same call. QUIT is said, its answer not awaited.
+// One recipient a transaction, judged by the last reply. A connection that turns out to be dead
+// when it is used again is replaced within the same call. QUIT is said, its answer not awaited.
 std::unique_ptr<MailTransport> make_smtp_transport(const SmtpOptions& options,
                                                    const Interrupt& interrupt);
 

@@ -52,7 +52,8 @@ class Directory final : public MailTransport {
 
  private:
   Reply trouble(const std::string& why) const {
-    return {Reply::Outcome::kRelayTrouble, Stage::kConnect, 0, reply_text(why, Stage::kConnect), {}};
+    return {
+        Reply::Outcome::kRelayTrouble, Stage::kConnect, 0, reply_text(why, Stage::kConnect), {}};
   }
 
   const std::filesystem::path directory_;
@@ -73,16 +74,22 @@ Reply Directory::send(const std::string&, const std::string& recipient, std::str
   if (const auto written = write_file(path.string(), message, kMode); !written) {
     return trouble(written.error().text);
   }
-  return {Reply::Outcome::kAccepted, Stage::kFinal, 0,
-          reply_text("written to " + path.filename().string(), Stage::kFinal), {}};
+  return {Reply::Outcome::kAccepted,
+          Stage::kFinal,
+          0,
+          reply_text("written to " + path.filename().string(), Stage::kFinal),
+          {}};
 }
 
 Reply Directory::probe() {
   if (::access(directory_.c_str(), W_OK | X_OK) != 0) {
     return trouble(system_error("cannot write to " + directory_.string()));
   }
-  return {Reply::Outcome::kAccepted, Stage::kConnect, 0,
-          reply_text(directory_.string() + " can be written to", Stage::kConnect), {}};
+  return {Reply::Outcome::kAccepted,
+          Stage::kConnect,
+          0,
+          reply_text(directory_.string() + " can be written to", Stage::kConnect),
+          {}};
 }
 
 }  // namespace

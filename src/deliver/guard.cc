@@ -75,8 +75,8 @@ Result<GuardExceptions> parse_guard_exceptions(std::span<const std::string> allo
     }
     const auto host = normalise_domain(entry);
     const auto last = host ? host->substr(host->rfind('.') + 1) : std::string();
-    const bool all_digits = std::all_of(last.begin(), last.end(),
-                                        [](char c) { return c >= '0' && c <= '9'; });
+    const bool all_digits =
+        std::all_of(last.begin(), last.end(), [](char c) { return c >= '0' && c <= '9'; });
     if (!host || all_digits) {
       return Error{Fault::kConfig, "'" + without_controls(to_valid_utf8(entry)) +
                                        "' is neither a host name nor an address nor a network"};

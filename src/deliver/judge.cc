@@ -152,18 +152,18 @@ Reply::Outcome judge_exit(int code) {
 
 std::string_view exit_name(int code) {
   static constexpr std::array<std::string_view, EX__MAX - EX__BASE + 1> kNames = {
-      "EX_USAGE",       "EX_DATAERR",  "EX_NOINPUT",   "EX_NOUSER", "EX_NOHOST",
-      "EX_UNAVAILABLE", "EX_SOFTWARE", "EX_OSERR",     "EX_OSFILE", "EX_CANTCREAT",
-      "EX_IOERR",       "EX_TEMPFAIL", "EX_PROTOCOL",  "EX_NOPERM", "EX_CONFIG"};
+      "EX_USAGE",       "EX_DATAERR",  "EX_NOINPUT",  "EX_NOUSER", "EX_NOHOST",
+      "EX_UNAVAILABLE", "EX_SOFTWARE", "EX_OSERR",    "EX_OSFILE", "EX_CANTCREAT",
+      "EX_IOERR",       "EX_TEMPFAIL", "EX_PROTOCOL", "EX_NOPERM", "EX_CONFIG"};
   if (code < EX__BASE || code > EX__MAX) return "";
   return kNames.at(static_cast<std::size_t>(code - EX__BASE));
 }
 
 std::optional<Seconds> parse_retry_after(std::string_view value, Time now) {
   value = trim(value);
-  const bool all_digits =
-      !value.empty() && std::all_of(value.begin(), value.end(),
-                                    [](char c) { return c >= '0' && c <= '9'; });
+  const bool all_digits = !value.empty() && std::all_of(value.begin(), value.end(), [](char c) {
+    return c >= '0' && c <= '9';
+  });
   if (all_digits) {
     const auto seconds = parse_digits(value);  // nullopt: more than 63 bits
     if (!seconds || *seconds > kLongestRetryAfter.count()) return kLongestRetryAfter;

@@ -1,6 +1,6 @@
 #pragma once
-// What an answer of a mail relay or an HTTPS server means for a delivery: docs/design.md, "Mail, DKIM,
-// delivery"; RFC 5321, section 4.2.1; RFC 9110, section 15. Pure.
+// What an answer of a mail relay or an HTTPS server means for a delivery: docs/design.md, "Mail,
+// DKIM, delivery"; RFC 5321, section 4.2.1; RFC 9110, section 15. Pure.
 
 #include <optional>
 #include <string>
@@ -32,7 +32,8 @@ std::optional<Seconds> parse_retry_after(std::string_view value, Time now);
 // most kMaxReplyText bytes in all.
 std::string reply_text(std::string_view text, Stage stage);
 
-// Whether the address can stand in an SMTP command and in a command line: ASCII, 1 to 254 bytes, one
+// Whether the address can stand in an SMTP command and in a command line: ASCII, 1 to 254 bytes,
+// one
 // '@' or more, no space, control, '<', '>' or quote. libcurl 7.88 sends whatever it is given.
 bool is_safe_address(std::string_view address);
 

@@ -15,8 +15,11 @@ constexpr auto kIdle = std::chrono::seconds(30);
 
 Finished interrupted(const Job& job) {
   return {job.id,
-          {Reply::Outcome::kInterrupted, Stage::kConnect, 0,
-           reply_text("not begun because of a stop", Stage::kConnect), {}}};
+          {Reply::Outcome::kInterrupted,
+           Stage::kConnect,
+           0,
+           reply_text("not begun because of a stop", Stage::kConnect),
+           {}}};
 }
 
 // Signals are the main thread's business, and a broken connection is an error code, not a SIGPIPE.
@@ -45,7 +48,9 @@ Pool::Pool(int threads, MailTransportFactory mail, HttpsTransportFactory https) 
   configure(threads, std::move(mail), std::move(https));
 }
 
-Pool::~Pool() { finish(); }
+Pool::~Pool() {
+  finish();
+}
 
 void Pool::submit(Job job) {
   const std::lock_guard lock(mutex_);

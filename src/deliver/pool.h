@@ -48,8 +48,8 @@ class Pool {
   // Jobs that begin from here on use these. Threads beyond `threads` end after their job.
   void configure(int threads, MailTransportFactory mail, HttpsTransportFactory https);
 
-  // What has not begun comes back as kInterrupted, what is under way is broken off before it is handed
-  // over. For good.
+  // What has not begun comes back as kInterrupted, what is under way is broken off before it is
+  // handed over. For good.
   void interrupt();
   // Also what waits for a final reply; then ends the threads. What they did can still be taken.
   void finish();

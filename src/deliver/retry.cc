@@ -17,7 +17,8 @@ std::optional<Time> next_attempt(const RetryPolicy& policy, Time first_attempt, 
                                  std::optional<Seconds> retry_after, Random& random) {
   const auto deadline = first_attempt + policy.retry_for;
   if (now >= deadline) return std::nullopt;
-  const auto passed = std::max(now - first_attempt, Seconds(0));  // the clock may have been set back
+  const auto passed =
+      std::max(now - first_attempt, Seconds(0));  // the clock may have been set back
   const auto wait = std::min(passed + policy.first_retry, kLongestWait);
   auto next = std::min(now + std::max(with_jitter(wait, random), Seconds(1)), deadline);
   if (retry_after) next = std::max(next, now + *retry_after);

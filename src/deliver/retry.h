@@ -1,6 +1,6 @@
 #pragma once
-// When a delivery that failed for the time being is tried again: RFC 8460, section 5.5 (up to 24 hours,
-// exponential back-off). Pure but for the chance that is handed in.
+// When a delivery that failed for the time being is tried again: RFC 8460, section 5.5 (up to 24
+// hours, exponential back-off). Pure but for the chance that is handed in.
 
 #include <optional>
 
@@ -20,9 +20,9 @@ constexpr Seconds kLongestWait = std::chrono::hours(4);
 // `wait`, changed by chance to something between 85 and 115 percent of it.
 Seconds with_jitter(Seconds wait, Random& random);
 
-// The attempt that follows one at `now`; nullopt: that was the last. `first_attempt` is the first one
-// that counted. Attempts follow at about first_retry * (1, 3, 7, 15, …) after the first: the wait is
-// reckoned from the time that has passed, so that neither restarts nor attempts that do not
+// The attempt that follows one at `now`; nullopt: that was the last. `first_attempt` is the first
+// one that counted. Attempts follow at about first_retry * (1, 3, 7, 15, …) after the first: the
+// wait is reckoned from the time that has passed, so that neither restarts nor attempts that do not
 // count change it. The last is planned exactly at first_attempt + retry_for. `retry_after` puts the
 // next one off, if need be beyond that point; it is then the last.
 std::optional<Time> next_attempt(const RetryPolicy& policy, Time first_attempt, Time now,

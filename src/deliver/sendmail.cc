@@ -95,9 +95,9 @@ void isolate(SpawnSettings& settings, int input, int errors) {
   posix_spawnattr_setsigmask(&settings.attributes, &none);
   posix_spawnattr_setsigdefault(&settings.attributes, &all);
   posix_spawnattr_setpgroup(&settings.attributes, 0);
-  posix_spawnattr_setflags(&settings.attributes,
-                           static_cast<short>(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-                                              POSIX_SPAWN_SETPGROUP));
+  posix_spawnattr_setflags(
+      &settings.attributes,
+      static_cast<short>(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP));
   posix_spawn_file_actions_adddup2(&settings.actions, input, STDIN_FILENO);
   posix_spawn_file_actions_addopen(&settings.actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
   posix_spawn_file_actions_adddup2(&settings.actions, errors, STDERR_FILENO);
@@ -171,8 +171,7 @@ void Child::read_some() {
       errors_pipe_ = Fd();
       return;
     }
-    errors_.append(buffer.data(),
-                   std::min(static_cast<std::size_t>(size), kKept - errors_.size()));
+    errors_.append(buffer.data(), std::min(static_cast<std::size_t>(size), kKept - errors_.size()));
   }
 }
 
@@ -206,7 +205,8 @@ class Sendmail final : public MailTransport {
 
  private:
   static Reply trouble(std::string_view why) {
-    return {Reply::Outcome::kRelayTrouble, Stage::kConnect, 0, reply_text(why, Stage::kConnect), {}};
+    return {
+        Reply::Outcome::kRelayTrouble, Stage::kConnect, 0, reply_text(why, Stage::kConnect), {}};
   }
   static Reply broken_off(const Child& child, std::string_view why, Reply::Outcome before);
   static Reply judge(const Child& child);
@@ -221,8 +221,11 @@ Reply Sendmail::probe() {
     return trouble(words_.empty() ? "no sendmail command is configured"
                                   : system_error("cannot run " + words_.front()));
   }
-  return {Reply::Outcome::kAccepted, Stage::kConnect, 0,
-          reply_text(words_.front() + " can be run", Stage::kConnect), {}};
+  return {Reply::Outcome::kAccepted,
+          Stage::kConnect,
+          0,
+          reply_text(words_.front() + " can be run", Stage::kConnect),
+          {}};
 }
 
 // A program that has read the whole message may have queued it.
@@ -260,8 +263,8 @@ Reply Sendmail::send(const std::string& envelope_from, const std::string& recipi
   for (const auto* address : {&recipient, &envelope_from}) {
     if (is_safe_address(*address)) continue;
     const auto stage = address == &recipient ? Stage::kRcptTo : Stage::kMailFrom;
-    return {Reply::Outcome::kPermanent, stage, 0, reply_text("refused: no usable address", stage),
-            {}};
+    return {
+        Reply::Outcome::kPermanent, stage, 0, reply_text("refused: no usable address", stage), {}};
   }
   if (words_.empty()) return trouble("no sendmail command is configured");
   auto words = words_;

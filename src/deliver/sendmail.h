@@ -10,8 +10,8 @@
 namespace rapporteur {
 
 struct SendmailOptions {
-  // The program's path and its arguments, separated by spaces; no shell sees them. Added to them are
-  // -f, the envelope sender, --, and the recipient.
+  // The program's path and its arguments, separated by spaces; no shell sees them. Added to them
+  // are -f, the envelope sender, --, and the recipient.
   std::string command;
   std::chrono::milliseconds timeout = std::chrono::minutes(10);
 };

@@ -11,10 +11,13 @@ namespace {
 
 constexpr std::size_t kCodeLength = 3;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 int code_of(std::string_view line) {
-  if (line.size() < kCodeLength || !std::all_of(line.begin(), line.begin() + kCodeLength, is_digit)) {
+  if (line.size() < kCodeLength ||
+      !std::all_of(line.begin(), line.begin() + kCodeLength, is_digit)) {
     return 0;
   }
   return (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0');
@@ -94,6 +97,8 @@ void SmtpDialogue::reply(std::string_view line) {
   if (stage_ == Stage::kAuth && code == 235) authenticated_ = true;
 }
 
-void SmtpDialogue::message_sent() { ask(Stage::kFinal); }
+void SmtpDialogue::message_sent() {
+  ask(Stage::kFinal);
+}
 
 }  // namespace rapporteur

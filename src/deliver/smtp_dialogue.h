@@ -1,6 +1,6 @@
 #pragma once
-// Follows an SMTP dialogue (RFC 5321) by its lines: how far it came and what was answered last. Pure;
-// it neither sends nor decides.
+// Follows an SMTP dialogue (RFC 5321) by its lines: how far it came and what was answered last.
+// Pure; it neither sends nor decides.
 
 #include <string>
 #include <string_view>

@@ -24,8 +24,8 @@ enum class Stage : std::uint8_t {
   kAuth,
   kMailFrom,
   kRcptTo,
-  kData,   // the DATA command and the message, before the final dot
-  kFinal,  // the reply to the final dot
+  kData,     // the DATA command and the message, before the final dot
+  kFinal,    // the reply to the final dot
   kRequest,  // HTTP: the request has begun
 };
 

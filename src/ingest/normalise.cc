@@ -70,8 +70,7 @@ std::vector<std::string> tlsa_records(const std::vector<std::string_view>& strin
     if (!record.empty()) records.push_back(std::move(record));
   }
   std::ranges::sort(records);
-  const auto repeated = std::ranges::unique(records);
-  records.erase(repeated.begin(), repeated.end());
+  records.erase(std::unique(records.begin(), records.end()), records.end());
   if (records.size() > kMaxTlsaRecords) records.resize(kMaxTlsaRecords);
   return records;
 }

@@ -7,7 +7,7 @@
 namespace rapporteur {
 namespace {
 
-const std::string kLabel63(63, 'a');
+const std::string label63(63, 'a');
 
 struct Accepted {
   const char* name;
@@ -25,31 +25,31 @@ TEST_P(AcceptedDomain, BecomesALabels) {
 
 INSTANTIATE_TEST_SUITE_P(
     Rfc5890, AcceptedDomain,
-    testing::Values(
-        Accepted{"Plain", "example.com", "example.com"},
-        Accepted{"Case", "Mail.EXAMPLE.Com", "mail.example.com"},
-        Accepted{"TrailingDot", "example.com.", "example.com"},
-        Accepted{"SingleLabel", "localhost", "localhost"},
-        Accepted{"Underscore", "_dmarc._x.example", "_dmarc._x.example"},
-        Accepted{"Digits", "3com.example", "3com.example"},
-        Accepted{"Address", "192.0.2.1", "192.0.2.1"},
-        Accepted{"ALabel", "XN--Bcher-KVA.example", "xn--bcher-kva.example"},
-        Accepted{"ULabel", "Bücher.Example.", "xn--bcher-kva.example"},
-        Accepted{"DecomposedULabel",
-                 "Bu\xCC\x88"
-                 "cher.example",
-                 "xn--bcher-kva.example"},
-        Accepted{"SharpS", "straße.example", "xn--strae-oqa.example"},
-        Accepted{"IdeographicDots", "例え。テスト。", "xn--r8jz45g.xn--zckzah"},
-        Accepted{"FullWidth", "ｅｘａｍｐｌｅ.com", "example.com"},
-        Accepted{"Mixed", "mx.BÜCHER.example", "mx.xn--bcher-kva.example"},
-        Accepted{"LongestLabel", kLabel63 + ".example", kLabel63 + ".example"},
-        Accepted{"LongestName",
-                 kLabel63 + "." + kLabel63 + "." + kLabel63 + "." + std::string(61, 'b'),
-                 kLabel63 + "." + kLabel63 + "." + kLabel63 + "." + std::string(61, 'b')},
-        Accepted{"LongestNameAndDot",
-                 kLabel63 + "." + kLabel63 + "." + kLabel63 + "." + std::string(61, 'b') + ".",
-                 kLabel63 + "." + kLabel63 + "." + kLabel63 + "." + std::string(61, 'b')}),
+    testing::Values(Accepted{"Plain", "example.com", "example.com"},
+                    Accepted{"Case", "Mail.EXAMPLE.Com", "mail.example.com"},
+                    Accepted{"TrailingDot", "example.com.", "example.com"},
+                    Accepted{"SingleLabel", "localhost", "localhost"},
+                    Accepted{"Underscore", "_dmarc._x.example", "_dmarc._x.example"},
+                    Accepted{"Digits", "3com.example", "3com.example"},
+                    Accepted{"Address", "192.0.2.1", "192.0.2.1"},
+                    Accepted{"ALabel", "XN--Bcher-KVA.example", "xn--bcher-kva.example"},
+                    Accepted{"ULabel", "Bücher.Example.", "xn--bcher-kva.example"},
+                    Accepted{"DecomposedULabel",
+                             "Bu\xCC\x88"
+                             "cher.example",
+                             "xn--bcher-kva.example"},
+                    Accepted{"SharpS", "straße.example", "xn--strae-oqa.example"},
+                    Accepted{"IdeographicDots", "例え。テスト。", "xn--r8jz45g.xn--zckzah"},
+                    Accepted{"FullWidth", "ｅｘａｍｐｌｅ.com", "example.com"},
+                    Accepted{"Mixed", "mx.BÜCHER.example", "mx.xn--bcher-kva.example"},
+                    Accepted{"LongestLabel", label63 + ".example", label63 + ".example"},
+                    Accepted{"LongestName",
+                             label63 + "." + label63 + "." + label63 + "." + std::string(61, 'b'),
+                             label63 + "." + label63 + "." + label63 + "." + std::string(61, 'b')},
+                    Accepted{
+                        "LongestNameAndDot",
+                        label63 + "." + label63 + "." + label63 + "." + std::string(61, 'b') + ".",
+                        label63 + "." + label63 + "." + label63 + "." + std::string(61, 'b')}),
     [](const auto& test) { return test.param.name; });
 
 struct Refused {
@@ -97,8 +97,8 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"LongLabel", std::string(64, 'a') + ".example",
                 "'" + std::string(64, 'a') +
                     ".example' is no host name: a label is longer than 63 bytes"},
-        Refused{"LongName", kLabel63 + "." + kLabel63 + "." + kLabel63 + "." + std::string(62, 'b'),
-                "'" + kLabel63 + "." + std::string(33, 'a') +
+        Refused{"LongName", label63 + "." + label63 + "." + label63 + "." + std::string(62, 'b'),
+                "'" + label63 + "." + std::string(33, 'a') +
                     "…' is no host name: it is longer than 253 bytes"},
         Refused{"HugeName", std::string(1 << 20, 'a'),
                 "'" + std::string(97, 'a') + "…' is no host name: it is longer than 253 bytes"}),

@@ -125,7 +125,7 @@ TEST_P(UnreachableRange, EndsWhereTheRegistrySays) {
   }
 }
 
-const auto kName = [](const auto& test) { return std::string(test.param.name); };
+constexpr auto kName = [](const auto& test) { return std::string(test.param.name); };
 
 INSTANTIATE_TEST_SUITE_P(
     IanaIpv4, UnreachableRange,

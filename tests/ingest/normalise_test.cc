@@ -17,7 +17,7 @@ struct Text {
   std::string input;
   std::string want;
 };
-const auto kName = [](const auto& test) { return std::string(test.param.name); };
+constexpr auto kName = [](const auto& test) { return std::string(test.param.name); };
 
 class Helo : public testing::TestWithParam<Text> {};
 TEST_P(Helo, IsTheFirstWordBehindTheCode) {

@@ -2,6 +2,7 @@
 
 #include <fstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -35,7 +36,7 @@ Time at(long long seconds) {
   return Time(Seconds(seconds));
 }
 
-const std::string kRecord = "v=TLSRPTv1; rua=mailto:tlsrpt@example.com";
+constexpr std::string_view kRecord = "v=TLSRPTv1; rua=mailto:tlsrpt@example.com";
 
 Policy example_com_policy() {
   return {PolicyType::kSts,

@@ -216,11 +216,11 @@ TEST_F(AssemblerTest, SplitsSoThatEveryMailFitsAndTheSumsStay) {
 }
 
 TEST_F(AssemblerTest, KeepsToTheLimitWhateverTheSubjectDoes) {
-  config = config_of(R"(
+  config = config_of(R"toml(
 [report.tls]
 maxReportSize = "8192"
 subject = "if_then(part == 2, 'a subject that is very much longer than the others are, by far and without reason, as only the second part has it', 'short')"
-)");
+)toml");
   const auto decision = decided(counts(5, 400, 400));
   ASSERT_EQ(decision.kind, Kind::kAssembled) << decision.reason;
   for (const auto& delivery : decision.assembly.deliveries) {

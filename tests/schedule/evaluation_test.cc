@@ -45,7 +45,7 @@ TEST(Evaluation, GivesTheDefaultsOfTheDesign) {
 }
 
 TEST(Evaluation, FollowsTheLongestOverrideAndInheritsTheRest) {
-  const auto config = config_of(R"(
+  const auto config = config_of(R"toml(
 [report.tls]
 orgName = "'Common'"
 fromName = "'Common'"
@@ -53,7 +53,7 @@ fromName = "'Common'"
 orgName = "'Below'"
 [report.tls.domain."a.example"]
 orgName = "'Exact'"
-)");
+)toml");
   EXPECT_EQ(text(*config, Setting::kOrgName, {.domain = "a.example"}), "Exact");
   EXPECT_EQ(text(*config, Setting::kOrgName, {.domain = "b.example"}), "Below");
   EXPECT_EQ(text(*config, Setting::kOrgName, {.domain = "b.org"}), "Common");
@@ -61,7 +61,7 @@ orgName = "'Exact'"
 }
 
 TEST(Evaluation, TellsWhichBranchGaveTheValue) {
-  const auto config = config_of(R"(
+  const auto config = config_of(R"toml(
 [report.tls]
 sendFrequency = [ { if = "ends_with(rcpt_domain, '.gov')", then = "hourly" },
                   {
@@ -69,7 +69,7 @@ sendFrequency = [ { if = "ends_with(rcpt_domain, '.gov')", then = "hourly" },
     = "matches('^(.+)\\.example$', rcpt_domain)", then = "weekly"
 },
                   { else = "daily" } ]
-)");
+)toml");
   const auto answer = evaluate(*config, Setting::kSendFrequency, {.domain = "a.example"});
 ASSERT_TRUE(answer.value);
 EXPECT_EQ(std::get<expr::Constant>(*answer.value).name, "weekly");

@@ -1,0 +1,44 @@
+#pragma once
+// The delivery thread: drives the courier with what the configuration and the administrator's pause
+// say.
+
+#include <memory>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "config/config.h"
+#include "daemon/shared_state.h"
+#include "deliver/courier.h"
+#include "store/store.h"
+
+namespace rapporteur {
+
+// What [delivery] says, as the courier wants it. Fails with Fault::kConfig if the password file
+// cannot be read.
+Result<CourierOptions> courier_options(const Config& config);
+
+class DeliveryLoop {
+ public:
+  DeliveryLoop(Store& store, Random& random, const Clock& clock, Log& log,
+               const CourierOptions& options);
+
+  // Works until `shared.stopping`, then gives what waits for a final reply [delivery] stopGrace.
+  // False if the last outcomes could not be recorded.
+  bool serve(SharedState& shared);
+
+  void wake() { courier_.wake(); }  // any thread
+
+ private:
+  void follow(const std::shared_ptr<const Config>& config);
+  std::size_t step();
+
+  Store& store_;
+  const Clock& clock_;
+  Log& log_;
+  Courier courier_;
+  std::shared_ptr<const Config> config_;
+  bool store_failing_ = false;
+};
+
+}  // namespace rapporteur

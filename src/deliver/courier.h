@@ -1,0 +1,136 @@
+#pragma once
+// Brings deliveries out of the store to their destinations: takes those that are due, submits them
+// on a pool of threads within the limits, judges the replies and records them. docs/design.md,
+// "Mail, DKIM, delivery". It assembles and signs nothing: the same bytes go out at every attempt.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "deliver/destinations.h"
+#include "deliver/pool.h"
+#include "deliver/relay_state.h"
+#include "deliver/retry.h"
+#include "deliver/transport.h"
+#include "store/store.h"
+
+namespace rapporteur {
+
+struct CourierOptions {
+  RetryPolicy retry;
+  int concurrency = 16;
+  int per_destination = 2;
+  int rate = 0;  // messages a minute and destination; 0: no limit
+  MailTransportFactory mail;
+  HttpsTransportFactory https;
+};
+
+// How attempts have ended since the start.
+struct CourierCounts {
+  std::uint64_t accepted = 0;
+  std::uint64_t temporary = 0;
+  std::uint64_t failed = 0;  // for good
+  std::uint64_t uncertain = 0;
+  std::uint64_t relay_trouble = 0;
+  std::uint64_t refused = 0;  // by the guard; also in `failed`
+  std::size_t under_way = 0;
+  std::size_t hosts_down = 0;
+};
+
+// Used by one thread, the one that owns the store, but for what says otherwise. Whatever is handed
+// in outlives it.
+class Courier {
+ public:
+  Courier(Store& store, const Clock& clock, Random& random, Log& log,
+          const CourierOptions& options);
+  // Stops without grace if stop() was not called.
+  ~Courier();
+  Courier(const Courier&) = delete;
+  Courier& operator=(const Courier&) = delete;
+
+  // Records what has ended, then starts what is due; mails or posts are left alone as told. Returns
+  // how many were started. If the store fails, its error: what could not be recorded is kept, tried
+  // again with the next step, and not sent again meanwhile.
+  Result<std::size_t> step(bool mails, bool posts);
+
+  // Until an attempt ends, wake() is called, or the time is up. False: the time was up.
+  bool wait(std::chrono::milliseconds patience) { return pool_.wait(patience); }
+  void wake() { pool_.wake(); }  // any thread
+
+  // New limits and transports for what starts from here on.
+  void set_options(const CourierOptions& options);
+
+  // Starts nothing more, breaks off what is not handed over, waits up to `grace` for final replies;
+  // what is open then is uncertain. Everything is recorded; if the store fails, its error, and
+  // stop() may be called again to record the rest.
+  Result<void> stop(std::chrono::milliseconds grace);
+
+  // Attempts that have begun and are not recorded.
+  std::size_t under_way() const { return flights_.size() + records_.size(); }
+
+  // What is wrong with the relay, on one line; empty: nothing is known to be. Any thread.
+  std::string relay_problem() const;
+  CourierCounts counts() const;  // any thread
+
+ private:
+  struct Flight {
+    Delivery delivery;  // without header
+    std::string key;    // of its destination
+    bool mail = false;
+    std::uint64_t ticket = 0;  // mail: of the relay's state
+    Time started;
+  };
+  struct Round;
+
+  void collect();
+  void judge(Flight& flight, Reply reply, Time now);
+  AttemptRecord record_of(const Flight& flight, const Reply& reply, Time now);
+  void plan_retry(AttemptRecord& record, const Flight& flight, const Reply& reply, Time now);
+  void weigh_relay(Flight& flight, Reply& reply, Time now);
+  void report(const Flight& flight, const Reply& reply, const AttemptRecord& record);
+  void count(const Reply& reply, const AttemptRecord& record);
+  Result<void> write_records();
+
+  Result<std::size_t> hand_over(bool mails, bool posts);
+  void place(Store::Submission& submission, Round& round);
+  void charge(const Delivery& delivery, const std::string& key, Round& round);
+  bool is_last_attempt(const Delivery& delivery, Time now) const;
+  void choose(Store::Submission& submission, const std::string& key, Round& round);
+  Result<void> start(Round& round);
+  std::vector<std::string> excluded(Time now);
+  void publish();
+
+  Store& store_;
+  const Clock& clock_;
+  Random& random_;
+  Log& log_;
+  RetryPolicy retry_;
+  int concurrency_ = 1;
+  bool stopped_ = false;
+
+  std::map<std::string, Flight> flights_;  // by delivery id: handed to the pool
+  std::deque<AttemptRecord> records_;      // ended, not yet in the store
+  std::deque<std::string> misjudged_;      // to be tried again: their refusal was the relay's
+  std::map<std::string, std::deque<std::string>> parked_;  // ids that wait for their destination
+  std::size_t parked_count_ = 0;
+  Destinations destinations_;
+  RelayState relay_;
+
+  mutable std::mutex published_mutex_;
+  std::string relay_problem_;  // under the lock
+  CourierCounts counts_;       // under the lock
+
+  Pool pool_;  // last: it ends first
+};
+
+}  // namespace rapporteur

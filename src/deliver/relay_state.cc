@@ -1,0 +1,99 @@
+#include "deliver/relay_state.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "deliver/retry.h"
+
+namespace rapporteur {
+
+namespace {
+
+bool is_refusal_at_rcpt(const Reply& reply) {
+  return reply.stage == Stage::kRcptTo && reply.outcome == Reply::Outcome::kPermanent &&
+         reply.code != 0;
+}
+
+}  // namespace
+
+bool RelayState::may_start(Time now) const {
+  if (!in_trouble()) return true;
+  return !probing_ && now >= probe_at_;
+}
+
+std::uint64_t RelayState::started() {
+  if (in_trouble()) probing_ = true;
+  return era_;
+}
+
+void RelayState::taken_back(std::uint64_t ticket) {
+  if (ticket == era_) probing_ = false;
+}
+
+void RelayState::fail(const Reply& reply, Time now) {
+  if (!in_trouble()) {
+    ++era_;
+    since_ = now;
+  }
+  ++failures_;
+  text_ = reply.text;
+  probe_at_ = now + doubled_wait(kFirstWait, failures_, longest_wait_);
+}
+
+// While equal refusals are the trouble, more of them are the same trouble.
+bool RelayState::is_refusal_by_relay(const Reply& reply) const {
+  return in_trouble() && streak_domains_.size() >= kSameRefusals && is_refusal_at_rcpt(reply) &&
+         reply.code == streak_code_;
+}
+
+bool RelayState::completes_streak(const std::string& id, const std::string& domain,
+                                  const Reply& reply) {
+  if (!is_refusal_at_rcpt(reply)) {
+    streak_domains_.clear();
+    streak_ids_.clear();
+    return false;
+  }
+  if (reply.code != streak_code_) {
+    streak_code_ = reply.code;
+    streak_domains_.clear();
+    streak_ids_.clear();
+  }
+  streak_domains_.insert(domain);
+  if (streak_domains_.size() >= kSameRefusals) return true;
+  streak_ids_.push_back(id);
+  return false;
+}
+
+RelayState::Verdict RelayState::ended(std::uint64_t ticket, const std::string& id,
+                                      const std::string& domain, const Reply& reply, Time now) {
+  Verdict verdict;
+  const bool is_news = ticket == era_;
+  const bool was_probe = is_news && in_trouble();
+  if (was_probe) probing_ = false;
+  if (reply.outcome == Reply::Outcome::kInterrupted) return verdict;
+  if (reply.outcome == Reply::Outcome::kRelayTrouble || is_refusal_by_relay(reply)) {
+    verdict.trouble = true;
+    if (is_news) {
+      fail(reply, now);
+      verdict.worsened = true;
+    }
+    return verdict;
+  }
+  if (was_probe) {
+    verdict.recovered = true;
+    ++era_;
+    failures_ = 0;
+    text_.clear();
+    streak_domains_.clear();
+    streak_ids_.clear();
+  }
+  if (!in_trouble() && completes_streak(id, domain, reply)) {
+    fail(reply, now);
+    verdict.trouble = true;
+    verdict.worsened = true;
+    verdict.misjudged = std::exchange(streak_ids_, {});
+  }
+  return verdict;
+}
+
+}  // namespace rapporteur

@@ -1,0 +1,275 @@
+#pragma once
+// Fakes that record what they were asked: clock, chance, log, transports, and a store that can fail.
+
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "deliver/transport.h"
+#include "store/store.h"
+
+namespace rapporteur::testing_support {
+
+class FakeClock final : public Clock {
+ public:
+  explicit FakeClock(Time start) : now_(start) {}
+  Time now() const override { return Time(Seconds(now_.load().time_since_epoch())); }
+  void advance(Seconds by) { now_ = now_.load() + by; }
+
+ private:
+  std::atomic<Time> now_;
+};
+
+// The same number every time. 150 makes with_jitter() change nothing.
+class FixedRandom final : public Random {
+ public:
+  explicit FixedRandom(std::uint64_t value = 150) : value_(value) {}
+  std::uint64_t next() override { return value_; }
+
+ private:
+  std::uint64_t value_;
+};
+
+// Keeps "event key=value …" lines.
+class RecordingLog final : public Log {
+ public:
+  void write(LogLevel level, std::string_view event,
+             std::initializer_list<LogField> fields) override {
+    auto line = std::string(event);
+    for (const auto& field : fields) line += " " + std::string(field.key) + "=" + field.value;
+    const std::lock_guard lock(mutex_);
+    if (level != LogLevel::kDebug) lines_.push_back(line);
+  }
+  std::vector<std::string> take() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(lines_, {});
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::string> lines_;
+};
+
+inline Reply make_reply(Reply::Outcome outcome, Stage stage, int code, std::string text) {
+  return {outcome, stage, code, std::move(text), std::nullopt};
+}
+inline Reply accepted() {
+  return make_reply(Reply::Outcome::kAccepted, Stage::kFinal, 250, "250 ok (end of data)");
+}
+inline Reply temporary() {
+  return make_reply(Reply::Outcome::kTemporary, Stage::kRcptTo, 451, "451 later (RCPT TO)");
+}
+inline Reply permanent() {
+  return make_reply(Reply::Outcome::kPermanent, Stage::kRcptTo, 550, "550 no user (RCPT TO)");
+}
+inline Reply relay_down() {
+  return make_reply(Reply::Outcome::kRelayTrouble, Stage::kConnect, 0, "refused (connect)");
+}
+inline Reply host_down() {
+  return make_reply(Reply::Outcome::kTemporary, Stage::kConnect, 0, "refused (connect)");
+}
+inline Reply http(int code) {
+  const auto outcome = code < 300   ? Reply::Outcome::kAccepted
+                       : code < 500 ? Reply::Outcome::kPermanent
+                                    : Reply::Outcome::kTemporary;
+  return make_reply(outcome, Stage::kRequest, code, std::to_string(code) + " (POST)");
+}
+
+// What all transports of a test do: replies by target, in turn, else `otherwise`.
+class Wire {
+ public:
+  struct Sent {
+    std::string from, target, payload;
+  };
+
+  void reply(const std::string& target, Reply reply) {
+    const std::lock_guard lock(mutex_);
+    replies_[target].push_back(std::move(reply));
+  }
+  void reply_otherwise(Reply reply) {
+    const std::lock_guard lock(mutex_);
+    otherwise_ = std::move(reply);
+  }
+
+  // Attempts stay under way: before handing over, or (handed_over) waiting for the final reply.
+  void hold(bool handed_over) {
+    const std::lock_guard lock(mutex_);
+    held_ = true;
+    handed_over_ = handed_over;
+  }
+  void release() {
+    const std::lock_guard lock(mutex_);
+    held_ = false;
+    changed_.notify_all();
+  }
+  // Until that many attempts are under way.
+  void await_under_way(int count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return under_way_ >= count; });
+  }
+
+  std::vector<Sent> sent() {
+    const std::lock_guard lock(mutex_);
+    return sent_;
+  }
+  std::vector<std::string> targets() {
+    std::vector<std::string> all;
+    for (const auto& sent : this->sent()) all.push_back(sent.target);
+    return all;
+  }
+  int most_at_once() {
+    const std::lock_guard lock(mutex_);
+    return most_at_once_;
+  }
+
+  Reply carry(const std::string& from, const std::string& target, std::string_view payload,
+              const Interrupt& interrupt) {
+    std::unique_lock lock(mutex_);
+    sent_.push_back({from, target, std::string(payload)});
+    most_at_once_ = std::max(most_at_once_, ++under_way_);
+    changed_.notify_all();
+    auto reply = otherwise_;
+    if (auto& replies = replies_[target]; !replies.empty()) {
+      reply = replies.front();
+      replies.pop_front();
+    }
+    while (held_) {
+      if (interrupt.before_final && !handed_over_) {
+        reply = make_reply(Reply::Outcome::kInterrupted, Stage::kData, 0, "broken off (DATA)");
+        break;
+      }
+      if (interrupt.everything) {
+        reply = make_reply(Reply::Outcome::kUncertain, Stage::kFinal, 0, "broken off");
+        break;
+      }
+      changed_.wait_for(lock, std::chrono::milliseconds(2));
+    }
+    --under_way_;
+    return reply;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::string, std::deque<Reply>> replies_;
+  Reply otherwise_ = accepted();
+  bool held_ = false;
+  bool handed_over_ = false;
+  int under_way_ = 0;
+  int most_at_once_ = 0;
+  std::vector<Sent> sent_;
+};
+
+class ScriptedTransport final : public MailTransport, public HttpsTransport {
+ public:
+  ScriptedTransport(Wire& wire, const Interrupt& interrupt) : wire_(wire), interrupt_(interrupt) {}
+  Reply send(const std::string& envelope_from, const std::string& recipient,
+             std::string_view message) override {
+    return wire_.carry(envelope_from, recipient, message, interrupt_);
+  }
+  Reply probe() override { return accepted(); }
+  Reply post(const std::string& url, std::string_view gz) override {
+    return wire_.carry("", url, gz, interrupt_);
+  }
+
+ private:
+  Wire& wire_;
+  const Interrupt& interrupt_;
+};
+
+// A real store whose delivery methods fail on demand.
+class FaultyStore final : public Store {
+ public:
+  explicit FaultyStore(Store& real) : real_(real) {}
+
+  // The next that many calls of the method fail.
+  std::map<std::string, int> failures;
+  std::vector<AttemptRecord> recorded;
+  int queries = 0;
+
+  Result<std::vector<Submission>> due_deliveries(Time now, std::size_t limit,
+                                                 std::span<const std::string> except, bool mails,
+                                                 bool posts) override {
+    ++queries;
+    if (fails("due_deliveries")) return away();
+    return real_.due_deliveries(now, limit, except, mails, posts);
+  }
+  Result<void> begin_attempts(std::span<const std::string> deliveries, Time now) override {
+    if (fails("begin_attempts")) return away();
+    return real_.begin_attempts(deliveries, now);
+  }
+  Result<void> record_attempt(const AttemptRecord& record) override {
+    if (fails("record_attempt")) return away();
+    recorded.push_back(record);
+    return real_.record_attempt(record);
+  }
+  Result<bool> retry_delivery(const std::string& delivery, Time now) override {
+    if (fails("retry_delivery")) return away();
+    return real_.retry_delivery(delivery, now);
+  }
+
+  // A courier asks for nothing else.
+  const std::string& token() const override { return real_.token(); }
+  Result<std::vector<Period>> periods(const std::string&, Time) override { return unused(); }
+  Result<std::vector<bool>> seen(std::span<const std::string>) override { return unused(); }
+  Result<std::optional<FileProgress>> file(const std::string&) override { return unused(); }
+  Result<void> forget_file(const std::string&) override { return unused(); }
+  Result<Flushed> add(const CountBatch&) override { return unused(); }
+  Result<std::vector<Window>> claim_due(Time, std::size_t,
+                                        std::optional<std::pair<Time, WindowId>>) override {
+    return unused();
+  }
+  Result<std::optional<Time>> next_due() override { return unused(); }
+  Result<WindowCounts> counts(WindowId) override { return unused(); }
+  Result<bool> assemble(const Assembly&) override { return unused(); }
+  Result<bool> postpone(WindowId, WindowState, const std::string&, std::optional<Time>,
+                        Time) override {
+    return unused();
+  }
+  Result<void> retry_now(bool, Time) override { return unused(); }
+  Result<std::uint64_t> mails_handed_over(const std::string&, Period) override { return unused(); }
+  Result<bool> reported_like(const std::string&, const std::string&, Time) override {
+    return unused();
+  }
+  Result<int> next_part_number(const std::string&, Period) override { return unused(); }
+  Result<std::size_t> recover_interrupted(Time) override { return unused(); }
+  Result<std::vector<Delivery>> deliveries(const DeliveryFilter&) override { return unused(); }
+  Result<std::optional<Submission>> submission(const std::string&) override { return unused(); }
+  Result<bool> abandon_delivery(const std::string&, const std::string&, Time) override {
+    return unused();
+  }
+  Result<std::vector<Window>> windows(const WindowFilter&) override { return unused(); }
+  Result<std::map<WindowState, std::uint64_t>> window_states() override { return unused(); }
+  Result<std::string> deciding_record(WindowId) override { return unused(); }
+  Result<bool> hold(WindowId, const std::string&, Time) override { return unused(); }
+  Result<bool> release(WindowId, Time) override { return unused(); }
+  Result<bool> cancel(WindowId, const std::string&, Time) override { return unused(); }
+  Result<bool> send_now(WindowId, Time) override { return unused(); }
+  Result<std::vector<ReportEntry>> reports(const std::string&, std::size_t) override {
+    return unused();
+  }
+  Result<std::optional<ReportEntry>> report(const std::string&) override { return unused(); }
+  Result<Pause> pause() override { return unused(); }
+  Result<void> set_pause(const Pause&) override { return unused(); }
+  Result<std::size_t> prune(Time, Time, std::size_t) override { return unused(); }
+
+ private:
+  bool fails(const std::string& method) {
+    auto& left = failures[method];
+    return left > 0 && left-- > 0;
+  }
+  static Error away() { return {Fault::kTransient, "the store is away"}; }
+  static Error unused() { return {Fault::kPermanent, "a courier does not ask for this"}; }
+
+  Store& real_;
+};
+
+}  // namespace rapporteur::testing_support
