@@ -59,7 +59,9 @@ bool contains(const Network& network, const Address& address) {
   return true;
 }
 
-Value is_ip(const Arguments& arguments) { return truth(read_address(arguments.text(0)).has_value()); }
+Value is_ip(const Arguments& arguments) {
+  return truth(read_address(arguments.text(0)).has_value());
+}
 
 Value is_ipv4(const Arguments& arguments) {
   const auto address = read_address(arguments.text(0));
@@ -152,7 +154,11 @@ constexpr auto kText = Accepts::kText;
 
 constexpr std::array<Function, 7> kFunctions = {{
     {"is_email", 1, {kText}, Gives::kTruth, is_email},
-    {"email_part", 2, {Accepts::kAnything, Accepts::kWord}, Gives::kStringOrArray, email_part,
+    {"email_part",
+     2,
+     {Accepts::kAnything, Accepts::kWord},
+     Gives::kStringOrArray,
+     email_part,
      kParts},
     {"is_ip_addr", 1, {kText}, Gives::kTruth, is_ip},
     {"is_ipv4_addr", 1, {kText}, Gives::kTruth, is_ipv4},
@@ -163,8 +169,12 @@ constexpr std::array<Function, 7> kFunctions = {{
 
 }  // namespace
 
-std::span<const Function> address_functions() { return kFunctions; }
+std::span<const Function> address_functions() {
+  return kFunctions;
+}
 
-bool is_network(std::string_view text) { return read_network(text).has_value(); }
+bool is_network(std::string_view text) {
+  return read_network(text).has_value();
+}
 
 }  // namespace expr

@@ -15,7 +15,9 @@ bool holds(const Array& array, const Value& value) {
                      [&](const Value& element) { return equal(element, value); });
 }
 
-Value count_elements(const Arguments& arguments) { return count(to_array(arguments[0]).size()); }
+Value count_elements(const Arguments& arguments) {
+  return count(to_array(arguments[0]).size());
+}
 
 Value sort(const Arguments& arguments) {
   Array sorted = to_array(arguments[0]);
@@ -85,6 +87,8 @@ constexpr std::array<Function, 7> kFunctions = {{
 
 }  // namespace
 
-std::span<const Function> array_functions() { return kFunctions; }
+std::span<const Function> array_functions() {
+  return kFunctions;
+}
 
 }  // namespace expr

@@ -51,7 +51,9 @@ class Dumper {
 
 }  // namespace
 
-std::string_view spelling(UnaryOp op) { return op == UnaryOp::kNot ? "!" : "-"; }
+std::string_view spelling(UnaryOp op) {
+  return op == UnaryOp::kNot ? "!" : "-";
+}
 
 std::string_view spelling(BinaryOp op) {
   static constexpr std::array<std::string_view, 13> kSpellings = {

@@ -1,6 +1,6 @@
 #pragma once
-// The syntax tree of one expression, in an arena: docs/expressions.md has the grammar. Children stand
-// before their parents, so that walking forward visits operands first and needs no recursion.
+// The syntax tree of one expression, in an arena: docs/expressions.md has the grammar. Children
+// stand before their parents, so that walking forward visits operands first and needs no recursion.
 
 #include <cstdint>
 #include <string>

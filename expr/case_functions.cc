@@ -76,9 +76,8 @@ Value eq_ignore_case(const Arguments& arguments) {
 
 Value contains(const Arguments& arguments) {
   if (const auto* array = std::get_if<Array>(&arguments[0])) {
-    return truth(std::any_of(array->begin(), array->end(), [&](const Value& element) {
-      return equal(element, arguments[1]);
-    }));
+    return truth(std::any_of(array->begin(), array->end(),
+                             [&](const Value& element) { return equal(element, arguments[1]); }));
   }
   return truth(arguments.text(0).find(arguments.text(1)) != std::string::npos);
 }
@@ -113,6 +112,8 @@ constexpr std::array<Function, 12> kFunctions = {{
 
 }  // namespace
 
-std::span<const Function> case_functions() { return kFunctions; }
+std::span<const Function> case_functions() {
+  return kFunctions;
+}
 
 }  // namespace expr

@@ -59,7 +59,8 @@ class Checker {
       error(span(unary.operand), refusal->message);
     }
     set_type(result_type(unary.op, operand(unary.operand)));
-    if (const Value* value = value_of(unary.operand)) set_value(compute(unary.op, *value), type(here_));
+    if (const Value* value = value_of(unary.operand))
+      set_value(compute(unary.op, *value), type(here_));
   }
 
   void check(const Binary& binary) {
@@ -117,8 +118,7 @@ class Checker {
     findings_.functions[here_] = function;
     for (std::size_t i = 0; i < given; ++i) {
       check_argument(function->accepts[i], call.arguments[i],
-                     "argument " + std::to_string(i + 1) + " of " + call.function,
-                     function->words);
+                     "argument " + std::to_string(i + 1) + " of " + call.function, function->words);
     }
     switch (function->special) {
       case Special::kMatches:
@@ -205,8 +205,8 @@ class Checker {
     const Type given = type(id);
     const bool number = accepts == Accepts::kNumber;
     if (given == Type::kArray || (number && given == Type::kConstant)) {
-      error(span(id), what + " is " + (number ? "a number" : "a string") + ", not " +
-                          with_article(given));
+      error(span(id),
+            what + " is " + (number ? "a number" : "a string") + ", not " + with_article(given));
       return;
     }
     const Value* value = value_of(id);
@@ -216,8 +216,7 @@ class Checker {
       error(span(id), mention(text) + " is not a network",
             "write an address, with /8 to /32 or, for IPv6, /8 to /128 after it");
     }
-    if (accepts == Accepts::kWord &&
-        std::find(words.begin(), words.end(), text) == words.end()) {
+    if (accepts == Accepts::kWord && std::find(words.begin(), words.end(), text) == words.end()) {
       std::string known;
       for (const auto word : words) {
         known += (known.empty() ? "" : word == words.back() ? " or " : ", ") + quote(word);
@@ -271,7 +270,8 @@ class Checker {
     const bool variable = std::any_of(variables.begin(), variables.end(), [&](const auto& known) {
       return known.name == call.function;
     });
-    if (variable) return error(call.name, mention(call.function) + " is a variable, not a function");
+    if (variable)
+      return error(call.name, mention(call.function) + " is a variable, not a function");
     error(call.name, "unknown function " + mention(call.function),
           did_you_mean(call.function, function_names()));
   }
@@ -283,13 +283,12 @@ class Checker {
     if (!constant_left && type(binary.right) != Type::kConstant) return;
     const NodeId other = constant_left ? binary.right : binary.left;
     if (type(other) == Type::kConstant || type(other) == Type::kAny) return;
-    const auto* text = value_of(other) == nullptr ? nullptr
-                                                  : std::get_if<std::string>(value_of(other));
+    const auto* text =
+        value_of(other) == nullptr ? nullptr : std::get_if<std::string>(value_of(other));
     const auto& constants = schema_.constants;
     const bool quoted =
         text != nullptr && std::find(constants.begin(), constants.end(), *text) != constants.end();
-    report(Severity::kAdvice, span(other),
-           "a constant never equals " + with_article(type(other)),
+    report(Severity::kAdvice, span(other), "a constant never equals " + with_article(type(other)),
            quoted ? "write " + *text + " without quotes" : "");
   }
 
@@ -311,7 +310,8 @@ class Checker {
   }
 
   void advise_failure(const std::string& problem) {
-    report(Severity::kAdvice, {ast_.nodes[here_].point, 1}, "this always fails: " + problem, "");
+    report(Severity::kAdvice, {ast_.nodes[here_].point, 1},
+           "this fails whenever it is evaluated: " + problem, "");
   }
 
   void set_type(Type type) { findings_.types[here_] = type; }
@@ -344,6 +344,8 @@ class Checker {
 
 }  // namespace
 
-Findings check(const Ast& ast, const Schema& schema) { return Checker(ast, schema).run(); }
+Findings check(const Ast& ast, const Schema& schema) {
+  return Checker(ast, schema).run();
+}
 
 }  // namespace expr

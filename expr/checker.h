@@ -1,6 +1,7 @@
 #pragma once
 // Whether a syntax tree means something: names, counts and types of arguments, regular expressions.
-// Collects every error it can; what is wrong with one operand is not reported again for its parents.
+// Collects every error it can; what is wrong with one operand is not reported again for its
+// parents.
 
 #include <map>
 #include <optional>

@@ -1,6 +1,6 @@
 #pragma once
-// What a checked expression is inside: its tree, and the instructions that a stack machine runs. The
-// machine is evaluator.cc; nothing outside of this room needs this header.
+// What a checked expression is inside: its tree, and the instructions that a stack machine runs.
+// The machine is evaluator.cc; nothing outside of this room needs this header.
 
 #include <cstdint>
 #include <optional>

@@ -133,16 +133,24 @@ Compilation compile(std::string_view source, const Schema& schema) {
   return compilation;
 }
 
-const std::string& Program::source() const { return code_->source; }
+const std::string& Program::source() const {
+  return code_->source;
+}
 
-Type Program::type() const { return code_->type; }
+Type Program::type() const {
+  return code_->type;
+}
 
-const Value* Program::constant() const { return code_->constant ? &*code_->constant : nullptr; }
+const Value* Program::constant() const {
+  return code_->constant ? &*code_->constant : nullptr;
+}
 
 bool Program::mentions(std::string_view variable) const {
   return code_->variables.contains(variable);
 }
 
-std::string Program::dump() const { return expr::dump(code_->ast); }
+std::string Program::dump() const {
+  return expr::dump(code_->ast);
+}
 
 }  // namespace expr

@@ -211,8 +211,12 @@ std::string sha1_hex(std::string_view bytes) {
   return hex(state, Order::kBigEndian);
 }
 
-std::string sha256_hex(std::string_view bytes) { return sha2_hex<std::uint32_t, 64>(bytes, kMixes256); }
+std::string sha256_hex(std::string_view bytes) {
+  return sha2_hex<std::uint32_t, 64>(bytes, kMixes256);
+}
 
-std::string sha512_hex(std::string_view bytes) { return sha2_hex<std::uint64_t, 80>(bytes, kMixes512); }
+std::string sha512_hex(std::string_view bytes) {
+  return sha2_hex<std::uint64_t, 80>(bytes, kMixes512);
+}
 
 }  // namespace expr

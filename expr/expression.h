@@ -1,7 +1,7 @@
 #pragma once
 // The expression language: text to a checked program, a program to a value. docs/expressions.md is
-// the reference. Knows no mail, no TOML and no clock: names and their types come from a Schema, their
-// values from an Environment. Nothing here does I/O, and evaluating changes nothing.
+// the reference. Knows no mail, no TOML and no clock: names and their types come from a Schema,
+// their values from an Environment. Nothing here does I/O, and evaluating changes nothing.
 
 #include <cstddef>
 #include <cstdint>
@@ -78,7 +78,9 @@ class Environment {
 
 class MapEnvironment final : public Environment {
  public:
-  void set(std::string name, Value value) { values_.insert_or_assign(std::move(name), std::move(value)); }
+  void set(std::string name, Value value) {
+    values_.insert_or_assign(std::move(name), std::move(value));
+  }
   const Value* variable(std::string_view name) const override {
     const auto found = values_.find(name);
     return found == values_.end() ? nullptr : &found->second;
@@ -103,10 +105,10 @@ class Program {
   explicit Program(std::shared_ptr<const Code> code) : code_(std::move(code)) {}
 
   const std::string& source() const;
-  Type type() const;                     // of its result, as far as it is known
-  const Value* constant() const;         // the result if it depends on nothing; else null
+  Type type() const;              // of its result, as far as it is known
+  const Value* constant() const;  // the result if it depends on nothing; else null
   bool mentions(std::string_view variable) const;
-  std::string dump() const;              // one line, for tests: "(+ 'a' (call system 'domain'))"
+  std::string dump() const;  // one line, for tests: "(+ 'a' (call system 'domain'))"
   const Code& code() const { return *code_; }
 
  private:
@@ -114,7 +116,7 @@ class Program {
 };
 
 struct Compilation {
-  std::optional<Program> program;  // absent if any diagnostic is an error
+  std::optional<Program> program;       // absent if any diagnostic is an error
   std::vector<Diagnostic> diagnostics;  // in the order of their offsets
 };
 
@@ -135,8 +137,9 @@ struct IfBlock {
   Program otherwise;
 };
 
-// What evaluating a block found on its way. After a Failure it tells which program failed: the result
-// of `branch`; else condition number conditions.size(); else, if all were asked, `otherwise`.
+// What evaluating a block found on its way. After a Failure it tells which program failed: the
+// result of `branch`; else condition number conditions.size(); else, if all were asked,
+// `otherwise`.
 struct Trace {
   std::vector<Value> conditions;      // of the branches that were asked, in order
   std::optional<std::size_t> branch;  // the one taken; absent: `otherwise`

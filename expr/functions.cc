@@ -8,8 +8,7 @@ namespace {
 using Reason = std::pair<std::string_view, std::string_view>;
 
 constexpr std::array<Function, 3> kSpecialForms = {{
-    {"matches", 2, {}, Gives::kTruth, nullptr, {},
-     Special::kMatches},
+    {"matches", 2, {}, Gives::kTruth, nullptr, {}, Special::kMatches},
     {"system", 1, {}, Gives::kString, nullptr, {}, Special::kSystem},
     {"if_then", 3, {}, Gives::kAnything, nullptr, {}, Special::kIfThen},
 }};
@@ -100,8 +99,12 @@ std::vector<std::string_view> function_names() {
   return names;
 }
 
-std::string_view why_no_function(std::string_view name) { return look_up(kMissingFunctions, name); }
+std::string_view why_no_function(std::string_view name) {
+  return look_up(kMissingFunctions, name);
+}
 
-std::string_view why_no_variable(std::string_view name) { return look_up(kMissingVariables, name); }
+std::string_view why_no_variable(std::string_view name) {
+  return look_up(kMissingVariables, name);
+}
 
 }  // namespace expr

@@ -87,8 +87,12 @@ Value map_text(const Value& value, const Change& change) {
   return Value(std::move(changed));
 }
 
-inline Value truth(bool value) { return Value(std::int64_t{value}); }
-inline Value count(std::size_t number) { return Value(static_cast<std::int64_t>(number)); }
+inline Value truth(bool value) {
+  return Value(std::int64_t{value});
+}
+inline Value count(std::size_t number) {
+  return Value(static_cast<std::int64_t>(number));
+}
 
 // Whether a text is "ADDRESS" or "ADDRESS/BITS" with 8 to 32 bits, IPv6 8 to 128.
 bool is_network(std::string_view text);

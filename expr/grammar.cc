@@ -19,8 +19,8 @@ namespace x3 = boost::spirit::x3;
 
 // Leaves the parser from any depth; parse() turns it into its answer.
 struct SyntaxError {
-  const char* where;  // white space may follow
-  std::size_t length; // 0: of the token that stands there
+  const char* where;   // white space may follow
+  std::size_t length;  // 0: of the token that stands there
   std::string message;
   std::string suggestion;
 };
@@ -34,10 +34,23 @@ struct Unexpected {
 BinaryOp binary_operator(std::string_view text) {
   using enum BinaryOp;
   static constexpr std::array<std::pair<std::string_view, BinaryOp>, 18> kOperators = {
-      {{"*", kMultiply}, {"/", kDivide},       {"+", kAdd},   {"-", kSubtract}, {">", kGreater},
-       {">=", kGreaterEqual}, {"=>", kGreaterEqual}, {"<", kLess},  {"<=", kLessEqual},
-       {"=<", kLessEqual},    {"==", kEqual},        {"=", kEqual}, {"!=", kNotEqual},
-       {"^", kXor},           {"&&", kAnd},          {"&", kAnd},   {"||", kOr},
+      {{"*", kMultiply},
+       {"/", kDivide},
+       {"+", kAdd},
+       {"-", kSubtract},
+       {">", kGreater},
+       {">=", kGreaterEqual},
+       {"=>", kGreaterEqual},
+       {"<", kLess},
+       {"<=", kLessEqual},
+       {"=<", kLessEqual},
+       {"==", kEqual},
+       {"=", kEqual},
+       {"!=", kNotEqual},
+       {"^", kXor},
+       {"&&", kAnd},
+       {"&", kAnd},
+       {"||", kOr},
        {"|", kOr}}};
   const auto* found = std::find_if(kOperators.begin(), kOperators.end(),
                                    [&](const auto& known) { return known.first == text; });
@@ -105,8 +118,7 @@ class Builder {
     const auto token = take_operator();
     const Piece right = take();
     const Piece left = take();
-    add(Binary{binary_operator(token), left.id, right.id}, left.begin, right.end,
-        offset_of(token));
+    add(Binary{binary_operator(token), left.id, right.id}, left.begin, right.end, offset_of(token));
   }
 
   void open(std::string_view token) { marks_.push_back({offset_of(token), operands_.size()}); }
@@ -243,7 +255,9 @@ struct Wanted {
     return WantedDirective<Parser>(x3::as_parser(parser), text);
   }
 };
-Wanted wanted(const char* text) { return {text}; }
+Wanted wanted(const char* text) {
+  return {text};
+}
 
 // nested[p]: p, unless it stands too deep. Every recursive path of the grammar crosses it, which
 // keeps the parser's stack small whatever the text.
@@ -325,8 +339,8 @@ const auto value = wanted("a value");
 // operand (operator operand)*, joined from the left.
 template <class Operand, class Operators>
 auto chain(const Operand& operand, const Operators& operators) {
-  return operand >> *(token(operators)[on(&Builder::operation)] >>
-                      value[operand][on(&Builder::binary)]);
+  return operand >>
+         *(token(operators)[on(&Builder::operation)] >> value[operand][on(&Builder::binary)]);
 }
 
 const auto disjunction_def = chain(conjunction, x3::lit("||") | '|');
@@ -340,15 +354,14 @@ const auto product_def = chain(unary, x3::char_("*/"));
 const auto index_of = open_bracket >> value[expression] >>
                       wanted("an operator or ']'")[close_bracket[on(&Builder::index)]];
 
-const auto unary_def = nested[(token(('!' >> !x3::lit('=')) | x3::lit('-'))[on(
-                                   &Builder::operation)] >>
-                               value[unary][on(&Builder::unary)]) |
-                              (primary >> *index_of)];
+const auto unary_def =
+    nested[(token(('!' >> !x3::lit('=')) | x3::lit('-'))[on(&Builder::operation)] >>
+            value[unary][on(&Builder::unary)]) |
+           (primary >> *index_of)];
 
-const auto arguments =
-    close_parenthesis[on(&Builder::call)] |
-    (wanted("a value or ')'")[expression] >> *(',' >> value[expression]) >>
-     wanted("',' or ')'")[close_parenthesis[on(&Builder::call)]]);
+const auto arguments = close_parenthesis[on(&Builder::call)] |
+                       (wanted("a value or ')'")[expression] >> *(',' >> value[expression]) >>
+                        wanted("',' or ')'")[close_parenthesis[on(&Builder::call)]]);
 
 const auto items = close_bracket[on(&Builder::list)] |
                    (wanted("a value or ']'")[expression] >> *(',' >> value[expression]) >>
@@ -357,8 +370,7 @@ const auto items = close_bracket[on(&Builder::list)] |
 const auto primary_def =
     number[on(&Builder::number)] | string[on(&Builder::string)] |
     quotation_mark[on(&Builder::unterminated)] | capture[on(&Builder::capture)] |
-    (word[on(&Builder::word)] >>
-     ((open_parenthesis >> arguments) | x3::eps[on(&Builder::name)])) |
+    (word[on(&Builder::word)] >> ((open_parenthesis >> arguments) | x3::eps[on(&Builder::name)])) |
     (open_parenthesis >> value[expression] >>
      wanted("an operator or ')'")[close_parenthesis[on(&Builder::group)]]) |
     (open_bracket >> items);
@@ -412,9 +424,9 @@ Diagnostic diagnose(std::string_view source, const Unexpected& error) {
   Diagnostic diagnostic;
   diagnostic.offset = offset;
   diagnostic.length = std::max<std::size_t>(1, found.size());
-  diagnostic.message = "expected " + std::string(error.wanted) +
-                       (found.empty() ? " but the expression ends"
-                                      : " but found " + mention(found));
+  diagnostic.message =
+      "expected " + std::string(error.wanted) +
+      (found.empty() ? " but the expression ends" : " but found " + mention(found));
   diagnostic.suggestion = suggest(found);
   return diagnostic;
 }
@@ -423,9 +435,8 @@ Diagnostic diagnose(std::string_view source, const SyntaxError& error) {
   const auto offset = skip_space(source, static_cast<std::size_t>(error.where - source.data()));
   Diagnostic diagnostic;
   diagnostic.offset = offset;
-  diagnostic.length = error.length > 0
-                          ? error.length
-                          : std::max<std::size_t>(1, token_at(source, offset).size());
+  diagnostic.length =
+      error.length > 0 ? error.length : std::max<std::size_t>(1, token_at(source, offset).size());
   diagnostic.message = error.message;
   diagnostic.suggestion = error.suggestion;
   return diagnostic;

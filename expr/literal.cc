@@ -26,7 +26,9 @@ constexpr std::array<Unit, 8> kUnits = {{{"d", 86'400'000},
                                          {"mb", 1LL << 20},
                                          {"gb", 1LL << 30}}};
 
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
 
 std::string to_lower_ascii(std::string_view text) {
   std::string lower(text);
@@ -57,8 +59,8 @@ std::variant<Value, Malformed> read_float(std::string_view token) {
     return Malformed{mention(token) + " is not a number", ""};
   }
   double number = 0;
-  const auto [stop, error] = std::from_chars(token.data(), token.data() + token.size(), number,
-                                             std::chars_format::fixed);
+  const auto [stop, error] =
+      std::from_chars(token.data(), token.data() + token.size(), number, std::chars_format::fixed);
   if (error != std::errc{} || !std::isfinite(number)) {
     return Malformed{mention(token) + " is out of the range of a float", ""};
   }

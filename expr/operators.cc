@@ -14,7 +14,9 @@ namespace {
 
 constexpr std::string_view kNotFinite = "the result is too large for a float";
 
-Value truth(bool value) { return Value(std::int64_t{value}); }
+Value truth(bool value) {
+  return Value(std::int64_t{value});
+}
 
 std::int64_t saturated(bool negative) {
   return negative ? std::numeric_limits<std::int64_t>::min()
@@ -61,7 +63,8 @@ bool is_empty_text(const Value& value) {
 }
 
 Computed add(const Value& left, const Value& right) {
-  const bool joins_arrays = std::holds_alternative<Array>(left) || std::holds_alternative<Array>(right);
+  const bool joins_arrays =
+      std::holds_alternative<Array>(left) || std::holds_alternative<Array>(right);
   if (joins_arrays) {
     Array joined;
     for (const Value* side : {&left, &right}) {
@@ -98,8 +101,12 @@ Computed divide(const Value& left, const Value& right) {
   return finite(to_double(to_number(left)) / divisor);
 }
 
-bool is_integer(Type type) { return type == Type::kInteger || type == Type::kTruth; }
-bool is_numeric(Type type) { return is_integer(type) || type == Type::kFloat; }
+bool is_integer(Type type) {
+  return type == Type::kInteger || type == Type::kTruth;
+}
+bool is_numeric(Type type) {
+  return is_integer(type) || type == Type::kFloat;
+}
 
 Type numeric_type(Type left, Type right) {
   if (is_integer(left) && is_integer(right)) return Type::kInteger;
@@ -145,7 +152,7 @@ Value compute(UnaryOp op, const Value& operand) {
 }
 
 Computed compute(BinaryOp op, const Value& left, const Value& right,
-               const std::vector<std::string>& constants) {
+                 const std::vector<std::string>& constants) {
   switch (op) {
     case BinaryOp::kMultiply:
       return calculate(op, to_number(left), to_number(right));

@@ -1,6 +1,6 @@
 #pragma once
-// What the operators do to values, and what is known of their results beforehand: docs/expressions.md,
-// "Operators".
+// What the operators do to values, and what is known of their results beforehand:
+// docs/expressions.md, "Operators".
 
 #include <optional>
 #include <string>
@@ -20,7 +20,7 @@ Value compute(UnaryOp op, const Value& operand);
 
 // kAnd and kOr as if both operands had been evaluated. `constants` in the order of the schema.
 Computed compute(BinaryOp op, const Value& left, const Value& right,
-               const std::vector<std::string>& constants);
+                 const std::vector<std::string>& constants);
 
 // array[position]; '' where there is no such element.
 Value element(const Value& array, const Value& position);

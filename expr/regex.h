@@ -10,7 +10,8 @@
 
 namespace expr {
 
-// Compiled, all of one expression together; also of one alone with the memory that RE2 takes to run it.
+// Compiled, all of one expression together; also of one alone with the memory that RE2 takes to run
+// it.
 constexpr std::size_t kMaxRegexBytes = 1024 * 1024;
 constexpr int kMaxRegexGroups = 99;
 
@@ -22,8 +23,8 @@ class Regex {
 
   std::size_t compiled_bytes() const;  // of its instructions
 
-  // Whether it matches anywhere in the text. If it does, `captures` becomes the match and its groups;
-  // a group that took no part is ''. If it does not, `captures` becomes empty.
+  // Whether it matches anywhere in the text. If it does, `captures` becomes the match and its
+  // groups; a group that took no part is ''. If it does not, `captures` becomes empty.
   bool search(std::string_view text, std::vector<std::string>& captures) const;
 
  private:

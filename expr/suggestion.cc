@@ -6,7 +6,9 @@
 namespace expr {
 namespace {
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
 // Insertions, deletions, replacements and swaps of neighbours; upper and lower case are the same.
 std::size_t distance(std::string_view a, std::string_view b) {

@@ -12,7 +12,9 @@
 namespace expr {
 namespace {
 
-Value text(std::string_view bytes) { return Value(std::string(bytes)); }
+Value text(std::string_view bytes) {
+  return Value(std::string(bytes));
+}
 
 Value length(const Arguments& arguments) {
   const auto* array = std::get_if<Array>(&arguments[0]);
@@ -119,7 +121,8 @@ Value split_n(const Arguments& arguments) {
   const std::string whole = arguments.text(0);
   const std::string separator = arguments.text(1);
   const std::int64_t most = separator.empty() ? 0 : to_integer(arguments[2]);
-  return Value(split_text(whole, separator, static_cast<std::size_t>(std::max<std::int64_t>(0, most))));
+  return Value(
+      split_text(whole, separator, static_cast<std::size_t>(std::max<std::int64_t>(0, most))));
 }
 
 Value rsplit(const Arguments& arguments) {
@@ -223,6 +226,8 @@ constexpr std::array<Function, 17> kFunctions = {{
 
 }  // namespace
 
-std::span<const Function> text_functions() { return kFunctions; }
+std::span<const Function> text_functions() {
+  return kFunctions;
+}
 
 }  // namespace expr

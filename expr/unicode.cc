@@ -93,7 +93,8 @@ bool contains(const CaseRange& range, std::int64_t code) {
 
 char32_t to_lower(char32_t code) {
   for (const CaseRange& range : kRanges) {
-    if (contains(range, code)) return static_cast<char32_t>(static_cast<std::int64_t>(code) + range.delta);
+    if (contains(range, code))
+      return static_cast<char32_t>(static_cast<std::int64_t>(code) + range.delta);
   }
   return look_up(kOnlyToLower, code);
 }
@@ -113,7 +114,9 @@ std::string_view to_several_upper(char32_t code) {
   return {};
 }
 
-bool has_case(char32_t code) { return is_uppercase(code) || is_lowercase(code); }
+bool has_case(char32_t code) {
+  return is_uppercase(code) || is_lowercase(code);
+}
 
 void append(std::string& text, char32_t code) {
   const auto tail = [&](unsigned shift) {
@@ -153,11 +156,13 @@ Character next_character(std::string_view text) {
 
 bool is_space(char32_t code) {
   return (code >= 0x09 && code <= 0x0D) || code == 0x20 || code == 0x85 || code == 0xA0 ||
-         code == 0x1680 || (code >= 0x2000 && code <= 0x200A) || code == 0x2028 ||
-         code == 0x2029 || code == 0x202F || code == 0x205F || code == 0x3000;
+         code == 0x1680 || (code >= 0x2000 && code <= 0x200A) || code == 0x2028 || code == 0x2029 ||
+         code == 0x202F || code == 0x205F || code == 0x3000;
 }
 
-bool is_uppercase(char32_t code) { return code == kDottedI || to_lower(code) != code; }
+bool is_uppercase(char32_t code) {
+  return code == kDottedI || to_lower(code) != code;
+}
 
 bool is_lowercase(char32_t code) {
   return to_upper(code) != code || !to_several_upper(code).empty() || code == 0x138;

@@ -1,8 +1,8 @@
 #pragma once
-// Characters of UTF-8 text and their case. Case is known for Latin (Basic Latin, Latin-1, Extended-A,
-// the regular pairs of Extended-B and Extended Additional), Greek, Cyrillic, Armenian and full-width
-// Latin, as in Unicode 15 with its unconditional and final-sigma special casings; other letters
-// have none here. Bytes that are no UTF-8 are kept as they are.
+// Characters of UTF-8 text and their case. Case is known for Latin (Basic Latin, Latin-1,
+// Extended-A, the regular pairs of Extended-B and Extended Additional), Greek, Cyrillic, Armenian
+// and full-width Latin, as in Unicode 15 with its unconditional and final-sigma special casings;
+// other letters have none here. Bytes that are no UTF-8 are kept as they are.
 
 #include <string>
 #include <string_view>
@@ -15,10 +15,11 @@ struct Character {
   bool valid = true;
 };
 
-// The first character of a text that is not empty. A byte that begins no character is one by itself.
+// The first character of a text that is not empty. A byte that begins no character is one by
+// itself.
 Character next_character(std::string_view text);
 
-bool is_space(char32_t code);      // Unicode's White_Space
+bool is_space(char32_t code);  // Unicode's White_Space
 bool is_uppercase(char32_t code);
 bool is_lowercase(char32_t code);
 // Letters and digits. Outside of the scripts above by block: everything from U+00C0 on except

@@ -15,8 +15,8 @@ namespace {
 // Plain digits, as few as tell the number from its neighbours.
 std::string float_text(double number) {
   std::array<char, 512> text{};  // the longest has 17 digits after 307 zeros
-  const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), number,
-                                          std::chars_format::fixed);
+  const auto [end, error] =
+      std::to_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
   return error == std::errc{} ? std::string(text.data(), end) : std::string();
 }
 

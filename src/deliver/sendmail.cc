@@ -4,7 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -131,7 +131,8 @@ Result<void> Child::start(const std::vector<std::string>& words) {
     pid_ = -1;
     return Error{Fault::kTransient, system_error("cannot run " + words.front())};
   }
-  process_ = Fd(::pidfd_open(pid_, 0));
+  // By number: <sys/pidfd.h> of glibc 2.36 declares the function with C++ linkage.
+  process_ = Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
   if (!process_) return Error{Fault::kTransient, system_error("cannot watch " + words.front())};
   return {};
 }

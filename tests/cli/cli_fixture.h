@@ -1,6 +1,6 @@
 #pragma once
-// The command line with a configuration and an SQLite store in a folder of its own, a clock that stands
-// still and a DNS that is a table.
+// The command line with a configuration and an SQLite store in a folder of its own, a clock that
+// stands still and a DNS that is a table.
 
 #include <unistd.h>
 
@@ -25,7 +25,7 @@
 
 namespace rapporteur {
 
-using Json_ = nlohmann::ordered_json;  // the order of keys is part of what is promised
+using OrderedJson = nlohmann::ordered_json;  // the order of keys is part of what is promised
 
 inline Time at(const char* text) {
   return *parse_time(text);
@@ -51,7 +51,7 @@ class CliTest : public testing::Test {
     std::string out;
     std::string err;
 
-    Json_ json() const { return Json_::parse(out, nullptr, false); }
+    OrderedJson json() const { return OrderedJson::parse(out, nullptr, false); }
   };
 
   CliTest() {
@@ -64,10 +64,14 @@ class CliTest : public testing::Test {
 
   // `more` follows the tables that every test needs.
   void configure(const std::string& more) {
-    write(config_path, "[system]\ndomain = \"reporter.example\"\nhostname = \"mx.reporter.example\"\n"
-                       "[store]\nurl = \"" + store_url() + "\"\n"
-                       "[schedule]\nspread = { hourly = \"0s\", daily = \"0s\", weekly = \"0s\" }\n"
-                       "[delivery.smtp]\nrelaySigns = true\n" + more);
+    write(config_path,
+          "[system]\ndomain = \"reporter.example\"\nhostname = \"mx.reporter.example\"\n"
+          "[store]\nurl = \"" +
+              store_url() +
+              "\"\n"
+              "[schedule]\nspread = { hourly = \"0s\", daily = \"0s\", weekly = \"0s\" }\n"
+              "[delivery.smtp]\nrelaySigns = true\n" +
+              more);
   }
 
   std::string store_url() const { return "sqlite:" + (folder / "store.db").string(); }
@@ -95,8 +99,8 @@ class CliTest : public testing::Test {
         .clock = clock,
         .random = random,
         .open_store = [this](const std::string& url) { return open_store(url, random); },
-        .make_resolver = [this](const ResolverOptions& options)
-            -> Result<std::unique_ptr<Resolver>> {
+        .make_resolver =
+            [this](const ResolverOptions& options) -> Result<std::unique_ptr<Resolver>> {
           resolver_options = options;
           return std::unique_ptr<Resolver>(std::make_unique<SharedResolver>(resolver));
         },
@@ -127,17 +131,18 @@ class CliTest : public testing::Test {
   // A line of the native form: one session of `domain`, failed if `failure` is a result type.
   static std::string session(const std::string& domain, const std::string& time,
                              const std::string& failure = "") {
-    Json_ policy = {{"policy", {{"policy-type", "no-policy-found"}, {"policy-domain", domain}}},
-                    {"type", failure.empty() ? 1 : 0}};
+    OrderedJson policy = {
+        {"policy", {{"policy-type", "no-policy-found"}, {"policy-domain", domain}}},
+        {"type", failure.empty() ? 1 : 0}};
     if (!failure.empty()) {
       policy["failure-details"] = {{{"result-type", failure},
                                     {"sending-mta-ip", "192.0.2.1"},
                                     {"receiving-mx-hostname", "mx." + domain}}};
     }
-    Json_ line = {{"epoch", at(time.c_str()).time_since_epoch().count()},
-                  {"recipient-domain", domain},
-                  {"tlsrpt-record", "v=TLSRPTv1; rua=mailto:tls@" + domain},
-                  {"policies", {policy}}};
+    OrderedJson line = {{"epoch", at(time.c_str()).time_since_epoch().count()},
+                        {"recipient-domain", domain},
+                        {"tlsrpt-record", "v=TLSRPTv1; rua=mailto:tls@" + domain},
+                        {"policies", {policy}}};
     return line.dump() + "\n";
   }
 

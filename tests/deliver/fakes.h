@@ -1,5 +1,5 @@
 #pragma once
-// Fakes that record what they were asked: clock, chance, log, transports, and a store that can fail.
+// Fakes of this room: transports that do as they are told, and a store that can fail.
 
 #include <condition_variable>
 #include <deque>
@@ -10,52 +10,21 @@
 #include <utility>
 #include <vector>
 
-#include "base/clock.h"
-#include "base/log.h"
 #include "base/random.h"
+#include "deliver/judge.h"
 #include "deliver/transport.h"
 #include "store/store.h"
 
 namespace rapporteur::testing_support {
 
-class FakeClock final : public Clock {
+// The same number every time; this one makes with_jitter() change nothing.
+class SteadyRandom final : public Random {
  public:
-  explicit FakeClock(Time start) : now_(start) {}
-  Time now() const override { return Time(Seconds(now_.load().time_since_epoch())); }
-  void advance(Seconds by) { now_ = now_.load() + by; }
-
- private:
-  std::atomic<Time> now_;
-};
-
-// The same number every time. 150 makes with_jitter() change nothing.
-class FixedRandom final : public Random {
- public:
-  explicit FixedRandom(std::uint64_t value = 150) : value_(value) {}
+  explicit SteadyRandom(std::uint64_t value = 150) : value_(value) {}
   std::uint64_t next() override { return value_; }
 
  private:
   std::uint64_t value_;
-};
-
-// Keeps "event key=value …" lines.
-class RecordingLog final : public Log {
- public:
-  void write(LogLevel level, std::string_view event,
-             std::initializer_list<LogField> fields) override {
-    auto line = std::string(event);
-    for (const auto& field : fields) line += " " + std::string(field.key) + "=" + field.value;
-    const std::lock_guard lock(mutex_);
-    if (level != LogLevel::kDebug) lines_.push_back(line);
-  }
-  std::vector<std::string> take() {
-    const std::lock_guard lock(mutex_);
-    return std::exchange(lines_, {});
-  }
-
- private:
-  std::mutex mutex_;
-  std::vector<std::string> lines_;
 };
 
 inline Reply make_reply(Reply::Outcome outcome, Stage stage, int code, std::string text) {
@@ -77,10 +46,8 @@ inline Reply host_down() {
   return make_reply(Reply::Outcome::kTemporary, Stage::kConnect, 0, "refused (connect)");
 }
 inline Reply http(int code) {
-  const auto outcome = code < 300   ? Reply::Outcome::kAccepted
-                       : code < 500 ? Reply::Outcome::kPermanent
-                                    : Reply::Outcome::kTemporary;
-  return make_reply(outcome, Stage::kRequest, code, std::to_string(code) + " (POST)");
+  return make_reply(judge_http(code, true), Stage::kRequest, code,
+                    std::to_string(code) + " (POST)");
 }
 
 // What all transports of a test do: replies by target, in turn, else `otherwise`.

@@ -43,8 +43,8 @@ class TestCertificate {
     X509_set_issuer_name(certificate_, name);
     X509V3_CTX context;
     X509V3_set_ctx(&context, certificate_, certificate_, nullptr, nullptr, 0);
-    auto* names = X509V3_EXT_conf_nid(nullptr, &context, NID_subject_alt_name,
-                                      "DNS:localhost,IP:127.0.0.1");
+    auto* names =
+        X509V3_EXT_conf_nid(nullptr, &context, NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1");
     X509_add_ext(certificate_, names, -1);
     X509_EXTENSION_free(names);
     X509_sign(certificate_, key_, EVP_sha256());

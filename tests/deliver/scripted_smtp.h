@@ -50,11 +50,16 @@ class ScriptedSmtp {
  private:
   std::string answer_to(const std::string& asked) {
     static const std::map<std::string, std::string> kFriendly = {
-        {"greeting", "220 relay.example ESMTP"}, {"EHLO", "250 relay.example"},
-        {"STARTTLS", "220 go ahead"},            {"AUTH", "235 2.7.0 welcome"},
-        {"MAIL", "250 2.1.0 sender ok"},         {"RCPT", "250 2.1.5 recipient ok"},
-        {"DATA", "354 go ahead"},                {"final", "250 2.0.0 queued as 1"},
-        {"NOOP", "250 2.0.0 ok"},                {"QUIT", "221 2.0.0 bye"}};
+        {"greeting", "220 relay.example ESMTP"},
+        {"EHLO", "250 relay.example"},
+        {"STARTTLS", "220 go ahead"},
+        {"AUTH", "235 2.7.0 welcome"},
+        {"MAIL", "250 2.1.0 sender ok"},
+        {"RCPT", "250 2.1.5 recipient ok"},
+        {"DATA", "354 go ahead"},
+        {"final", "250 2.0.0 queued as 1"},
+        {"NOOP", "250 2.0.0 ok"},
+        {"QUIT", "221 2.0.0 bye"}};
     auto& answers = script_[asked];
     if (answers.empty()) {
       const auto found = kFriendly.find(asked);
@@ -106,6 +111,12 @@ class ScriptedSmtp {
       const auto before = script_["DATA"];
       const bool data_refused =
           verb == "DATA" && !before.empty() && !before.front().starts_with("354");
+      if (*line == "AUTH PLAIN") {
+        peer.write("334 \r\n");
+        const auto credentials = peer.line();
+        const std::lock_guard lock(mutex_);
+        commands_.push_back(credentials.value_or(""));
+      }
       if (!answer(peer, verb) || verb == "QUIT") return;
       if (verb == "STARTTLS" && tls_ != nullptr && !peer.start_tls(tls_)) return;
       if (verb == "DATA" && !data_refused) {

@@ -11,22 +11,24 @@ using testing_support::shown;
 
 class Captures : public testing::TestWithParam<Case> {};
 
-TEST_P(Captures, AreThoseOfTheLastMatch) { EXPECT_EQ(evaluated(GetParam().input), GetParam().want); }
+TEST_P(Captures, AreThoseOfTheLastMatch) {
+  EXPECT_EQ(evaluated(GetParam().input), GetParam().want);
+}
 
 INSTANTIATE_TEST_SUITE_P(
     WithinAnExpression, Captures,
-    testing::Values(
-        Case{"[matches('^(.+)\\.example\\.(.*)$', rcpt_domain), $0, $1, $2, $3]",
-             "[1, 'mail.example.com', 'mail', 'com', '']"},
-        Case{"[matches('(a)|(b)', 'b'), $0, $1, $2]", "[1, 'b', '', 'b']"},
-        Case{"[matches('(a)', 'a'), matches('(x)', 'a'), $0, $1]", "[1, 0, '', '']"},
-        Case{"[matches('(a)(b)', 'ab'), matches('(x)', 'x'), $1, $2]", "[1, 1, 'x', '']"},
-        Case{"[$1, matches('(a)', 'a'), $1]", "['', 1, 'a']"},
-        Case{"if_then(matches('^mail', rcpt_domain), $0, 'none')", "'mail'"},
-        Case{"[matches('(a)', 'a'), false && matches('(b)', 'b'), $1]", "[1, 0, 'a']"},
-        Case{"matches('(\\d+)', 'a12b') && $1 == 12", "1"},
-        Case{"[matches('x', ['x', 1]), $0]", "[1, 'x']"},
-        Case{"[matches('^\\[.*\\]$', [daily, 1]), $0]", "[1, '[daily, 1]']"}),
+    testing::Values(Case{"[matches('^(.+)\\.example\\.(.*)$', rcpt_domain), $0, $1, $2, $3]",
+                         "[1, 'mail.example.com', 'mail', 'com', '']"},
+                    Case{"[matches('(a)|(b)', 'b'), $0, $1, $2]", "[1, 'b', '', 'b']"},
+                    Case{"[matches('(a)', 'a'), matches('(x)', 'a'), $0, $1]", "[1, 0, '', '']"},
+                    Case{"[matches('(a)(b)', 'ab'), matches('(x)', 'x'), $1, $2]",
+                         "[1, 1, 'x', '']"},
+                    Case{"[$1, matches('(a)', 'a'), $1]", "['', 1, 'a']"},
+                    Case{"if_then(matches('^mail', rcpt_domain), $0, 'none')", "'mail'"},
+                    Case{"[matches('(a)', 'a'), false && matches('(b)', 'b'), $1]", "[1, 0, 'a']"},
+                    Case{"matches('(\\d+)', 'a12b') && $1 == 12", "1"},
+                    Case{"[matches('x', ['x', 1]), $0]", "[1, 'x']"},
+                    Case{"[matches('^\\[.*\\]$', [daily, 1]), $0]", "[1, '[daily, 1]']"}),
     testing_support::row_name<Case>);
 
 struct Row {
@@ -65,16 +67,15 @@ TEST(IfBlocks, KeepCapturesForTheResultOfTheBranch) {
 }
 
 TEST(IfBlocks, KeepCapturesForLaterConditionsAndOtherwise) {
-  const auto rows =
-      block({{"matches('^(mail)', rcpt_domain) && false", "'first'"}, {"$1 == 'web'", "'second'"}},
-            "$1");
+  const auto rows = block(
+      {{"matches('^(mail)', rcpt_domain) && false", "'first'"}, {"$1 == 'web'", "'second'"}}, "$1");
   EXPECT_EQ(shown(evaluate(rows, environment())), "'mail'");
 }
 
 TEST(IfBlocks, ForgetCapturesWhenALaterMatchFails) {
-  const auto rows = block({{"matches('^(mail)', rcpt_domain) && false", "1"},
-                           {"matches('^(web)', rcpt_domain)", "2"}},
-                          "'<' + $1 + $0 + '>'");
+  const auto rows = block(
+      {{"matches('^(mail)', rcpt_domain) && false", "1"}, {"matches('^(web)', rcpt_domain)", "2"}},
+      "'<' + $1 + $0 + '>'");
   EXPECT_EQ(shown(evaluate(rows, environment())), "'<>'");
 }
 

@@ -24,30 +24,31 @@ using testing_support::Case;
 
 class Diagnostics : public testing::TestWithParam<Case> {};
 
-TEST_P(Diagnostics, PointAtWhatIsWrong) { EXPECT_EQ(diagnosed(GetParam().input), GetParam().want); }
+TEST_P(Diagnostics, PointAtWhatIsWrong) {
+  EXPECT_EQ(diagnosed(GetParam().input), GetParam().want);
+}
 
 INSTANTIATE_TEST_SUITE_P(
     MissingValues, Diagnostics,
-    testing::Values(
-        Case{"", "0+1 expected a value but the expression ends"},
-        Case{"  ", "2+1 expected a value but the expression ends"},
-        Case{"1 +", "3+1 expected a value but the expression ends"},
-        Case{"1 + ", "4+1 expected a value but the expression ends"},
-        Case{"+ 1", "0+1 expected a value but found '+'"},
-        Case{"== 1", "0+2 expected a value but found '=='"},
-        Case{"()", "1+1 expected a value but found ')'"},
-        Case{"( )", "2+1 expected a value but found ')'"},
-        Case{"1 & & 1", "4+1 expected a value but found '&'"},
-        Case{"1 || | 1", "5+1 expected a value but found '|'"},
-        Case{"1 = <2", "4+1 expected a value but found '<'"},
-        Case{"1 == = 2", "5+1 expected a value but found '='"},
-        Case{"!", "1+1 expected a value but the expression ends"},
-        Case{"!= 1", "0+2 expected a value but found '!='"},
-        Case{"[1, 2,]", "6+1 expected a value but found ']'"},
-        Case{"[,]", "1+1 expected a value or ']' but found ','"},
-        Case{"len(1,)", "6+1 expected a value but found ')'"},
-        Case{"len(,)", "4+1 expected a value or ')' but found ','"},
-        Case{"policy_types[]", "13+1 expected a value but found ']'"}),
+    testing::Values(Case{"", "0+1 expected a value but the expression ends"},
+                    Case{"  ", "2+1 expected a value but the expression ends"},
+                    Case{"1 +", "3+1 expected a value but the expression ends"},
+                    Case{"1 + ", "4+1 expected a value but the expression ends"},
+                    Case{"+ 1", "0+1 expected a value but found '+'"},
+                    Case{"== 1", "0+2 expected a value but found '=='"},
+                    Case{"()", "1+1 expected a value but found ')'"},
+                    Case{"( )", "2+1 expected a value but found ')'"},
+                    Case{"1 & & 1", "4+1 expected a value but found '&'"},
+                    Case{"1 || | 1", "5+1 expected a value but found '|'"},
+                    Case{"1 = <2", "4+1 expected a value but found '<'"},
+                    Case{"1 == = 2", "5+1 expected a value but found '='"},
+                    Case{"!", "1+1 expected a value but the expression ends"},
+                    Case{"!= 1", "0+2 expected a value but found '!='"},
+                    Case{"[1, 2,]", "6+1 expected a value but found ']'"},
+                    Case{"[,]", "1+1 expected a value or ']' but found ','"},
+                    Case{"len(1,)", "6+1 expected a value but found ')'"},
+                    Case{"len(,)", "4+1 expected a value or ')' but found ','"},
+                    Case{"policy_types[]", "13+1 expected a value but found ']'"}),
     testing_support::row_name<Case>);
 
 INSTANTIATE_TEST_SUITE_P(
@@ -93,12 +94,15 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"9223372036854775808", "0+19 '9223372036854775808' does not fit in 64 bits"},
         Case{"1 + 106751991168d", "4+13 '106751991168d' does not fit in 64 bits"},
         Case{"8589934592gb", "0+12 '8589934592gb' does not fit in 64 bits"},
-        Case{"$name", "0+5 '$name' is not a capture (captures are $0 for the match and $1, $2, … "
-                      "for its groups)"},
-        Case{"$", "0+1 '$' is not a capture (captures are $0 for the match and $1, $2, … for its "
-                  "groups)"},
-        Case{"$99999999999", "0+12 '$99999999999' is not a capture (captures are $0 for the match "
-                             "and $1, $2, … for its groups)"}),
+        Case{"$name",
+             "0+5 '$name' is not a capture (captures are $0 for the match and $1, $2, … "
+             "for its groups)"},
+        Case{"$",
+             "0+1 '$' is not a capture (captures are $0 for the match and $1, $2, … for its "
+             "groups)"},
+        Case{"$99999999999",
+             "0+12 '$99999999999' is not a capture (captures are $0 for the match "
+             "and $1, $2, … for its groups)"}),
     testing_support::row_name<Case>);
 
 INSTANTIATE_TEST_SUITE_P(
@@ -108,12 +112,12 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"RCPT_DOMAIN", "0+11 unknown name 'RCPT_DOMAIN' (did you mean rcpt_domain?)"},
         Case{"dayly", "0+5 unknown name 'dayly' (did you mean daily?)"},
         Case{"flase", "0+5 unknown name 'flase' (did you mean false?)"},
-        Case{"xyzzy_plugh", "0+11 unknown name 'xyzzy_plugh'"},
-        Case{"q", "0+1 unknown name 'q'"},
+        Case{"xyzzy_plugh", "0+11 unknown name 'xyzzy_plugh'"}, Case{"q", "0+1 unknown name 'q'"},
         Case{"1 + report_id", "4+9 'report_id' is known only in subject"},
         Case{"sender", "0+6 'sender' is not available: a report is about no single message"},
         Case{"mx", "0+2 'mx' is not available: a report is about no single connection"},
-        Case{"remote_ip", "0+9 'remote_ip' is not available: a report is about no single connection"},
+        Case{"remote_ip",
+             "0+9 'remote_ip' is not available: a report is about no single connection"},
         Case{"url", "0+3 'url' is not available: there is no request to answer"},
         Case{"len == 1", "0+3 'len' is a function (write len(…))"},
         Case{"key_get", "0+7 'key_get' is a function (write key_get(…))"},
@@ -140,8 +144,9 @@ INSTANTIATE_TEST_SUITE_P(
              "0+7 'key_set' is not available: evaluating a setting changes nothing"},
         Case{"sql_query('s', 'q', [])",
              "0+9 'sql_query' is not available: a setting cannot query a database"},
-        Case{"is_local_address('a')",
-             "0+16 'is_local_address' is not available: the addresses of local users are not known"},
+        Case{
+            "is_local_address('a')",
+            "0+16 'is_local_address' is not available: the addresses of local users are not known"},
         Case{"dns_query(rcpt_domain, 'mx')",
              "0+9 'dns_query' needs a lookup, which this version does not offer"},
         Case{"key_exists('a', 'b')",
@@ -179,8 +184,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"matches(rcpt_domain, 'a')",
              "8+11 matches needs its regular expression as a string literal"},
         Case{"matches([1], 'a')", "8+3 matches needs its regular expression as a string literal"},
-        Case{"matches('(a', 'a')",
-             "8+4 the regular expression is not valid: missing ): (a"},
+        Case{"matches('(a', 'a')", "8+4 the regular expression is not valid: missing ): (a"},
         Case{"matches('a(?=b)', 'a')",
              "8+8 the regular expression is not valid: invalid perl operator: (?="}),
     testing_support::row_name<Case>);
@@ -199,15 +203,15 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     Several, Diagnostics,
-    testing::Values(
-        Case{"lenn(foo) + starts_with(bar) + matches('(', 1)",
-             "0+4 unknown function 'lenn' (did you mean len?)\n"
-             "5+3 unknown name 'foo'\n"
-             "12+11 starts_with takes 2 arguments, not 1\n"
-             "24+3 unknown name 'bar'\n"
-             "39+3 the regular expression is not valid: missing ): ("},
-        Case{"-foo * [1]", "1+3 unknown name 'foo'\n7+3 '*' needs a number, not an array"},
-        Case{"if_then(foo, bar, 1 +)", "21+1 expected a value but found ')'"}),
+    testing::Values(Case{"lenn(foo) + starts_with(bar) + matches('(', 1)",
+                         "0+4 unknown function 'lenn' (did you mean len?)\n"
+                         "5+3 unknown name 'foo'\n"
+                         "12+11 starts_with takes 2 arguments, not 1\n"
+                         "24+3 unknown name 'bar'\n"
+                         "39+3 the regular expression is not valid: missing ): ("},
+                    Case{"-foo * [1]",
+                         "1+3 unknown name 'foo'\n7+3 '*' needs a number, not an array"},
+                    Case{"if_then(foo, bar, 1 +)", "21+1 expected a value but found ')'"}),
     testing_support::row_name<Case>);
 
 INSTANTIATE_TEST_SUITE_P(
@@ -217,7 +221,7 @@ INSTANTIATE_TEST_SUITE_P(
              "13+7 advice a constant never equals a string (write daily without quotes)"},
         Case{"1 != frequency", "0+1 advice a constant never equals an integer"},
         Case{"frequency == anything", ""},
-        Case{"1 / 0", "2+1 advice this always fails: division by zero"},
+        Case{"1 / 0", "2+1 advice this fails whenever it is evaluated: division by zero"},
         Case{"failed_sessions / 0", ""}, Case{"frequency == daily", ""}),
     testing_support::row_name<Case>);
 
@@ -269,21 +273,22 @@ INSTANTIATE_TEST_SUITE_P(
         TypeRow{"[anything]", Type::kArray}, TypeRow{"$1", Type::kString}),
     testing_support::row_name<TypeRow>);
 
-INSTANTIATE_TEST_SUITE_P(
-    Calls, Inferred,
-    testing::Values(
-        TypeRow{"len(anything)", Type::kInteger}, TypeRow{"trim(rcpt_domain)", Type::kString},
-        TypeRow{"trim(failed_sessions)", Type::kString}, TypeRow{"trim(policy_types)", Type::kArray},
-        TypeRow{"trim(anything)", Type::kAny}, TypeRow{"has_digits(rcpt_domain)", Type::kTruth},
-        TypeRow{"has_digits(policy_types)", Type::kArray},
-        TypeRow{"matches('a', anything)", Type::kTruth},
-        TypeRow{"split_once(rcpt_domain, '.')", Type::kAny},
-        TypeRow{"if_then(flag, daily, weekly)", Type::kConstant},
-        TypeRow{"if_then(flag, 'a', 1)", Type::kAny},
-        TypeRow{"if_then(flag, flag, 1)", Type::kInteger},
-        TypeRow{"if_then(true, rcpt_domain, 1)", Type::kString},
-        TypeRow{"system('domain')", Type::kString}),
-    testing_support::row_name<TypeRow>);
+INSTANTIATE_TEST_SUITE_P(Calls, Inferred,
+                         testing::Values(TypeRow{"len(anything)", Type::kInteger},
+                                         TypeRow{"trim(rcpt_domain)", Type::kString},
+                                         TypeRow{"trim(failed_sessions)", Type::kString},
+                                         TypeRow{"trim(policy_types)", Type::kArray},
+                                         TypeRow{"trim(anything)", Type::kAny},
+                                         TypeRow{"has_digits(rcpt_domain)", Type::kTruth},
+                                         TypeRow{"has_digits(policy_types)", Type::kArray},
+                                         TypeRow{"matches('a', anything)", Type::kTruth},
+                                         TypeRow{"split_once(rcpt_domain, '.')", Type::kAny},
+                                         TypeRow{"if_then(flag, daily, weekly)", Type::kConstant},
+                                         TypeRow{"if_then(flag, 'a', 1)", Type::kAny},
+                                         TypeRow{"if_then(flag, flag, 1)", Type::kInteger},
+                                         TypeRow{"if_then(true, rcpt_domain, 1)", Type::kString},
+                                         TypeRow{"system('domain')", Type::kString}),
+                         testing_support::row_name<TypeRow>);
 
 INSTANTIATE_TEST_SUITE_P(
     Constants, Inferred,
@@ -298,13 +303,14 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(Programs, KnowTheResultsThatDependOnNothing) {
   EXPECT_EQ(*testing_support::compiled("1 + 1").constant(), Value(std::int64_t{2}));
-  EXPECT_EQ(*testing_support::compiled("len(system('domain'))").constant(), Value(std::int64_t{11}));
+  EXPECT_EQ(*testing_support::compiled("len(system('domain'))").constant(),
+            Value(std::int64_t{11}));
   EXPECT_EQ(*testing_support::compiled("daily").constant(), Value(Constant{"daily"}));
   EXPECT_EQ(*testing_support::compiled("if_then(true, 1, rcpt_domain)").constant(),
             Value(std::int64_t{1}));
   EXPECT_EQ(*testing_support::compiled("true || rcpt_domain").constant(), Value(std::int64_t{1}));
-  for (const char* source : {"rcpt_domain", "[1, rcpt_domain]", "1 / 0", "matches('a', 'a')", "$0",
-                             "flag || true"}) {
+  for (const char* source :
+       {"rcpt_domain", "[1, rcpt_domain]", "1 / 0", "matches('a', 'a')", "$0", "flag || true"}) {
     EXPECT_EQ(testing_support::compiled(source).constant(), nullptr) << source;
   }
 }

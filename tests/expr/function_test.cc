@@ -21,8 +21,9 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"count([1, 2])", "2"}, Case{"count('')", "0"}, Case{"count('x')", "1"},
         Case{"count(0)", "1"}, Case{"count(policy_types)", "2"},
         Case{"sort([3, 1, 2], true)", "[1, 2, 3]"}, Case{"sort([3, 1, 2], 0)", "[3, 2, 1]"},
-        Case{"sort('x', 1)", "['x']"}, Case{"sort(['b', 'a', 10, 9.5, daily, hourly, [1]], 1)",
-                                             "[9.5, 10, hourly, daily, 'a', 'b', [1]]"},
+        Case{"sort('x', 1)", "['x']"},
+        Case{"sort(['b', 'a', 10, 9.5, daily, hourly, [1]], 1)",
+             "[9.5, 10, hourly, daily, 'a', 'b', [1]]"},
         Case{"dedup([1, '1', 2, 1])", "[1, 2]"}, Case{"dedup(['b', 'a', 'b'])", "['b', 'a']"},
         Case{"winnow(['a', '', 'b', 0])", "['a', 'b', 0]"}, Case{"winnow([''])", "[]"},
         Case{"is_intersect([1, 2], [2, 3])", "1"}, Case{"is_intersect([1], [2])", "0"},
@@ -67,15 +68,19 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(
     Texts, Functions,
     testing::Values(
-        Case{"trim('  a b\t')", "'a b'"}, Case{"trim('\xC2\xA0""a\xE3\x80\x80')", "'a'"},
+        Case{"trim('  a b\t')", "'a b'"},
+        Case{"trim('\xC2\xA0"
+             "a\xE3\x80\x80')",
+             "'a'"},
         Case{"trim([' a', 'b ', 1])", "['a', 'b', '1']"}, Case{"trim_start(' a ')", "'a '"},
-        Case{"trim_start([' a'])", "['a']"}, Case{"trim_end(' a ')", "' a'"}, Case{"trim_end('  ')", "''"},
-        Case{"len('h\xC3\xA9llo')", "6"}, Case{"len([1, 2])", "2"}, Case{"len(12.5)", "4"},
-        Case{"len(daily)", "5"}, Case{"starts_with('abc', 'ab')", "1"},
+        Case{"trim_start([' a'])", "['a']"}, Case{"trim_end(' a ')", "' a'"},
+        Case{"trim_end('  ')", "''"}, Case{"len('h\xC3\xA9llo')", "6"}, Case{"len([1, 2])", "2"},
+        Case{"len(12.5)", "4"}, Case{"len(daily)", "5"}, Case{"starts_with('abc', 'ab')", "1"},
         Case{"starts_with('abc', 'AB')", "0"}, Case{"ends_with(rcpt_domain, '.com')", "1"},
         Case{"ends_with('c', 'bc')", "0"}, Case{"strip_prefix('abc', 'a')", "'bc'"},
         Case{"strip_prefix('abc', 'b')", "''"}, Case{"strip_suffix('abc', 'c')", "'ab'"},
-        Case{"strip_suffix('abc', 'b')", "''"}, Case{"substring('h\xC3\xA9llo', 1, 3)", "'\xC3\xA9ll'"},
+        Case{"strip_suffix('abc', 'b')", "''"},
+        Case{"substring('h\xC3\xA9llo', 1, 3)", "'\xC3\xA9ll'"},
         Case{"substring('abc', 1, 99)", "'bc'"}, Case{"substring('abc', 3, 1)", "''"},
         Case{"substring('abc', -1, 2)", "''"}, Case{"substring('abc', 0, -1)", "''"},
         Case{"lines('a\\r\\nb\\n')", "['a', 'b']"}, Case{"lines('')", "[]"},
@@ -95,7 +100,10 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"split_n('a b', ' ', 9)", "['a', 'b']"}, Case{"split_n('a b', ' ', 0)", "['a b']"},
         Case{"split_n('a b', ' ', -1)", "['a b']"}, Case{"split_n('ab', '', 5)", "['ab']"},
         Case{"split_words(' one  two-three 4 f\xC3\xBCnf ')", "['one', '4', 'f\xC3\xBCnf']"},
-        Case{"split_words('')", "[]"}, Case{"split_words('a! \xE2\x80\x9C""b\xE2\x80\x9D c')", "['c']"}),
+        Case{"split_words('')", "[]"},
+        Case{"split_words('a! \xE2\x80\x9C"
+             "b\xE2\x80\x9D c')",
+             "['c']"}),
     testing_support::row_name<Case>);
 
 INSTANTIATE_TEST_SUITE_P(
@@ -103,38 +111,42 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Case{"to_lowercase('ABC-\xC3\x84')", "'abc-\xC3\xA4'"},
         Case{"to_lowercase(['A', 'B'])", "['a', 'b']"}, Case{"to_lowercase(5)", "'5'"},
-        Case{"to_uppercase('stra\xC3\x9F""e')", "'STRASSE'"},
+        Case{"to_uppercase('stra\xC3\x9F"
+             "e')",
+             "'STRASSE'"},
         Case{"to_uppercase('\xD0\xBF\xD1\x80')", "'\xD0\x9F\xD0\xA0'"},
         Case{"is_lowercase('ab1')", "1"}, Case{"is_lowercase('aB')", "0"},
         Case{"is_lowercase(['a', 'B'])", "[1, 0]"}, Case{"is_uppercase('AB1')", "1"},
-        Case{"is_uppercase('aB')", "0"}, Case{"is_uppercase('')", "1"}, Case{"has_digits('a1')", "1"},
-        Case{"has_digits('a')", "0"}, Case{"has_digits(['1', 'a'])", "[1, 0]"},
-        Case{"count_chars('h\xC3\xA9llo')", "5"}, Case{"count_chars('')", "0"},
-        Case{"count_spaces('a b\tc')", "2"}, Case{"count_spaces('abc')", "0"},
-        Case{"count_uppercase('aBC\xC3\x84')", "3"}, Case{"count_uppercase('abc')", "0"},
-        Case{"count_lowercase('aBC\xC3\xA4')", "2"}, Case{"count_lowercase('ABC')", "0"},
-        Case{"eq_ignore_case('ABC', 'abc')", "1"}, Case{"eq_ignore_case('\xC3\x84', '\xC3\xA4')", "0"},
+        Case{"is_uppercase('aB')", "0"}, Case{"is_uppercase('')", "1"},
+        Case{"has_digits('a1')", "1"}, Case{"has_digits('a')", "0"},
+        Case{"has_digits(['1', 'a'])", "[1, 0]"}, Case{"count_chars('h\xC3\xA9llo')", "5"},
+        Case{"count_chars('')", "0"}, Case{"count_spaces('a b\tc')", "2"},
+        Case{"count_spaces('abc')", "0"}, Case{"count_uppercase('aBC\xC3\x84')", "3"},
+        Case{"count_uppercase('abc')", "0"}, Case{"count_lowercase('aBC\xC3\xA4')", "2"},
+        Case{"count_lowercase('ABC')", "0"}, Case{"eq_ignore_case('ABC', 'abc')", "1"},
+        Case{"eq_ignore_case('\xC3\x84', '\xC3\xA4')", "0"},
         Case{"eq_ignore_case('abc', 'ab')", "0"}, Case{"contains('abc', 'b')", "1"},
         Case{"contains('abc', 'B')", "0"}, Case{"contains(['ab', 1], 'a')", "0"},
         Case{"contains(['ab', 1], '1')", "1"}, Case{"contains(policy_types, 'tlsa')", "1"},
         Case{"contains_ignore_case('ABC', 'b')", "1"},
         Case{"contains_ignore_case('\xC3\x84PFEL', '\xC3\xA4p')", "1"},
-        Case{"contains_ignore_case(['AB'], 'ab')", "1"}, Case{"contains_ignore_case(['AB'], 'a')", "0"}),
+        Case{"contains_ignore_case(['AB'], 'ab')", "1"},
+        Case{"contains_ignore_case(['AB'], 'a')", "0"}),
     testing_support::row_name<Case>);
 
 INSTANTIATE_TEST_SUITE_P(
     Others, Functions,
-    testing::Values(
-        Case{"hash('', 'md5')", "'d41d8cd98f00b204e9800998ecf8427e'"},
-        Case{"hash('abc', 'sha1')", "'a9993e364706816aba3e25717850c26c9cd0d89d'"},
-        Case{"hash(rcpt_domain, empty)", "''"}, Case{"if_then(1, 'a', 'b')", "'a'"},
-        Case{"if_then('', 'a', 'b')", "'b'"}, Case{"if_then(failed_sessions > 5, weekly, daily)", "weekly"},
-        Case{"matches('^mail', rcpt_domain)", "1"}, Case{"matches ( 'x$' , rcpt_domain )", "0"},
-        Case{"matches('^7$', failed_sessions)", "1"},
-        Case{"len (rcpt_domain)", "16"}, Case{"system('domain') + 'x'", "'example.orgx'"}),
+    testing::Values(Case{"hash('', 'md5')", "'d41d8cd98f00b204e9800998ecf8427e'"},
+                    Case{"hash('abc', 'sha1')", "'a9993e364706816aba3e25717850c26c9cd0d89d'"},
+                    Case{"hash(rcpt_domain, empty)", "''"}, Case{"if_then(1, 'a', 'b')", "'a'"},
+                    Case{"if_then('', 'a', 'b')", "'b'"},
+                    Case{"if_then(failed_sessions > 5, weekly, daily)", "weekly"},
+                    Case{"matches('^mail', rcpt_domain)", "1"},
+                    Case{"matches ( 'x$' , rcpt_domain )", "0"},
+                    Case{"matches('^7$', failed_sessions)", "1"}, Case{"len (rcpt_domain)", "16"},
+                    Case{"system('domain') + 'x'", "'example.orgx'"}),
     testing_support::row_name<Case>);
 
-// Every function of the table is called by some row above.
 TEST(FunctionTable, NamesAreUniqueAndFound) {
   std::set<std::string_view> names;
   for (const auto name : function_names()) {
@@ -149,7 +161,8 @@ TEST(FunctionTable, NamesAreUniqueAndFound) {
 
 TEST(FunctionTable, GivesWhatItPromisesForTextsArraysAndNumbers) {
   const std::vector<Value> samples = {Value("a b"), Value(std::int64_t{3}), Value(2.5),
-                                      Value(Array{Value("x"), Value("")}), Value(Constant{"daily"})};
+                                      Value(Array{Value("x"), Value("")}),
+                                      Value(Constant{"daily"})};
   const std::vector<std::string> constants = {"daily"};
   for (const auto name : function_names()) {
     const Function& function = *find_function(name);

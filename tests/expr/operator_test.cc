@@ -32,11 +32,11 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"'7' - 2", "5"}, Case{"'7.5' - '0.5'", "7.0"}, Case{"'x' - 2", "-2"},
                     Case{"[1, 2, '1', 3] - 1", "[2, 3]"}, Case{"[[1], 1] - [1]", "[1]"},
                     Case{"3 * 4", "12"}, Case{"3 * 0.5", "1.5"}, Case{"'3' * '4'", "12"},
-                    Case{"9223372036854775807 * -2", "-9223372036854775808"},
-                    Case{"6 / 2", "3.0"}, Case{"7 / 2", "3.5"}, Case{"'6' / '4'", "1.5"},
-                    Case{"--5", "5"}, Case{"-'5'", "-5"}, Case{"-'x'", "0"}, Case{"-ratio", "-0.5"},
-                    Case{"-(-9223372036854775807 - 1)", "9223372036854775807"},
-                    Case{"!-5", "0"}, Case{"!0", "1"}, Case{"!!'x'", "1"}, Case{"-!0", "-1"}),
+                    Case{"9223372036854775807 * -2", "-9223372036854775808"}, Case{"6 / 2", "3.0"},
+                    Case{"7 / 2", "3.5"}, Case{"'6' / '4'", "1.5"}, Case{"--5", "5"},
+                    Case{"-'5'", "-5"}, Case{"-'x'", "0"}, Case{"-ratio", "-0.5"},
+                    Case{"-(-9223372036854775807 - 1)", "9223372036854775807"}, Case{"!-5", "0"},
+                    Case{"!0", "1"}, Case{"!!'x'", "1"}, Case{"-!0", "-1"}),
     testing_support::row_name<Case>);
 
 INSTANTIATE_TEST_SUITE_P(
@@ -44,13 +44,13 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(Case{"1 == 1.0", "1"}, Case{"1=1", "1"}, Case{"rcpt_domain='x'", "0"},
                     Case{"'a' == 'a'", "1"}, Case{"'a' == 'A'", "0"}, Case{"'5' == 5", "1"},
                     Case{"5 == '5.0'", "1"}, Case{"'5' == '5.0'", "0"}, Case{"'abc' == 0", "0"},
-                    Case{"'' == 0", "0"}, Case{"rcpt_domain == false", "0"},
-                    Case{"'5x' == 5", "0"}, Case{"' 5' == 5", "0"}, Case{"'+5' == 5", "1"},
-                    Case{"'1e3' == 1000", "1"}, Case{"'inf' == 1", "0"},
-                    Case{"[1, 'a'] == ['1', 'a']", "1"}, Case{"[1] == [1, 2]", "0"},
-                    Case{"[1] == 1", "0"}, Case{"daily == daily", "1"}, Case{"daily == weekly", "0"},
-                    Case{"daily != weekly", "1"}, Case{"frequency == daily", "1"},
-                    Case{"daily == 'daily'", "0"}, Case{"never == disable", "0"},
+                    Case{"'' == 0", "0"}, Case{"rcpt_domain == false", "0"}, Case{"'5x' == 5", "0"},
+                    Case{"' 5' == 5", "0"}, Case{"'+5' == 5", "1"}, Case{"'1e3' == 1000", "1"},
+                    Case{"'inf' == 1", "0"}, Case{"[1, 'a'] == ['1', 'a']", "1"},
+                    Case{"[1] == [1, 2]", "0"}, Case{"[1] == 1", "0"}, Case{"daily == daily", "1"},
+                    Case{"daily == weekly", "0"}, Case{"daily != weekly", "1"},
+                    Case{"frequency == daily", "1"}, Case{"daily == 'daily'", "0"},
+                    Case{"never == disable", "0"},
                     Case{"9007199254740993 == 9007199254740992.0", "0"}, Case{"1 != 2", "1"},
                     Case{"'abc' != 0", "1"}),
     testing_support::row_name<Case>);
@@ -102,19 +102,18 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(Operators, FailWhereAFloatCannotHoldTheResult) {
   const std::string large = "1" + std::string(300, '0') + ".0";
-  EXPECT_EQ(evaluated(large + " * " + large),
-            "error 304: the result is too large for a float");
+  EXPECT_EQ(evaluated(large + " * " + large), "error 304: the result is too large for a float");
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    OperandsThatAreNotNeeded, Operators,
-    testing::Values(Case{"false && 1 / 0", "0"}, Case{"true || 1 / 0", "1"},
-                    Case{"empty && absent", "0"}, Case{"rcpt_domain || absent", "1"},
-                    Case{"if_then(true, 'a', 1 / 0)", "'a'"},
-                    Case{"if_then(false, 1 / 0, 'b')", "'b'"},
-                    Case{"if_then(flag, 'a', absent)", "'a'"},
-                    Case{"if_then(empty, absent, 'b')", "'b'"}),
-    testing_support::row_name<Case>);
+INSTANTIATE_TEST_SUITE_P(OperandsThatAreNotNeeded, Operators,
+                         testing::Values(Case{"false && 1 / 0", "0"}, Case{"true || 1 / 0", "1"},
+                                         Case{"empty && absent", "0"},
+                                         Case{"rcpt_domain || absent", "1"},
+                                         Case{"if_then(true, 'a', 1 / 0)", "'a'"},
+                                         Case{"if_then(false, 1 / 0, 'b')", "'b'"},
+                                         Case{"if_then(flag, 'a', absent)", "'a'"},
+                                         Case{"if_then(empty, absent, 'b')", "'b'"}),
+                         testing_support::row_name<Case>);
 
 class Precedence : public testing::TestWithParam<Case> {};
 
@@ -134,15 +133,14 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"1 || 2 | 3", "(|| (|| 1 2) 3)"}, Case{"1 && 2 & 3", "(&& (&& 1 2) 3)"}),
     testing_support::row_name<Case>);
 
-INSTANTIATE_TEST_SUITE_P(
-    Forms, Precedence,
-    testing::Values(Case{"(1 + 2) * 3", "(* (+ 1 2) 3)"}, Case{"((1))", "1"},
-                    Case{"!empty == 1", "(== (! empty) 1)"},
-                    Case{"-policy_types[0]", "(- (index policy_types 0))"},
-                    Case{"1--2", "(- 1 (- 2))"}, Case{"1 =-1", "(== 1 (- 1))"},
-                    Case{"1 =!0", "(== 1 (! 0))"}, Case{"1=>0", "(>= 1 0)"},
-                    Case{"1=<0", "(<= 1 0)"}, Case{"1 = 0", "(== 1 0)"}),
-    testing_support::row_name<Case>);
+INSTANTIATE_TEST_SUITE_P(Forms, Precedence,
+                         testing::Values(Case{"(1 + 2) * 3", "(* (+ 1 2) 3)"}, Case{"((1))", "1"},
+                                         Case{"!empty == 1", "(== (! empty) 1)"},
+                                         Case{"-policy_types[0]", "(- (index policy_types 0))"},
+                                         Case{"1--2", "(- 1 (- 2))"}, Case{"1 =-1", "(== 1 (- 1))"},
+                                         Case{"1 =!0", "(== 1 (! 0))"}, Case{"1=>0", "(>= 1 0)"},
+                                         Case{"1=<0", "(<= 1 0)"}, Case{"1 = 0", "(== 1 0)"}),
+                         testing_support::row_name<Case>);
 
 }  // namespace
 }  // namespace expr

@@ -43,8 +43,7 @@ std::string result(const std::string& expression) {
   const Compilation compilation = compile(expression, testing_support::schema());
   if (!compilation.program) {
     const Diagnostic& first = compilation.diagnostics.at(0);
-    return "error: " + first.message +
-           (first.suggestion.empty() ? "" : "; " + first.suggestion);
+    return "error: " + first.message + (first.suggestion.empty() ? "" : "; " + first.suggestion);
   }
   const Outcome outcome = evaluate(*compilation.program, testing_support::environment());
   if (const auto* failure = std::get_if<Failure>(&outcome)) return "failure: " + failure->message;

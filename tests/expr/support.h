@@ -13,7 +13,9 @@
 
 namespace expr {
 
-inline void PrintTo(const Value& value, std::ostream* out) { *out << to_literal(value); }
+inline void PrintTo(const Value& value, std::ostream* out) {
+  *out << to_literal(value);
+}
 inline void PrintTo(const Diagnostic& found, std::ostream* out) {
   *out << found.offset << "+" << found.length << ": " << found.message << " (" << found.suggestion
        << ")";
@@ -23,10 +25,14 @@ namespace testing_support {
 
 inline Schema schema() {
   Schema schema;
-  schema.variables = {{"rcpt_domain", Type::kString},      {"empty", Type::kString},
-                      {"failed_sessions", Type::kInteger}, {"ratio", Type::kFloat},
-                      {"policy_types", Type::kArray},      {"frequency", Type::kConstant},
-                      {"flag", Type::kTruth},              {"anything", Type::kAny},
+  schema.variables = {{"rcpt_domain", Type::kString},
+                      {"empty", Type::kString},
+                      {"failed_sessions", Type::kInteger},
+                      {"ratio", Type::kFloat},
+                      {"policy_types", Type::kArray},
+                      {"frequency", Type::kConstant},
+                      {"flag", Type::kTruth},
+                      {"anything", Type::kAny},
                       {"absent", Type::kString}};
   schema.constants = {"hourly", "daily", "weekly", "never", "disable"};
   schema.unavailable = {{"report_id", "is known only in subject"}};
@@ -75,7 +81,9 @@ struct Case {
   const char* want;
 };
 
-inline void PrintTo(const Case& test, std::ostream* out) { *out << test.input; }
+inline void PrintTo(const Case& test, std::ostream* out) {
+  *out << test.input;
+}
 
 // A name for a test of a table: its place and the letters of its input.
 template <class Row>

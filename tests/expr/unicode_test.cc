@@ -22,14 +22,14 @@ TEST_P(CasePairs, MapBothWays) {
 
 INSTANTIATE_TEST_SUITE_P(
     Scripts, CasePairs,
-    testing::Values(Pair{"Ascii", "the quick brown fox @[`{", "THE QUICK BROWN FOX @[`{"},
-                    Pair{"Latin1", "àáâãäåæçèéêëìíîïðñòóôõöøùúûüýþ÷", "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÐÑÒÓÔÕÖØÙÚÛÜÝÞ÷"},
-                    Pair{"LatinExtendedA", "āčďęğħįĵķľłńŋőœŕšţũŵŷÿźżž", "ĀČĎĘĞĦĮĴĶĽŁŃŊŐŒŔŠŢŨŴŶŸŹŻŽ"},
-                    Pair{"Vietnamese", "ơưạảấầẩẫậỹỳ", "ƠƯẠẢẤẦẨẪẬỸỲ"},
-                    Pair{"Greek", "άέήίόύώαβγδωϊϋ", "ΆΈΉΊΌΎΏΑΒΓΔΩΪΫ"},
-                    Pair{"Cyrillic", "абвяѐёђџѡҁґӏӂө", "АБВЯЀЁЂЏѠҀҐӀӁӨ"},
-                    Pair{"Armenian", "աբֆ", "ԱԲՖ"}, Pair{"FullWidth", "ａｚ", "ＡＺ"},
-                    Pair{"WithoutCase", "日本 123 ½", "日本 123 ½"}),
+    testing::Values(
+        Pair{"Ascii", "the quick brown fox @[`{", "THE QUICK BROWN FOX @[`{"},
+        Pair{"Latin1", "àáâãäåæçèéêëìíîïðñòóôõöøùúûüýþ÷", "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÐÑÒÓÔÕÖØÙÚÛÜÝÞ÷"},
+        Pair{"LatinExtendedA", "āčďęğħįĵķľłńŋőœŕšţũŵŷÿźżž", "ĀČĎĘĞĦĮĴĶĽŁŃŊŐŒŔŠŢŨŴŶŸŹŻŽ"},
+        Pair{"Vietnamese", "ơưạảấầẩẫậỹỳ", "ƠƯẠẢẤẦẨẪẬỸỲ"},
+        Pair{"Greek", "άέήίόύώαβγδωϊϋ", "ΆΈΉΊΌΎΏΑΒΓΔΩΪΫ"},
+        Pair{"Cyrillic", "абвяѐёђџѡҁґӏӂө", "АБВЯЀЁЂЏѠҀҐӀӁӨ"}, Pair{"Armenian", "աբֆ", "ԱԲՖ"},
+        Pair{"FullWidth", "ａｚ", "ＡＺ"}, Pair{"WithoutCase", "日本 123 ½", "日本 123 ½"}),
     [](const auto& test) { return test.param.name; });
 
 TEST(Case, OfLettersWithoutPartnerFollowsUnicode) {
@@ -57,23 +57,25 @@ TEST_P(Characters, AreReadByRfc3629) {
   EXPECT_EQ(character.valid, GetParam().valid);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Bytes, Characters,
-    testing::Values(Bytes{"Ascii", "ab", 1, true}, Bytes{"Two", "\xC3\xA9x", 2, true},
-                    Bytes{"Three", "\xE2\x82\xAC", 3, true},
-                    Bytes{"Four", "\xF0\x9F\x98\x80", 4, true},
-                    Bytes{"Last", "\xF4\x8F\xBF\xBF", 4, true},
-                    Bytes{"BeyondLast", "\xF4\x90\x80\x80", 1, false},
-                    Bytes{"Overlong", "\xC0\x80", 1, false},
-                    Bytes{"OverlongThree", "\xE0\x80\x80", 1, false},
-                    Bytes{"Surrogate", "\xED\xA0\x80", 1, false},
-                    Bytes{"Cut", "\xE2\x82", 1, false}, Bytes{"Tail", "\x80", 1, false}),
-    [](const auto& test) { return test.param.name; });
+INSTANTIATE_TEST_SUITE_P(Bytes, Characters,
+                         testing::Values(Bytes{"Ascii", "ab", 1, true},
+                                         Bytes{"Two", "\xC3\xA9x", 2, true},
+                                         Bytes{"Three", "\xE2\x82\xAC", 3, true},
+                                         Bytes{"Four", "\xF0\x9F\x98\x80", 4, true},
+                                         Bytes{"Last", "\xF4\x8F\xBF\xBF", 4, true},
+                                         Bytes{"BeyondLast", "\xF4\x90\x80\x80", 1, false},
+                                         Bytes{"Overlong", "\xC0\x80", 1, false},
+                                         Bytes{"OverlongThree", "\xE0\x80\x80", 1, false},
+                                         Bytes{"Surrogate", "\xED\xA0\x80", 1, false},
+                                         Bytes{"Cut", "\xE2\x82", 1, false},
+                                         Bytes{"Tail", "\x80", 1, false}),
+                         [](const auto& test) { return test.param.name; });
 
 TEST(Digest, GivesTheVectorsOfTheRfcs) {
   EXPECT_EQ(md5_hex("abc"), "900150983cd24fb0d6963f7d28e17f72");
-  EXPECT_EQ(md5_hex("12345678901234567890123456789012345678901234567890123456789012345678901234567890"),
-            "57edf4a22be3c955ac49da2e2107b67a");
+  EXPECT_EQ(
+      md5_hex("12345678901234567890123456789012345678901234567890123456789012345678901234567890"),
+      "57edf4a22be3c955ac49da2e2107b67a");
   EXPECT_EQ(sha1_hex("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"),
             "84983e441c3bd26ebaae4aa1f95129e5e54670f1");
   EXPECT_EQ(sha256_hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");

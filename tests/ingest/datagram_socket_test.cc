@@ -275,8 +275,10 @@ TEST_F(DatagramSocketTest, TakesOverAnInheritedSocketAndLeavesItsFile) {
   const pid_t child = fork();
   if (child == 0) {
     if (dup2(inherited.get(), 3) != 3) _exit(10);
+    // NOLINTBEGIN(concurrency-mt-unsafe): the child has one thread
     setenv("LISTEN_PID", std::to_string(getpid()).c_str(), 1);
     setenv("LISTEN_FDS", "1", 1);
+    // NOLINTEND(concurrency-mt-unsafe)
     int failed = 0;
     for (int round = 0; round < 2; ++round) {  // a second time, as after a reload
       auto opened = DatagramSocket::open({});

@@ -118,6 +118,7 @@ TEST(TlsaPolicy, HasOneSpellingForEachRecordAndIsSorted) {
 
 TEST(TlsaPolicy, IsTheSameInAnyOrderOfManyRecords) {
   std::vector<std::string> records;
+  records.reserve(60);
   for (int i = 0; i < 60; ++i) records.push_back("3 1 1 " + std::to_string(1000 + i));
   const std::vector<std::string_view> forward(records.begin(), records.end());
   const std::vector<std::string_view> backward(records.rbegin(), records.rend());
@@ -147,6 +148,7 @@ TEST(StsPolicy, DerivesPatternsOnlyWhereNoneAreGiven) {
 
 TEST(StsPolicy, CapsLinesAndPatterns) {
   std::vector<std::string> lines;
+  lines.reserve(201);
   for (int i = 0; i < 201; ++i) lines.push_back("mx: mx" + std::to_string(i) + ".a.example");
   const std::vector<std::string_view> views(lines.begin(), lines.end());
   const auto policy = normalise_policy(PolicyType::kSts, "a.example", views, {});

@@ -14,7 +14,6 @@ namespace rapporteur {
 namespace {
 
 using testing::ElementsAre;
-using testing::IsEmpty;
 using testing::SizeIs;
 
 std::vector<Decoded> decode_file(const std::string& name, Format format = Format::kAuto) {

@@ -61,21 +61,17 @@ orgName = "'Exact'"
 }
 
 TEST(Evaluation, TellsWhichBranchGaveTheValue) {
-  const auto config = config_of(R"toml(
-[report.tls]
-sendFrequency = [ { if = "ends_with(rcpt_domain, '.gov')", then = "hourly" },
-                  {
-  if
-    = "matches('^(.+)\\.example$', rcpt_domain)", then = "weekly"
-},
-                  { else = "daily" } ]
-)toml");
+  const auto config = config_of(
+      "[report.tls]\n"
+      "sendFrequency = [ { if = \"ends_with(rcpt_domain, '.gov')\", then = \"hourly\" },\n"
+      "                  { if = \"contains(rcpt_domain, 'a.ex')\", then = \"weekly\" },\n"
+      "                  { else = \"daily\" } ]\n");
   const auto answer = evaluate(*config, Setting::kSendFrequency, {.domain = "a.example"});
-ASSERT_TRUE(answer.value);
-EXPECT_EQ(std::get<expr::Constant>(*answer.value).name, "weekly");
-EXPECT_EQ(answer.trace.branch, 1U);
-ASSERT_NE(answer.rule, nullptr);
-EXPECT_EQ(answer.rule->where.line, 7);
+  ASSERT_TRUE(answer.value);
+  EXPECT_EQ(std::get<expr::Constant>(*answer.value).name, "weekly");
+  EXPECT_EQ(answer.trace.branch, 1U);
+  ASSERT_NE(answer.rule, nullptr);
+  EXPECT_EQ(answer.rule->where.line, 7);
 }
 
 TEST(Evaluation, SaysSettingPlaceAndProblemOfAFailure) {

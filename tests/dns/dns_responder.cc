@@ -1,0 +1,128 @@
+#include "dns_responder.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cstdlib>
+#include <string_view>
+#include <utility>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace rapporteur::testing_support {
+
+namespace {
+
+constexpr std::size_t kHeaderBytes = 12;
+
+std::string u16(unsigned value) {
+  return {static_cast<char>(value >> 8U & 0xffU), static_cast<char>(value & 0xffU)};
+}
+
+std::string encode_name(std::string_view name) {
+  std::string wire;
+  while (!name.empty()) {
+    const auto label = name.substr(0, name.find('.'));
+    wire += static_cast<char>(label.size());
+    wire += label;
+    name.remove_prefix(std::min(label.size() + 1, name.size()));
+  }
+  return wire + '\0';
+}
+
+std::string resource(const std::string& owner, unsigned type, std::uint32_t ttl,
+                     const std::string& rdata) {
+  return owner + u16(type) + u16(1) + u16(ttl >> 16U) + u16(ttl & 0xffffU) +
+         u16(static_cast<unsigned>(rdata.size())) + rdata;
+}
+
+}  // namespace
+
+DnsResponder::DnsResponder(std::map<std::string, Reply> replies) : replies_(std::move(replies)) {
+  socket_ = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  stop_ = eventfd(0, EFD_CLOEXEC);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  auto* const generic = reinterpret_cast<sockaddr*>(&address);
+  if (socket_ < 0 || stop_ < 0 || bind(socket_, generic, length) != 0 ||
+      getsockname(socket_, generic, &length) != 0) {
+    std::abort();
+  }
+  port_ = ntohs(address.sin_port);
+  thread_ = std::thread([this] { serve(); });
+}
+
+DnsResponder::~DnsResponder() {
+  constexpr std::uint64_t kOne = 1;
+  if (write(stop_, &kOne, sizeof kOne) != sizeof kOne) std::abort();
+  thread_.join();
+  close(socket_);
+  close(stop_);
+}
+
+void DnsResponder::set(const std::string& name, Reply reply) {
+  const std::lock_guard lock(mutex_);
+  replies_[name] = std::move(reply);
+}
+
+void DnsResponder::serve() {
+  for (;;) {
+    std::array<pollfd, 2> ready{{{socket_, POLLIN, 0}, {stop_, POLLIN, 0}}};
+    poll(ready.data(), ready.size(), -1);
+    if (ready[1].revents != 0) return;
+    std::array<char, 1500> buffer{};
+    sockaddr_in peer{};
+    socklen_t length = sizeof peer;
+    auto* const generic = reinterpret_cast<sockaddr*>(&peer);
+    const auto size = recvfrom(socket_, buffer.data(), buffer.size(), 0, generic, &length);
+    if (size < static_cast<ssize_t>(kHeaderBytes)) continue;
+    ++queries_;
+    const auto reply = respond({buffer.data(), static_cast<std::size_t>(size)});
+    if (!reply.empty()) sendto(socket_, reply.data(), reply.size(), 0, generic, length);
+  }
+}
+
+std::string DnsResponder::respond(const std::string& query) {
+  std::string name;
+  auto position = kHeaderBytes;
+  while (position < query.size() && query[position] != '\0') {
+    const auto label = static_cast<std::size_t>(static_cast<unsigned char>(query[position]));
+    if (!name.empty()) name += '.';
+    name += query.substr(position + 1, label);
+    position += label + 1;
+  }
+  for (auto& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  if (position + 5 > query.size()) return {};
+  const auto question = query.substr(kHeaderBytes, position + 5 - kHeaderBytes);
+  Reply reply{.rcode = 3, .silent = false, .cname = {}, .texts = {}};
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = replies_.find(name); found != replies_.end()) reply = found->second;
+  }
+  if (reply.silent) return {};
+  const bool asks_txt = question.substr(question.size() - 4, 2) == u16(16);
+  std::string answers;
+  unsigned count = 0;
+  if (!reply.cname.empty()) {
+    answers += resource("\xc0\x0c", 5, reply.ttl, encode_name(reply.cname));
+    ++count;
+  } else if (asks_txt) {
+    for (const auto& strings : reply.texts) {
+      std::string rdata;
+      for (const auto& text : strings) rdata += static_cast<char>(text.size()) + text;
+      answers += resource("\xc0\x0c", 16, reply.ttl, rdata);
+      ++count;
+    }
+  }
+  return query.substr(0, 2) + '\x81' + static_cast<char>(0x80 | reply.rcode) + u16(1) +
+         u16(count) + u16(0) + u16(0) + question + answers;
+}
+
+}  // namespace rapporteur::testing_support
