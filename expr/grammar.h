@@ -11,7 +11,7 @@
 
 namespace expr {
 
-constexpr std::size_t kMaxSourceBytes = 8 * 1024;
+constexpr std::size_t kMaxSourceBytes = 8'192;
 constexpr int kMaxNesting = 64;  // of parentheses, brackets, calls and unary operators
 constexpr std::size_t kMaxNodes = 1024;
 

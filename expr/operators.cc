@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <compare>
 #include <cstdint>
 #include <iterator>
 #include <limits>
@@ -163,13 +164,13 @@ Computed compute(BinaryOp op, const Value& left, const Value& right,
     case BinaryOp::kSubtract:
       return subtract(left, right);
     case BinaryOp::kGreater:
-      return truth(compare(left, right, constants) > 0);
+      return truth(std::is_gt(compare(left, right, constants)));
     case BinaryOp::kGreaterEqual:
-      return truth(compare(left, right, constants) >= 0);
+      return truth(std::is_gteq(compare(left, right, constants)));
     case BinaryOp::kLess:
-      return truth(compare(left, right, constants) < 0);
+      return truth(std::is_lt(compare(left, right, constants)));
     case BinaryOp::kLessEqual:
-      return truth(compare(left, right, constants) <= 0);
+      return truth(std::is_lteq(compare(left, right, constants)));
     case BinaryOp::kEqual:
       return truth(equal(left, right));
     case BinaryOp::kNotEqual:

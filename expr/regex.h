@@ -12,7 +12,7 @@ namespace expr {
 
 // Compiled, all of one expression together; also of one alone with the memory that RE2 takes to run
 // it.
-constexpr std::size_t kMaxRegexBytes = 1024 * 1024;
+constexpr std::size_t kMaxRegexBytes = 1'048'576;
 constexpr int kMaxRegexGroups = 99;
 
 // Compiled and immutable; copies share it, and any number of threads may search at once.

@@ -66,7 +66,7 @@ std::size_t place(const Constant& constant, const std::vector<std::string>& cons
 std::partial_ordering compare_constants(const Constant& a, const Constant& b,
                                         const std::vector<std::string>& constants) {
   const auto order = place(a, constants) <=> place(b, constants);
-  return order == 0 ? a.name <=> b.name : order;
+  return std::is_eq(order) ? a.name <=> b.name : order;
 }
 
 // Numbers 0, constants 1, strings 2, arrays 3.
@@ -195,7 +195,7 @@ bool equal(const Value& a, const Value& b) {
   if (is_number_value(a) || is_number_value(b)) {
     const auto a_number = number_of(a);
     const auto b_number = number_of(b);
-    return a_number && b_number && compare_numbers(*a_number, *b_number) == 0;
+    return a_number && b_number && std::is_eq(compare_numbers(*a_number, *b_number));
   }
   if (a.index() != b.index()) return false;
   if (const auto* array = std::get_if<Array>(&a)) {
@@ -222,7 +222,7 @@ std::partial_ordering compare(const Value& a, const Value& b,
   const auto& right = std::get<Array>(b);
   for (std::size_t i = 0; i < std::min(left.size(), right.size()); ++i) {
     const auto order = compare(left[i], right[i], constants);
-    if (order != 0) return order;
+    if (std::is_neq(order)) return order;
   }
   return left.size() <=> right.size();
 }
@@ -232,9 +232,9 @@ bool sorts_before(const Value& a, const Value& b, const std::vector<std::string>
   const auto* left = std::get_if<Array>(&a);
   if (left == nullptr) {
     const auto order = compare(a, b, constants);
-    if (order != std::partial_ordering::unordered) return order < 0;
+    if (order != std::partial_ordering::unordered) return std::is_lt(order);
     const auto* real = std::get_if<double>(&b);  // not a number comes last
-    return real != nullptr && std::isnan(*real) && compare(a, a, constants) == 0;
+    return real != nullptr && std::isnan(*real) && std::is_eq(compare(a, a, constants));
   }
   const auto& right = std::get<Array>(b);
   return std::lexicographical_compare(

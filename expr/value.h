@@ -15,7 +15,7 @@
 
 namespace expr {
 
-constexpr std::size_t kMaxValueBytes = 64 * 1024;
+constexpr std::size_t kMaxValueBytes = 65'536;
 
 using Number = std::variant<std::int64_t, double>;
 

@@ -68,7 +68,7 @@ std::optional<Seconds> take_offset(std::string_view& text) {
   return sign * (hours{*hour} + minutes{*minute});
 }
 
-constexpr Time kLast{sys_days{year{9999} / 12 / 31} + hours{23}};
+constexpr Time kLast{sys_days{year{9999} / 12 / 31} + hours{24} - seconds{1}};
 
 std::optional<Time> parse_epoch(std::string_view text) {
   std::int64_t value = 0;

@@ -139,6 +139,7 @@ void CurlHttps::set_request() {
   curl_easy_setopt(easy, CURLOPT_POST, 1L);
   curl_easy_setopt(easy, CURLOPT_PROXY, options_.proxy.c_str());
   curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
+  curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);  // a proxy's answer is no status
   const auto limit = static_cast<long>(options_.timeout.count());
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, limit);
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, limit);
@@ -214,9 +215,12 @@ Reply CurlHttps::judge(int result) {
   long request_bytes = 0;
   curl_easy_getinfo(easy, CURLINFO_SIZE_UPLOAD_T, &sent);
   curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &request_bytes);
-  const bool handed_over = request_bytes > 0 && static_cast<std::size_t>(sent) >= size_;
+  long proxy_answer = 0;
+  curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &proxy_answer);
+  const bool asked = request_bytes > 0 && proxy_answer < 300;
+  const bool handed_over = asked && static_cast<std::size_t>(sent) >= size_;
   Reply reply;
-  reply.stage = request_bytes > 0 ? Stage::kRequest : Stage::kConnect;
+  reply.stage = asked ? Stage::kRequest : Stage::kConnect;
   reply.code = status_;
   reply.outcome = judge_http(status_, handed_over);
   if (status_ != 0) {

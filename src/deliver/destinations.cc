@@ -54,8 +54,7 @@ int Destinations::left_of_rate(const Entry& entry, Time now) const {
   return std::max(0, limits_.rate - static_cast<int>(recent));
 }
 
-Destinations::Answer Destinations::ask(const std::string& key, Time now,
-                                       bool last_chance) const {
+Destinations::Answer Destinations::ask(const std::string& key, Time now, bool last_chance) const {
   const auto found = entries_.find(key);
   if (found == entries_.end()) return Answer::kGo;
   const auto& entry = found->second;

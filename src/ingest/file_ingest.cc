@@ -22,7 +22,9 @@ constexpr std::size_t kMaxBatchBytes = std::size_t{4} << 20;
 constexpr std::uint64_t kLoggedRejections = 10;
 constexpr std::size_t kSampleBytes = 200;
 
-Error unreadable(Error error) { return {Fault::kInput, std::move(error.text)}; }
+Error unreadable(Error error) {
+  return {Fault::kInput, std::move(error.text)};
+}
 
 Result<std::string> hash_of(const std::string& path) {
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -174,11 +176,11 @@ class FileIngest {
     ++counts.by_reason[std::string(reason)];
     if (rejections_++ >= kLoggedRejections) return;
     const auto line = std::string_view(batch_.text).substr(piece.begin, piece.length);
-    log_.warning("session-rejected",
-                 {{"reason", std::string(reason)},
-                  {"line_end", std::to_string(piece.end)},
-                  {"sample", truncate_utf8(to_valid_utf8(line.substr(0, 2 * kSampleBytes)),
-                                           kSampleBytes)}});
+    log_.warning(
+        "session-rejected",
+        {{"reason", std::string(reason)},
+         {"line_end", std::to_string(piece.end)},
+         {"sample", truncate_utf8(to_valid_utf8(line.substr(0, 2 * kSampleBytes)), kSampleBytes)}});
   }
 
   const FileIngestOptions& options_;
@@ -206,6 +208,10 @@ Result<FileIngestResult> ingest_file(const std::string& path, const FileIngestOp
       FileIngestResult result;
       result.already_ingested = true;
       return result;
+    }
+    if (*known && (*known)->finished) {
+      if (auto forgotten = store.forget_file(*hash); !forgotten)
+        return std::move(forgotten).error();
     }
     file = FileProgress{.sha256 = *std::move(hash), .name = path};
     if (*known && !(*known)->finished) {

@@ -60,7 +60,7 @@ Judgement read_failure(const JsonObject& object, PolicyOutcome& outcome) {
   RawDetail raw;
   const auto known = result_type_of(*code);
   raw.result_type = known.value_or(ResultType::kValidationFailure);
-  if (!known) raw.original_type = "libtlsrpt-" + std::to_string(*code);
+  if (!known) raw.original_type = std::to_string(*code);
   raw.sending_mta_ip = text_at(object, "s");
   raw.receiving_mx_hostname = text_at(object, "n");
   raw.receiving_mx_helo = text_at(object, "h");

@@ -163,9 +163,8 @@ class CliTest : public testing::Test {
   // The state of each of the domain's windows, oldest first.
   std::vector<std::string> states(const std::string& domain) {
     std::vector<std::string> texts;
-    for (const auto& window : run({"schedule", "show", domain, "--json"}).json()["windows"]) {
-      texts.push_back(window["state"]);
-    }
+    const auto json = run({"schedule", "show", domain, "--json"}).json();
+    for (const auto& window : json["windows"]) texts.push_back(window["state"]);
     return texts;
   }
 

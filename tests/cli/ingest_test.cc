@@ -59,7 +59,8 @@ TEST_F(IngestTest, AFileIsCountedOnceUnlessAgainIsSaid) {
                 .json()["windows"][0]["successful-sessions"],
             1);
 
-  ASSERT_EQ(run({"ingest", path, "--again"}).code, 0);
+  const auto again = run({"ingest", path, "--again"});
+  ASSERT_EQ(again.code, 0) << again.err;
   EXPECT_EQ(run({"schedule", "show", "example.org", "--json"})
                 .json()["windows"][0]["successful-sessions"],
             2);

@@ -71,7 +71,7 @@ TEST_F(CliTest, RecordAsksTheConfiguredServersAndKeepsTheTerminalSafe) {
   EXPECT_THAT(resolver_options.servers, testing::ElementsAre("127.0.0.1:5353"));
   EXPECT_EQ(resolver_options.timeout, Seconds{3});
   EXPECT_EQ(outcome.out.find('\x1b'), std::string::npos);
-  EXPECT_THAT(outcome.out, HasSubstr("_smtp._tls.a.example: ok\n"));
+  EXPECT_THAT(outcome.out, HasSubstr("_smtp._tls.a.example: invalid\n"));
   EXPECT_TRUE(run({"record", "a.example", "--json"}).json().is_object());
 }
 
@@ -90,8 +90,8 @@ TEST_F(CliTest, ConfigCheckTellsEveryErrorWithItsPlace) {
   const auto outcome = run({"config", "check"});
   EXPECT_EQ(outcome.code, kExitConfig);
   EXPECT_EQ(outcome.out, "");
-  EXPECT_THAT(outcome.err, HasSubstr(config_path.string() + ":9:"));
-  EXPECT_THAT(outcome.err, HasSubstr(config_path.string() + ":11:1: error: "));
+  EXPECT_THAT(outcome.err, HasSubstr(config_path.string() + ":11:"));
+  EXPECT_THAT(outcome.err, HasSubstr(config_path.string() + ":13:1: error: "));
 
   const auto json = run({"config", "check", "--json"});
   EXPECT_EQ(json.code, kExitConfig);
@@ -101,7 +101,7 @@ TEST_F(CliTest, ConfigCheckTellsEveryErrorWithItsPlace) {
   for (const auto& [key, value] : parsed[1].items()) keys.push_back(key);
   EXPECT_THAT(keys,
               testing::ElementsAre("file", "line", "column", "severity", "message", "suggestion"));
-  EXPECT_EQ(parsed[1]["line"], 11);
+  EXPECT_EQ(parsed[1]["line"], 13);
   EXPECT_EQ(parsed[1]["column"], 1);
   EXPECT_EQ(parsed[1]["severity"], "error");
 }

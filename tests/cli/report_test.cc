@@ -32,7 +32,7 @@ TEST_F(ReportTest, PreviewOfACollectingWindowIsTheReportThatWouldBeSent) {
 
   const auto mail = run({"report", "preview", "example.org", "--as", "eml"});
   ASSERT_EQ(mail.code, 0) << mail.err;
-  EXPECT_THAT(mail.out, HasSubstr("To: <tls@example.org>\r\n"));
+  EXPECT_THAT(mail.out, HasSubstr("To: tls@example.org\r\n"));
   EXPECT_THAT(mail.out, HasSubstr("TLS-Report-Domain: example.org\r\n"));
   EXPECT_THAT(mail.out, testing::EndsWith("--\r\n"));
 }
@@ -128,7 +128,8 @@ class DeliveryTest : public ReportTest {
   void SetUp() override { assemble_example(); }
 
   std::string state(const std::string& id) {
-    for (const auto& delivery : run({"delivery", "list", "--json"}).json()["deliveries"]) {
+    const auto json = run({"delivery", "list", "--json"}).json();
+    for (const auto& delivery : json["deliveries"]) {
       if (delivery["id"] == id) return delivery["state"];
     }
     return "";

@@ -74,8 +74,7 @@ TEST_F(CliTest, ShowTellsDeliveriesAndTheRecordThatDecided) {
   EXPECT_EQ(window["deliveries"][0], OrderedJson::parse(R"json(
       {"id": "mail00000001", "part": 1, "report-id": "report-1@reporter.example",
        "destination": "mailto:tls@decided.example", "state": "failed", "attempts": 1,
-       "next-attempt": null, "last-response": "550 5.1.1 no such user (RCPT TO)"
-})"));
+       "next-attempt": null, "last-response": "550 5.1.1 no such user (RCPT TO)"})json"));
   EXPECT_EQ(window["deliveries"][1], OrderedJson::parse(R"(
       {"id": "post00000001", "part": 1, "report-id": "report-1@reporter.example",
        "destination": "https://decided.example/tls", "state": "pending", "attempts": 0,
@@ -166,16 +165,17 @@ TEST_F(CliTest, ListForPeopleIsATable) {
   ingest_window("example.org");
   EXPECT_EQ(run({"schedule"}).out,
             "DOMAIN       FREQUENCY  PERIOD                                        STATE       DUE"
-            "                               OK  FAILED  REASON\n"
+            "                              OK  FAILED  REASON\n"
             "example.org  daily      2026-11-20T00:00:00Z to 2026-11-21T00:00:00Z  collecting  "
-            "2026-11-21T00:01:00Z (in 12h1m)   1  1\n"
+            "2026-11-21T00:01:00Z (in 12h1m)  1   1\n"
             "\n"
             "In the store: 1 collecting. --all lists finished windows, too.\n");
 }
 
 TEST_F(CliTest, ListOfAnEmptyStoreSaysSo) {
   EXPECT_EQ(run({"schedule"}).out, "The store holds no windows.\n");
-  EXPECT_EQ(run({"schedule", "--json"}).json(), OrderedJson::parse(R"({"windows": [], "next": null})"));
+  EXPECT_EQ(run({"schedule", "--json"}).json(),
+            OrderedJson::parse(R"({"windows": [], "next": null})"));
 }
 
 TEST_F(CliTest, ListGoesOnWhereThePageBeforeEnded) {
@@ -203,7 +203,8 @@ TEST_F(CliTest, ListLeavesFinishedWindowsOutUnlessAsked) {
   const auto domains = [this](std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), {"schedule", "--json"});
     std::vector<std::string> found;
-    for (const auto& window : run(arguments).json()["windows"]) found.push_back(window["domain"]);
+    const auto json = run(arguments).json();
+    for (const auto& window : json["windows"]) found.push_back(window["domain"]);
     return found;
   };
   EXPECT_THAT(domains({}), testing::ElementsAre("b.example"));
@@ -221,7 +222,8 @@ class ExplainTest : public CliTest {
   OrderedJson setting(const std::string& name, const std::string& domain, int want_code = 0) {
     const auto outcome = run({"schedule", "explain", domain, "--json"});
     EXPECT_EQ(outcome.code, want_code) << outcome.err;
-    for (const auto& entry : outcome.json()["settings"]) {
+    const auto json = outcome.json();
+    for (const auto& entry : json["settings"]) {
       if (entry["setting"] == name) return entry;
     }
     return {};
@@ -250,11 +252,10 @@ TEST_F(ExplainTest, TellsTheBranchThatWasTakenAndTheConditionsBefore) {
   EXPECT_EQ(entry["rule"], "report.tls");
   EXPECT_EQ(entry["branch"], 2);
   EXPECT_EQ(entry["conditions"], OrderedJson::parse(R"json([
-      {"if": "ends_with(rcpt_domain, '.gov')", "value": 0
-},
+      {"if": "ends_with(rcpt_domain, '.gov')", "value": 0},
       {"if": "rcpt_domain == 'a.example'", "value": 1}])json"));
   EXPECT_EQ(entry["file"], config_path.string());
-  EXPECT_EQ(entry["line"], 11);
+  EXPECT_EQ(entry["line"], 12);
 
   entry = setting("sendFrequency", "b.example");
   EXPECT_EQ(entry["value"], "daily");
@@ -266,7 +267,7 @@ TEST_F(ExplainTest, TellsWhichOverrideHolds) {
   const auto entry = setting("orgName", "mail.example.org");
   EXPECT_EQ(entry["value"], "Example Group");
   EXPECT_EQ(entry["rule"], "report.tls.domain.\"*.example.org\"");
-  EXPECT_EQ(entry["line"], 9);
+  EXPECT_EQ(entry["line"], 11);
 }
 
 TEST_F(ExplainTest, AsksAboutTheNewestWindow) {
@@ -292,7 +293,7 @@ TEST_F(ExplainTest, ForPeopleNamesValueRuleAndPlace) {
   const auto outcome = run({"schedule", "explain", "a.example"});
   EXPECT_THAT(outcome.out, StartsWith("a.example\nit has no window: all counts are 0\n"));
   EXPECT_THAT(outcome.out, HasSubstr("\norgName = A\n  report.tls, condition 1 of 1, " +
-                                     config_path.string() + ":9:"));
+                                     config_path.string() + ":11:"));
   EXPECT_THAT(outcome.out, HasSubstr("\n  if rcpt_domain == 'a.example': 1\n"));
   EXPECT_THAT(outcome.out, HasSubstr("\nenvelopeFrom = noreply-tls@reporter.example\n  the value "
                                      "of fromAddress\n"));

@@ -190,6 +190,7 @@ class FaultyStore final : public Store {
   Result<std::optional<FileProgress>> file(const std::string&) override { return unused(); }
   Result<void> forget_file(const std::string&) override { return unused(); }
   Result<Flushed> add(const CountBatch&) override { return unused(); }
+  Result<std::map<std::string, std::uint64_t>> counters() override { return unused(); }
   Result<std::vector<Window>> claim_due(Time, std::size_t,
                                         std::optional<std::pair<Time, WindowId>>) override {
     return unused();

@@ -255,8 +255,8 @@ TEST(Libtlsrpt, NamesAnUnknownCodeInFrontOfTheReason) {
       decode(datagram_with_failures(R"([{"c":777,"f":"why","a":"more"},{"c":-1}])"));
   const auto& details = decoded.session.outcomes.at(0).failure_details;
   ASSERT_THAT(details, SizeIs(2));
-  EXPECT_EQ(details[0].failure_reason_code, "libtlsrpt-777; why; more");
-  EXPECT_EQ(details[1].failure_reason_code, "libtlsrpt--1");
+  EXPECT_EQ(details[0].failure_reason_code, "777; why; more");
+  EXPECT_EQ(details[1].failure_reason_code, "-1");
 }
 
 TEST(Libtlsrpt, KeepsTheDetailsOfASuccess) {

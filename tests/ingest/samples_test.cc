@@ -166,7 +166,7 @@ TEST_F(LibtlsrptSample, ReadsTlsaFailures) {
 TEST_F(LibtlsrptSample, CountsAnUnknownCodeAsValidationFailure) {
   FailureDetail detail;
   detail.result_type = ResultType::kValidationFailure;
-  detail.failure_reason_code = "libtlsrpt-901";
+  detail.failure_reason_code = "901";
   EXPECT_THAT(lines[15].session.outcomes.at(0).failure_details, ElementsAre(detail));
 }
 
