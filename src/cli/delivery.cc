@@ -96,7 +96,10 @@ int touch(const Context& context, Store& store, const DeliveryActionRequest& req
     bool changed = request.dry_run;
     if (!request.dry_run) {
       const auto done = act(store, request, delivery.id, context.now());
-      if (!done) return fail(context, done.error());
+      if (!done) {
+        return fail(context, fmt::format("{} ({} touched before that)", done.error().text,
+                                         count_text(rows.size(), "delivery")));
+      }
       changed = *done;
     }
     rows.push_back({std::move(delivery), changed});

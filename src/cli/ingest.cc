@@ -113,10 +113,11 @@ std::uint64_t held_windows(Store& store) {
 // Windows of old files wait for the administrator: that must not be missed.
 void tell_of_held(const Context& context, std::uint64_t before, std::uint64_t after) {
   if (after <= before) return;
+  const auto count = after - before;
   context.world.err << fmt::format(
-      "rapporteur: {} held, because its sessions are older than maxAge: see `rapporteur schedule "
-      "list --state held`; `schedule release` lets it go, `ingest --send-old` does so at once\n",
-      count_text(after - before, "window") + (after - before == 1 ? " is" : " are"));
+      "rapporteur: {} held for having ended longer than maxAge ago: `rapporteur schedule release` "
+      "sends what it names, `rapporteur ingest --send-old` sends old windows at once\n",
+      count_text(count, "window") + (count == 1 ? " is" : " are"));
 }
 
 }  // namespace

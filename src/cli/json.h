@@ -64,8 +64,8 @@ class Json {
   std::unique_ptr<Tree> tree_;  // never null, but in what was moved from
 };
 
-// A value given on the command line: read as JSON where it is JSON (true is 1, false is 0), else as a
-// string. Without a value, `problem` says why: null, an object, a number beyond 64 bits.
+// A value given on the command line: read as JSON where it is JSON (true is 1, false is 0), else as
+// a string. Without a value, `problem` says why: null, an object, a number beyond 64 bits.
 struct ReadValue {
   std::optional<expr::Value> value;
   std::string problem;

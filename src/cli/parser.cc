@@ -30,6 +30,11 @@ class HelpFormatter final : public CLI::Formatter {
   std::string make_option_opts(const CLI::Option* option) const override {
     return option->get_positional() ? "" : CLI::Formatter::make_option_opts(option);
   }
+  std::string make_help(const CLI::App* app, std::string name,
+                        CLI::AppFormatMode mode) const override {
+    const auto text = CLI::Formatter::make_help(app, std::move(name), mode);
+    return CLI::detail::find_and_replace(text, "\n\n\n", "\n\n");
+  }
 };
 
 // Adds an option whose text is read by `read`, which returns an optional; `target` takes what is in
@@ -56,12 +61,11 @@ class Parser {
     }
     app_.description("Sends TLS reports (RFC 8460) about the mail that this host delivers.");
     app_.formatter(std::make_shared<HelpFormatter>());
-    app_.set_help_flag("-h,--help", "print this help")->group(kGlobal);
+    app_.set_help_flag();  // add_common() adds it, after the options of each command
     app_.set_version_flag("--version", std::string("rapporteur " RAPPORTEUR_VERSION),
                           "print the version")
         ->group(kGlobal);
     app_.require_subcommand(1);
-    add_common(&app_);
     add_intake();
     add_schedule();
     add_schedule_actions();
@@ -69,6 +73,7 @@ class Parser {
     add_reports();
     add_deliveries();
     add_lookups();
+    add_common(&app_);
     app_.footer(
         "`rapporteur COMMAND --help` tells the options of a command and gives an example.\n"
         "Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 78 configuration.");
@@ -90,21 +95,22 @@ class Parser {
  private:
   using Action = std::function<int()>;
 
+  // What every command takes, before or after its name.
   void add_common(CLI::App* app) {
     app->add_option("--config", context_.config_path,
                     "configuration; default $RAPPORTEUR_CONFIG or " + std::string(kDefaultConfig))
         ->option_text("FILE")
         ->group(kGlobal);
     app->add_flag("--json", context_.json, "print JSON, for programs")->group(kGlobal);
+    app->set_help_flag("-h,--help", "print this help")->group(kGlobal);
+    for (auto* command : app->get_subcommands({})) add_common(command);
   }
 
   // A command; one without an action only groups others.
   CLI::App* add(CLI::App* parent, const std::string& name, const std::string& help,
                 const std::string& example, Action action = {}) {
     auto* app = parent->add_subcommand(name, help);
-    app->set_help_flag("-h,--help", "print this help")->group(kGlobal);
     app->footer(example.empty() ? "" : "Example:\n  rapporteur " + example);
-    add_common(app);
     if (action) {
       actions_[app] = std::move(action);
     } else {

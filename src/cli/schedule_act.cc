@@ -175,7 +175,11 @@ int schedule_act(const Context& context, const ScheduleActionRequest& request) {
     bool changed = request.dry_run;
     if (!request.dry_run) {
       const auto done = act(store, request, window, context.now());
-      if (!done) return fail(context, done.error());
+      if (!done) {
+        return fail(context,
+                    fmt::format("{} ({} {} before that)", done.error().text,
+                                count_text(rows.size(), "window"), words_of(request.action).done));
+      }
       changed = *done;
     }
     rows.push_back({std::move(window), changed});

@@ -67,8 +67,9 @@ Json window_json(const Window& window) {
 std::string due_text(const Window& window, Time now) {
   switch (window.state) {
     case WindowState::kCollecting:
-    case WindowState::kHeld:
       return with_relative(window.due, now);
+    case WindowState::kHeld:
+      return "when released";
     case WindowState::kDue:
     case WindowState::kBlocked:
       return with_relative(window.retry.value_or(window.due), now);

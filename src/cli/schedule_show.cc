@@ -14,6 +14,9 @@ namespace {
 
 constexpr std::size_t kPolicyTextBytes = 400;  // shown to people
 
+// Of one policy, for people: the most frequent come first.
+constexpr std::size_t kShownDetails = 20;
+
 // Everything about one window.
 struct Shown {
   Window window;
@@ -120,7 +123,13 @@ void print_policy(std::ostream& out, const PolicyCounts& counts) {
     const auto text = printable(join(counts.policy.mx_hosts, ", "));
     out << "    mx hosts: " << truncate_utf8(text, kPolicyTextBytes) << '\n';
   }
+  std::size_t shown = 0;
   for (const auto* counted : details_in_order(counts)) {
+    if (++shown > kShownDetails) {
+      out << fmt::format("    … {} more kinds of failure; --json shows all\n",
+                         counts.details.size() - kShownDetails);
+      break;
+    }
     out << fmt::format("    {} × {}", counted->count, to_string(counted->detail.result_type));
     for (const auto& texts :
          {texts_before_count(counted->detail), texts_after_count(counted->detail)}) {

@@ -104,7 +104,7 @@ void Courier::judge(Flight& flight, Reply reply, Time now) {
 }
 
 void Courier::weigh_relay(Flight& flight, Reply& reply, Time now) {
-  const auto domain = to_lower(domain_of_address(recipient_of(flight.delivery.destination)));
+  const auto domain = to_lower(domain_of_address(flight.delivery.destination));
   const auto verdict = relay_.ended(flight.ticket, flight.delivery.id, domain, reply, now);
   if (verdict.trouble) reply.outcome = Outcome::kRelayTrouble;
   std::copy(verdict.misjudged.begin(), verdict.misjudged.end(), std::back_inserter(misjudged_));
@@ -312,7 +312,7 @@ void Courier::choose(Store::Submission& submission, const std::string& key, Roun
   job.id = delivery.id;
   job.mail = is_mail(delivery.destination);
   job.envelope_from = delivery.envelope_from;
-  job.target = job.mail ? std::string(recipient_of(delivery.destination)) : delivery.destination;
+  job.target = job.mail ? mail_address(delivery.destination) : delivery.destination;
   job.payload = job.mail ? message_of(submission) : std::move(submission.body);
   Flight flight;
   flight.key = key;

@@ -29,7 +29,7 @@ bool concerns_host(const Reply& reply) {
 
 std::string destination_key(std::string_view destination) {
   if (starts_with_ignoring_case(destination, kMailto)) {
-    return std::string(kMailto) + to_lower(domain_of_address(recipient_of(destination)));
+    return std::string(kMailto) + to_lower(domain_of_address(destination));
   }
   constexpr std::string_view kDefaultPort = ":443";
   const auto scheme = destination.find("://");
@@ -38,11 +38,6 @@ std::string destination_key(std::string_view destination) {
   auto key = to_lower(destination.substr(0, end));
   if (key.ends_with(kDefaultPort)) key.resize(key.size() - kDefaultPort.size());
   return key;
-}
-
-std::string_view recipient_of(std::string_view destination) {
-  return starts_with_ignoring_case(destination, kMailto) ? destination.substr(kMailto.size())
-                                                         : destination;
 }
 
 int Destinations::left_of_rate(const Entry& entry, Time now) const {

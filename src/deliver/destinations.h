@@ -18,12 +18,9 @@ namespace rapporteur {
 // every path of a server; lower case, the default port left out.
 std::string destination_key(std::string_view destination);
 
-// "a@b.example" of "mailto:a@b.example".
-std::string_view recipient_of(std::string_view destination);
-
 struct DestinationLimits {
-  int concurrency = 2;                            // at least 1
-  int rate = 0;                                   // starts within any 60 seconds; 0: no limit
+  int concurrency = 2;  // at least 1
+  int rate = 0;         // starts within any 60 seconds; 0: no limit
   // Of one delivery. A host that does not answer is left alone for half of it, then twice that, ….
   Seconds first_retry = std::chrono::minutes(5);
 };
@@ -41,8 +38,8 @@ class Destinations {
 
   void set_limits(const DestinationLimits& limits) { limits_ = limits; }
 
-  // `last_chance`: the delivery would fail for good without having been tried, so it may probe a host
-  // that is down before the time of its probe.
+  // `last_chance`: the delivery would fail for good without having been tried, so it may probe a
+  // host that is down before the time of its probe.
   Answer ask(const std::string& key, Time now, bool last_chance) const;
   // How many deliveries to it ask() would be asked about with some use: those beyond would wait.
   std::size_t room(const std::string& key, Time now) const;

@@ -70,13 +70,22 @@ RelayState::Verdict RelayState::ended(std::uint64_t ticket, const std::string& i
   const bool is_news = ticket == era_;
   const bool was_probe = is_news && in_trouble();
   if (was_probe) probing_ = false;
-  if (reply.outcome == Reply::Outcome::kInterrupted) return verdict;
+  const bool silent = reply.code == 0;
+  const bool never_asked = silent && reply.outcome == Reply::Outcome::kPermanent;
+  if (reply.outcome == Reply::Outcome::kInterrupted || never_asked) return verdict;
   if (reply.outcome == Reply::Outcome::kRelayTrouble || is_refusal_by_relay(reply)) {
     verdict.trouble = true;
     if (is_news) {
       fail(reply, now);
       verdict.worsened = true;
     }
+    return verdict;
+  }
+  if (was_probe && silent && reply.outcome == Reply::Outcome::kTemporary) {
+    // Lost on the way to an answer. The delivery is judged as ever, so that one at which the relay
+    // breaks down does not stay the probe for good.
+    fail(reply, now);
+    verdict.worsened = true;
     return verdict;
   }
   if (was_probe) {

@@ -265,7 +265,8 @@ class Batch {
     if (code != UB_SYNTAX) answer = temporary(ub_strerror(code));
   }
 
-  // Until an answer has come, the oldest query's time is over, or the resolver is interrupted: true.
+  // Until an answer has come, the oldest query's time is over, or the resolver is interrupted:
+  // true.
   bool wait() {
     std::int64_t left = 0;
     if (!under_way_.empty()) {
@@ -279,7 +280,8 @@ class Batch {
     return (ready[1].revents & POLLIN) != 0;
   }
 
-  // Takes out what is done or late. All queries have the same time: the oldest is the first to be late.
+  // Takes out what is done or late. All queries have the same time: the oldest is the first to be
+  // late.
   void settle(bool stopped) {
     const auto now = Steady::now();
     while (!under_way_.empty()) {

@@ -33,7 +33,8 @@ class Resolver {
   // Returns when all are answered; no name takes longer than the time-out that the resolver was
   // made with.
   virtual std::vector<TxtAnswer> txt(std::span<const std::string> names) = 0;
-  // Makes txt() calls that are under way, and all later ones, answer kTemporary at once. Any thread.
+  // Makes txt() calls that are under way, and all later ones, answer kTemporary at once. Any
+  // thread.
   virtual void interrupt() = 0;
 };
 

@@ -108,7 +108,16 @@ UsableUri usable_mailto(std::string_view rest) {
   if (auto why = why_no_mail(*domain); !why.empty()) return refused(std::move(why));
   auto address = local + "@" + *domain;
   if (address.size() > 254) return refused("it is longer than 254 bytes");
-  return {"mailto:" + address, {}};
+  // Encoded again where the meaning would change if this form were read once more.
+  std::string uri = "mailto:";
+  for (const char c : address) {
+    if (c == '%' || c == '?') {
+      uri += c == '%' ? "%25" : "%3F";
+    } else {
+      uri += c;
+    }
+  }
+  return {std::move(uri), {}};
 }
 
 // "host:port" taken apart. `host` keeps the brackets of an IPv6 address.

@@ -1,6 +1,6 @@
 #pragma once
-// The TXT record at "_smtp._tls.<domain>" with which a domain asks for TLS reports: RFC 8460, section 3.
-// No I/O here; see dns/resolver.h for the lookup.
+// The TXT record at "_smtp._tls.<domain>" with which a domain asks for TLS reports: RFC 8460,
+// section 3. No I/O here; see dns/resolver.h for the lookup.
 
 #include <span>
 #include <string>
@@ -26,9 +26,11 @@ std::string_view to_string(RecordStatus status);  // "ok", "none", …
 
 struct TlsrptRecord {
   RecordStatus status = RecordStatus::kNone;
-  std::string text;    // the record, or empty
-  std::string problem; // kInvalid, kSeveral: one sentence
-  // Usable destinations in published order, each once: "mailto:local@domain" percent-decoded, with
+  std::string text;     // the record, or empty
+  std::string problem;  // kInvalid, kSeveral: one sentence
+  // Usable destinations in published order, each once: "mailto:local@domain" percent-decoded but
+  // for
+  // '%' and '?' in the local part (model/delivery.h has the address), with
   // A-labels and without "?…"; "https://host…" with the host in A-labels.
   std::vector<std::string> rua;
   std::vector<SkippedUri> skipped;
@@ -43,8 +45,8 @@ TlsrptRecord read_tlsrpt_answers(std::span<const std::string> answers);
 // Parses one record whose character-strings are already joined.
 TlsrptRecord parse_tlsrpt_record(std::string_view text);
 
-// Brings one destination into its usable form, as for `rua` above; also for reportTo and the command
-// line. `why` says what is wrong if it has none.
+// Brings one destination into its usable form, as for `rua` above; also for reportTo and the
+// command line. `why` says what is wrong if it has none.
 struct UsableUri {
   std::string uri;  // empty: unusable
   std::string why;

@@ -26,8 +26,37 @@ bool is_final(DeliveryState state) {
   return state != DeliveryState::kPending && state != DeliveryState::kUncertain;
 }
 
+namespace {
+
+constexpr std::string_view kMailto = "mailto:";
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+}  // namespace
+
+std::string mail_address(std::string_view destination) {
+  if (is_mail(destination)) destination.remove_prefix(kMailto.size());
+  std::string address;
+  for (std::size_t i = 0; i < destination.size(); ++i) {
+    const bool escape = destination[i] == '%' && i + 2 < destination.size();
+    const int high = escape ? hex_digit(destination[i + 1]) : -1;
+    const int low = escape ? hex_digit(destination[i + 2]) : -1;
+    if (high < 0 || low < 0) {
+      address += destination[i];
+    } else {
+      address += static_cast<char>(high * 16 + low);
+      i += 2;
+    }
+  }
+  return address;
+}
+
 bool is_mail(std::string_view destination) {
-  return destination.starts_with("mailto:");
+  return destination.starts_with(kMailto);
 }
 
 }  // namespace rapporteur

@@ -16,7 +16,6 @@ namespace rapporteur {
 
 namespace {
 
-constexpr std::string_view kMailto = "mailto:";
 constexpr std::size_t kDeliveryIdLength = 12;
 
 // While the number of parts is not known, texts that tell it are measured with this one.
@@ -214,7 +213,7 @@ class PartMaker {
     delivery.envelope_from = *std::move(envelope);
     auto mail = mail_of(part.number, part.of);
     if (!mail) return std::move(mail).error();
-    mail->to = delivery.destination.substr(kMailto.size());
+    mail->to = mail_address(delivery.destination);
     mail->message_id = message_id(delivery.id);
     mail->gz = part.gz;
     auto message = make_message(*mail);

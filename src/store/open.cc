@@ -34,16 +34,16 @@ Result<std::string> sqlite_path(const std::string& url) {
   }
   auto path = url.substr(kScheme.size());
   if (path.empty() || path.find('\0') != path.npos) {
-    return Error{Fault::kConfig, "'" + without_controls(to_valid_utf8(url)) +
-                                     "' names no file: write sqlite:PATH"};
+    return Error{Fault::kConfig,
+                 "'" + without_controls(to_valid_utf8(url)) + "' names no file: write sqlite:PATH"};
   }
   return path;
 }
 
-// Makes an empty file with our mode unless there is one. It gets its name after it was closed: closing
-// a file drops every lock that this process holds on it, those of SQLite included.
+// Makes an empty file with our mode unless there is one. It gets its name after it was closed:
+// closing a file drops every lock that this process holds on it, those of SQLite included.
 Result<void> make_file(const std::string& path) {
-  struct stat status{};
+  struct stat status {};
   if (stat(path.c_str(), &status) == 0) {
     if (S_ISREG(status.st_mode)) return {};
     return Error{Fault::kConfig, "the store " + path + " is not a file"};
@@ -118,8 +118,7 @@ Result<std::unique_ptr<DaemonLock>> lock_for_daemon(const std::string& url) {
   }
   const auto process = std::to_string(getpid()) + "\n";
   if (ftruncate(fd.get(), 0) != 0 ||
-      pwrite(fd.get(), process.data(), process.size(), 0) !=
-          static_cast<ssize_t>(process.size())) {
+      pwrite(fd.get(), process.data(), process.size(), 0) != static_cast<ssize_t>(process.size())) {
     return Error{Fault::kTransient, system_error("cannot write " + name)};
   }
   return std::unique_ptr<DaemonLock>(new FileLock(std::move(fd)));

@@ -29,16 +29,18 @@ Fault fault_of(int code) {
   }
 }
 
-int sqlite_length(std::string_view text) { return static_cast<int>(text.size()); }
+int sqlite_length(std::string_view text) {
+  return static_cast<int>(text.size());
+}
 
 }  // namespace
 
 Result<std::unique_ptr<Database>> Database::open(const std::string& path,
                                                  std::chrono::milliseconds busy_timeout) {
   sqlite3* handle = nullptr;
-  const int code = sqlite3_open_v2(
-      path.c_str(), &handle,
-      SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+  const int code =
+      sqlite3_open_v2(path.c_str(), &handle,
+                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
   std::unique_ptr<Database> database(new Database(path, handle, busy_timeout));
   if (code != SQLITE_OK) {
     const std::string why = handle != nullptr ? sqlite3_errmsg(handle) : sqlite3_errstr(code);
@@ -108,9 +110,13 @@ void Database::run_script(const std::string& sql) {
   if (code != SQLITE_OK) fail_with(code);
 }
 
-std::int64_t Database::last_row() const { return sqlite3_last_insert_rowid(handle_); }
+std::int64_t Database::last_row() const {
+  return sqlite3_last_insert_rowid(handle_);
+}
 
-std::int64_t Database::changes() const { return sqlite3_changes64(handle_); }
+std::int64_t Database::changes() const {
+  return sqlite3_changes64(handle_);
+}
 
 sqlite3_stmt* Database::prepare(std::string_view sql) {
   sqlite3_stmt* statement = nullptr;
@@ -186,7 +192,9 @@ bool Query::next() {
   return false;
 }
 
-std::int64_t Query::integer(int column) const { return sqlite3_column_int64(statement_, column); }
+std::int64_t Query::integer(int column) const {
+  return sqlite3_column_int64(statement_, column);
+}
 
 std::uint64_t Query::count(int column) const {
   const auto value = integer(column);

@@ -38,8 +38,8 @@ constexpr std::int64_t saturated(std::uint64_t count) {
 class Database {
  public:
   // Opens an existing file or ":memory:" (full synchronisation, foreign keys). A statement waits up
-  // to `busy_timeout` for another connection. Fails with Fault::kConfig if the file cannot be opened
-  // for writing, else as fault_of() says in sqlite.cc.
+  // to `busy_timeout` for another connection. Fails with Fault::kConfig if the file cannot be
+  // opened for writing, else as fault_of() says in sqlite.cc.
   static Result<std::unique_ptr<Database>> open(const std::string& path,
                                                 std::chrono::milliseconds busy_timeout);
   ~Database();
@@ -51,7 +51,8 @@ class Database {
   Result<void> use_write_ahead_log();
 
   bool failed() const { return error_.has_value(); }
-  // Notes a failure that SQLite does not see, such as a stored value that cannot be. The first wins.
+  // Notes a failure that SQLite does not see, such as a stored value that cannot be. The first
+  // wins.
   void fail(Fault fault, std::string_view what);
   // The first failure since the last call or the last transaction's begin; forgets it.
   std::optional<Error> take_error() { return std::exchange(error_, std::nullopt); }

@@ -83,12 +83,11 @@ Result<bool> SqliteStore::hold(WindowId window, const std::string& reason, Time 
 
 Result<bool> SqliteStore::release(WindowId window, Time now) {
   Transaction transaction(*database_, Kind::kWrite);
-  const bool released =
-      database_->execute(
-          "UPDATE windows SET state = 'collecting', reason = '', retry = NULL,"
-          " first_attempt = NULL, due = max(due, ?2), send_old = 1"
-          " WHERE id = ?1 AND state = 'held'",
-          window, now) == 1;
+  const bool released = database_->execute(
+                            "UPDATE windows SET state = 'collecting', reason = '', retry = NULL,"
+                            " first_attempt = NULL, due = max(due, ?2), send_old = 1"
+                            " WHERE id = ?1 AND state = 'held'",
+                            window, now) == 1;
   return transaction.commit(released);
 }
 
@@ -100,9 +99,9 @@ Result<bool> SqliteStore::cancel(WindowId window, const std::string& reason, Tim
           " WHERE id = ?1 AND state IN ('collecting', 'due', 'blocked', 'held')",
           window, reason, now) == 1;
   if (!cancelled) {
-    cancelled = database_->execute(
-                    "UPDATE windows SET reason = ?2 WHERE id = ?1 AND state = 'assembled'", window,
-                    reason) == 1;
+    cancelled =
+        database_->execute("UPDATE windows SET reason = ?2 WHERE id = ?1 AND state = 'assembled'",
+                           window, reason) == 1;
     if (cancelled) {
       abandon_open(window, reason, now);
       settle_window(window, now);
@@ -178,7 +177,8 @@ Result<Pause> SqliteStore::pause() {
 Result<void> SqliteStore::set_pause(const Pause& pause) {
   Transaction transaction(*database_, Kind::kWrite);
   database_->execute(
-      "INSERT OR REPLACE INTO pause (id, everything, smtp, https, until) VALUES (1, ?1, ?2, ?3, ?4)",
+      "INSERT OR REPLACE INTO pause (id, everything, smtp, https, until) VALUES (1, ?1, ?2, ?3, "
+      "?4)",
       pause.everything, pause.smtp, pause.https, pause.until);
   return transaction.commit();
 }

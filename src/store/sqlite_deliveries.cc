@@ -1,4 +1,5 @@
-// Deliveries: which are due, how an attempt ended, and what follows from that for the part and window.
+// Deliveries: which are due, how an attempt ended, and what follows from that for the part and
+// window.
 
 #include <algorithm>
 #include <unordered_set>
@@ -27,10 +28,11 @@ struct DuePlace {
 
 void find_due(Database& database, bool mail, Time now, std::size_t limit,
               const std::unordered_set<std::string_view>& except, std::vector<DuePlace>& found) {
-  Query query(database,
-              "SELECT next_attempt, rowid, id FROM deliveries WHERE mail = ?1 AND next_attempt <= ?2"
-              " ORDER BY next_attempt, rowid",
-              mail, now);
+  Query query(
+      database,
+      "SELECT next_attempt, rowid, id FROM deliveries WHERE mail = ?1 AND next_attempt <= ?2"
+      " ORDER BY next_attempt, rowid",
+      mail, now);
   for (std::size_t taken = 0; taken < limit && query.next();) {
     if (except.contains(query.text(2))) continue;
     found.push_back({query.time(0), query.integer(1)});
@@ -83,8 +85,8 @@ void SqliteStore::insert_delivery(const Delivery& delivery, WindowId window) {
       delivery.envelope_from, delivery.last_response, delivery.header);
 }
 
-// Once a destination has accepted the part, its waiting fallbacks are not needed. While none has and
-// none is being tried, the next of them begins.
+// Once a destination has accepted the part, its waiting fallbacks are not needed. While none has
+// and none is being tried, the next of them begins.
 void SqliteStore::settle_part(WindowId window, int part, Time now) {
   bool delivered = false;
   bool active = false;

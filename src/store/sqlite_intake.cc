@@ -39,15 +39,15 @@ std::uint64_t window_key(const WindowDelta& delta) {
 }
 
 std::string policy_key(const Policy& policy) {
-  return content_key(pack({std::string(to_string(policy.type)), policy.domain,
-                           pack(policy.strings), pack(policy.mx_hosts)}));
+  return content_key(pack({std::string(to_string(policy.type)), policy.domain, pack(policy.strings),
+                           pack(policy.mx_hosts)}));
 }
 
 std::string detail_key(const FailureDetail& detail) {
-  return content_key(pack({std::string(to_string(detail.result_type)), detail.sending_mta_ip,
-                           detail.receiving_mx_hostname, detail.receiving_mx_helo,
-                           detail.receiving_ip, detail.additional_information,
-                           detail.failure_reason_code}));
+  return content_key(
+      pack({std::string(to_string(detail.result_type)), detail.sending_mta_ip,
+            detail.receiving_mx_hostname, detail.receiving_mx_helo, detail.receiving_ip,
+            detail.additional_information, detail.failure_reason_code}));
 }
 
 bool add_to_detail(Database& database, std::int64_t policy, const std::string& key,
@@ -80,8 +80,8 @@ Result<std::vector<Period>> SqliteStore::periods(const std::string& domain, Time
   Transaction transaction(*database_, Kind::kRead);
   std::vector<Period> found;
   {
-    // Windows of a domain do not overlap, supplements apart: from the newest back, the first that ended
-    // in time is the last to look at. A supplement that outlived its window stands for it.
+    // Windows of a domain do not overlap, supplements apart: from the newest back, the first that
+    // ended in time is the last to look at. A supplement that outlived its window stands for it.
     Query query(*database_,
                 "SELECT starts, ends FROM windows WHERE domain = ?1"
                 " ORDER BY starts DESC, supplement ASC",
@@ -185,8 +185,8 @@ void SqliteStore::remember_ids(std::span<const std::string> session_ids, Time no
   }
 }
 
-// Two processes that take the same file at once would count it twice: the one that comes later finds
-// that the file is already further and is refused.
+// Two processes that take the same file at once would count it twice: the one that comes later
+// finds that the file is already further and is refused.
 void SqliteStore::advance_file(const FileProgress& progress, bool with_counts, Time now) {
   if (with_counts) {
     Query query(*database_, "SELECT position FROM files WHERE sha256 = ?1", progress.sha256);
@@ -332,8 +332,7 @@ bool SqliteStore::add_to_known(WindowId window, const WindowDelta& delta) {
   return true;
 }
 
-void SqliteStore::add_policies(WindowId window, const WindowDelta& delta,
-                               std::size_t max_details) {
+void SqliteStore::add_policies(WindowId window, const WindowDelta& delta, std::size_t max_details) {
   for (const auto& counts : delta.counts) {
     const auto policy = add_policy(window, counts);
     if (database_->failed()) return;

@@ -11,7 +11,9 @@ namespace rapporteur {
 
 namespace {
 
-bool is_glob(std::string_view text) { return text.find_first_of("*?") != text.npos; }
+bool is_glob(std::string_view text) {
+  return text.find_first_of("*?") != text.npos;
+}
 
 // SQLite's GLOB gives '[' a meaning that our patterns do not have.
 std::string sqlite_glob(std::string_view pattern) {
@@ -34,7 +36,8 @@ int small_integer(std::int64_t value) {
 }  // namespace
 
 const std::string_view kWindowColumns =
-    "w.id, w.domain, w.frequency, w.starts, w.ends, w.supplement, w.state, w.reason, w.due, w.retry,"
+    "w.id, w.domain, w.frequency, w.starts, w.ends, w.supplement, w.state, w.reason, w.due, "
+    "w.retry,"
     " w.first_attempt, w.tlsrpt_record, w.successful, w.failed, w.first_part, w.send_old,"
     " w.assembled";
 
@@ -119,7 +122,9 @@ std::optional<std::vector<std::string>> unpack(std::string_view packed) {
   return texts;
 }
 
-std::string content_key(std::string_view content) { return sha256(content).substr(0, 16); }
+std::string content_key(std::string_view content) {
+  return sha256(content).substr(0, 16);
+}
 
 void Conditions::name(std::string_view column, std::string_view name_or_glob) {
   if (name_or_glob.empty()) return;
@@ -152,7 +157,9 @@ void Conditions::text(std::string_view condition, std::string_view value) {
   values_.push_back({true, 0, std::string(value)});
 }
 
-void Conditions::plain(std::string_view condition) { conditions_.emplace_back(condition); }
+void Conditions::plain(std::string_view condition) {
+  conditions_.emplace_back(condition);
+}
 
 std::string Conditions::sql() const {
   return conditions_.empty() ? std::string(" ") : " WHERE " + join(conditions_, " AND ") + " ";
@@ -168,6 +175,8 @@ void Conditions::bind_to(Query& query) const {
   }
 }
 
-std::int64_t row_limit(std::size_t limit) { return saturated(limit); }
+std::int64_t row_limit(std::size_t limit) {
+  return saturated(limit);
+}
 
 }  // namespace rapporteur

@@ -39,8 +39,8 @@ std::string content_key(std::string_view content);
 // Conditions of a SELECT whose values are bound in the order in which they were added.
 class Conditions {
  public:
-  // `column` is equal to a name without '*' and '?', else matches it as a pattern, in lower case. Empty:
-  // no condition.
+  // `column` is equal to a name without '*' and '?', else matches it as a pattern, in lower case.
+  // Empty: no condition.
   void name(std::string_view column, std::string_view name_or_glob);
   // `condition` holds one '?' for each value.
   void integers(std::string_view condition, std::initializer_list<std::int64_t> values);

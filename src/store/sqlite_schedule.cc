@@ -1,5 +1,5 @@
-// Windows and their run: what falls due, what assembling it makes, and what the run asks about earlier
-// reports.
+// Windows and their run: what falls due, what assembling it makes, and what the run asks about
+// earlier reports.
 
 #include <algorithm>
 
@@ -53,8 +53,13 @@ DetailCount read_detail(Database& database, const Query& row) {
   if (!type) {
     database.fail(Fault::kCorrupt, "a failure has the unknown result type '" + row.text(1) + "'");
   }
-  count.detail = {type.value_or(ResultType::kValidationFailure), row.text(2), row.text(3),
-                  row.text(4), row.text(5), row.text(6), row.text(7)};
+  count.detail = {type.value_or(ResultType::kValidationFailure),
+                  row.text(2),
+                  row.text(3),
+                  row.text(4),
+                  row.text(5),
+                  row.text(6),
+                  row.text(7)};
   count.count = row.count(8);
   return count;
 }
@@ -78,8 +83,8 @@ void number_siblings_on(Database& database, WindowId window, int last_part) {
 
 }  // namespace
 
-Result<std::vector<Window>> SqliteStore::claim_due(
-    Time now, std::size_t limit, std::optional<std::pair<Time, WindowId>> after) {
+Result<std::vector<Window>> SqliteStore::claim_due(Time now, std::size_t limit,
+                                                   std::optional<std::pair<Time, WindowId>> after) {
   bool moving = false;
   {
     Transaction looking(*database_, Kind::kRead);
@@ -229,8 +234,8 @@ Result<int> SqliteStore::next_part_number(const std::string& domain, Period peri
   Transaction transaction(*database_, Kind::kRead);
   int number = 1;
   {
-    // Windows that wait carry the number after the parts of those that were assembled before, even when
-    // these are gone; parts tell it where only assembled ones are left.
+    // Windows that wait carry the number after the parts of those that were assembled before, even
+    // when these are gone; parts tell it where only assembled ones are left.
     Query query(*database_,
                 "SELECT max(coalesce(p.number + 1, w.first_part)) FROM windows AS w"
                 " LEFT JOIN parts AS p ON p.window_id = w.id WHERE w.domain = ?1 AND w.starts = ?2",

@@ -170,8 +170,8 @@ std::int64_t stored_version(Database& database) {
     database.fail(Fault::kCorrupt, "the database belongs to another program");
     return 0;
   }
-  const auto version = number_of(
-      database, "SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'schema_version'");
+  const auto version =
+      number_of(database, "SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'schema_version'");
   if (database.failed()) return 0;
   if (version < 1) database.fail(Fault::kCorrupt, "it does not tell the version of its tables");
   if (version > kNewest) {

@@ -10,11 +10,12 @@
 
 namespace rapporteur {
 
-// Fails with Fault::kCorrupt if the file is no database or another program's, and leaves it as it is.
+// Fails with Fault::kCorrupt if the file is no database or another program's, and leaves it as it
+// is.
 Result<void> check_owner(Database& database);
 
-// Makes or updates the tables in one transaction and returns the store's token, which `random` gives
-// to a new store. Fails with Fault::kCorrupt for a newer schema.
+// Makes or updates the tables in one transaction and returns the store's token, which `random`
+// gives to a new store. Fails with Fault::kCorrupt for a newer schema.
 Result<std::string> prepare_schema(Database& database, Random& random);
 
 }  // namespace rapporteur

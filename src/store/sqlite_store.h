@@ -1,6 +1,6 @@
 #pragma once
-// The store of one node, in one SQLite file. Each part of the interface has its own file: sqlite_intake,
-// sqlite_schedule, sqlite_deliveries, sqlite_admin. docs/formats.md has the tables.
+// The store of one node, in one SQLite file. Each part of the interface has its own file:
+// sqlite_intake, sqlite_schedule, sqlite_deliveries, sqlite_admin. docs/formats.md has the tables.
 
 #include <chrono>
 #include <cstdint>
@@ -119,8 +119,8 @@ class SqliteStore final : public Store {
 
   std::unique_ptr<Database> database_;
   std::string token_;
-  // Where intake found windows and policies last, by hashes of their content. Other processes change
-  // rows meanwhile, so every use repeats the content in its condition.
+  // Where intake found windows and policies last, by hashes of their content. Other processes
+  // change rows meanwhile, so every use repeats the content in its condition.
   std::unordered_map<std::uint64_t, WindowId> known_windows_;
   std::unordered_map<PolicyPlace, std::int64_t, PolicyPlaceHash> known_policies_;
 };

@@ -40,7 +40,8 @@ struct WindowDelta {
   WindowState state = WindowState::kCollecting;  // or kHeld, kBlocked with `reason`
   std::string reason;
   bool send_old = false;
-  // For the supplement that is made if the covering one takes no more counts:
+  // For the supplement that is made if the covering one takes no more counts. It has the covering
+  // one's frequency, and state, reason and send_old of this delta.
   Time supplement_due;
 };
 
@@ -137,11 +138,11 @@ class Store {
 
   // ---- Intake
 
-  // The periods of the domain's stored windows that end after `since`, oldest first, supplements
-  // left out.
+  // The periods of the domain's stored windows that end after `since`, oldest first, each once. A
+  // supplement counts only if it has outlived its window.
   virtual Result<std::vector<Period>> periods(const std::string& domain, Time since) = 0;
 
-  // Which of the ids were counted within the last 7 days; in the order asked.
+  // Which of the ids were counted and not forgotten by prune() since; in the order asked.
   virtual Result<std::vector<bool>> seen(std::span<const std::string> session_ids) = 0;
 
   virtual Result<std::optional<FileProgress>> file(const std::string& sha256) = 0;
@@ -152,7 +153,9 @@ class Store {
   // supplement of the same period is made. If none covers and none overlaps delta.period, the
   // delta's window is made, and delta.period must cover [first, last]. If none covers but one
   // overlaps, it is misplaced. Details beyond batch.max_details of a policy are folded into one
-  // detail per result type that carries nothing else.
+  // detail per result type that carries nothing else. A window that is made blocked is first tried
+  // at its due time. Fails with Fault::kTransient if the batch has counts and its file has come at
+  // least to that offset already: another process takes the same file.
   virtual Result<Flushed> add(const CountBatch& batch) = 0;
 
   // What CountBatch::counters added up to since the store was made.
@@ -162,7 +165,8 @@ class Store {
 
   // Moves collecting windows whose due time has come to kDue, and blocked ones whose retry time has
   // come, then returns up to `limit` windows in kDue whose retry time is absent or has come, by
-  // (due, id), after `after`. A window in kDue takes no counts.
+  // (due, id), after `after`. A window in kDue takes no counts. A blocked one is never moved before
+  // its due time. first_part of the windows is what next_part_number() gives.
   virtual Result<std::vector<Window>> claim_due(Time now, std::size_t limit,
                                                 std::optional<std::pair<Time, WindowId>> after) = 0;
 
@@ -182,10 +186,11 @@ class Store {
                                 std::optional<Time> retry, Time now) = 0;
 
   // Makes every blocked window, and every window waiting after a temporary failure if
-  // `temporary` is true, due for another try at once.
+  // `temporary` is true, due for another try at once, but none before its end.
   virtual Result<void> retry_now(bool temporary, Time now) = 0;
 
-  // Mails that were delivered to addresses of `domain` itself at or after `from` and before `to`.
+  // Mails that were delivered to addresses of `domain` itself within the period, also if they
+  // bounced later.
   virtual Result<std::uint64_t> mails_handed_over(const std::string& domain, Period between) = 0;
 
   // Whether a window of the domain with this fingerprint was assembled at or after `since`.
@@ -215,7 +220,9 @@ class Store {
   // Records how an attempt ended. attempts grows by one. When the last delivery of an assembled
   // window has become final, the window becomes kDone. A final failure starts the fallback ranked
   // next for the same part; a success abandons the part's waiting fallbacks. A delivery that became
-  // final meanwhile (abandoned by hand) keeps that state unless this attempt delivered it.
+  // final meanwhile (abandoned by hand) keeps that state unless this attempt delivered it. kBounced
+  // is no attempt but the end of one that had been accepted: it applies whatever the state, and
+  // attempts stays. An id that is not stored changes nothing.
   virtual Result<void> record_attempt(const AttemptRecord& record) = 0;
 
   // At the start of a daemon: attempts that had begun and not ended become kUncertain, tried again
@@ -229,7 +236,8 @@ class Store {
   // retry period begun anew; its window is kAssembled again. False: there is none such.
   virtual Result<bool> retry_delivery(const std::string& delivery, Time now) = 0;
 
-  // Pending or uncertain: kAbandoned. False: there is none such.
+  // Pending or uncertain: kAbandoned, with `reason` as its last response. As after a failure, the
+  // part's next fallback begins. False: there is none such.
   virtual Result<bool> abandon_delivery(const std::string& delivery, const std::string& reason,
                                         Time now) = 0;
 
@@ -248,8 +256,8 @@ class Store {
   // Collecting, due, blocked or held: suppressed. Assembled: its open deliveries are abandoned.
   virtual Result<bool> cancel(WindowId window, const std::string& reason, Time now) = 0;
   // Collecting, due, blocked or held: due now. If `now` lies in its period, the period ends at
-  // `now` (at least one second long), so that later sessions open another window. Its counted
-  // sessions are not later than that.
+  // `now` (at least one second long), so that later sessions open another window. It never ends
+  // before its latest counted session: if that lies ahead of `now`, it is due when it has ended.
   virtual Result<bool> send_now(WindowId window, Time now) = 0;
 
   virtual Result<std::vector<ReportEntry>> reports(const std::string& domain,

@@ -26,7 +26,6 @@ TEST(DestinationKey, IsTheDomainOrTheServer) {
   EXPECT_EQ(destination_key("https://r.example:8443#x"), "https://r.example:8443");
   EXPECT_EQ(destination_key("https://[2001:db8::1]:8443/"), "https://[2001:db8::1]:8443");
   EXPECT_EQ(destination_key(""), "");
-  EXPECT_EQ(recipient_of("mailto:tls@Example.COM"), "tls@Example.COM");
 }
 
 class DestinationsTest : public testing::Test {

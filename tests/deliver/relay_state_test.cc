@@ -81,6 +81,28 @@ TEST_F(RelayStateTest, AnInterruptedProbeIsNoVerdict) {
   EXPECT_TRUE(relay.may_start(now));
 }
 
+TEST_F(RelayStateTest, AProbeThatIsLostOnTheWayToAnAnswerDoesNotEndTheTrouble) {
+  send(relay_down());
+  now += 30s;
+  auto lost = temporary();
+  lost.code = 0;
+  const auto verdict = send(lost);
+  EXPECT_FALSE(verdict.recovered);
+  EXPECT_FALSE(verdict.trouble) << "the delivery's own 24 hours begin";
+  EXPECT_EQ(relay.next_probe(), now + 60s);
+  EXPECT_FALSE(relay.may_start(now));
+}
+
+TEST_F(RelayStateTest, ADeliveryThatWasNeverSubmittedIsNoVerdict) {
+  send(relay_down());
+  now += 30s;
+  auto unusable = permanent();
+  unusable.code = 0;
+  EXPECT_FALSE(send(unusable).recovered);
+  EXPECT_TRUE(relay.in_trouble());
+  EXPECT_TRUE(relay.may_start(now));
+}
+
 TEST_F(RelayStateTest, TwentyDomainsRefusedAlikeInARowAreTrouble) {
   for (int i = 0; i < 19; ++i) EXPECT_FALSE(send(permanent(), domain(i)).trouble) << i;
   EXPECT_FALSE(send(permanent(), domain(3)).trouble) << "a domain counts once";

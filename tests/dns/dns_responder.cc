@@ -121,8 +121,8 @@ std::string DnsResponder::respond(const std::string& query) {
       ++count;
     }
   }
-  return query.substr(0, 2) + '\x81' + static_cast<char>(0x80 | reply.rcode) + u16(1) +
-         u16(count) + u16(0) + u16(0) + question + answers;
+  return query.substr(0, 2) + '\x81' + static_cast<char>(0x80 | reply.rcode) + u16(1) + u16(count) +
+         u16(0) + u16(0) + question + answers;
 }
 
 }  // namespace rapporteur::testing_support

@@ -24,7 +24,9 @@ using Reply = DnsResponder::Reply;
 Reply with(std::vector<Strings> texts) {
   return {.rcode = 0, .silent = false, .cname = {}, .texts = std::move(texts)};
 }
-Reply failing(int rcode) { return {.rcode = rcode, .silent = false, .cname = {}, .texts = {}}; }
+Reply failing(int rcode) {
+  return {.rcode = rcode, .silent = false, .cname = {}, .texts = {}};
+}
 const Reply kSilence = {.rcode = 0, .silent = true, .cname = {}, .texts = {}};
 
 std::unique_ptr<Resolver> resolver_for(const DnsResponder& server, int concurrency = 200,
@@ -46,7 +48,8 @@ TxtAnswer ask(Resolver& resolver, const std::string& name) {
 }
 
 TEST(Resolver, JoinsTheStringsOfARecordWithoutSeparator) {
-  const DnsResponder server({{"a.example", with({{"v=TLSRPTv1;", "", "rua=mailto:", "a@b.example"}})}});
+  const DnsResponder server(
+      {{"a.example", with({{"v=TLSRPTv1;", "", "rua=mailto:", "a@b.example"}})}});
   const auto answer = ask(*resolver_for(server), "a.example");
   EXPECT_EQ(answer.status, Status::kFound);
   EXPECT_THAT(answer.records, ElementsAre("v=TLSRPTv1;rua=mailto:a@b.example"));
@@ -56,7 +59,8 @@ TEST(Resolver, JoinsTheStringsOfARecordWithoutSeparator) {
 }
 
 TEST(Resolver, KeepsEveryByteOfALongRecord) {
-  const DnsResponder server({{"a.example", with({{std::string(255, 'x'), std::string("\0\xff", 2)}})}});
+  const DnsResponder server(
+      {{"a.example", with({{std::string(255, 'x'), std::string("\0\xff", 2)}})}});
   EXPECT_THAT(ask(*resolver_for(server), "a.example").records,
               ElementsAre(std::string(255, 'x') + std::string("\0\xff", 2)));
 }
@@ -218,7 +222,9 @@ struct WrongOptions {
   const char* want;
 };
 
-void PrintTo(const WrongOptions& test, std::ostream* out) { *out << test.name; }
+void PrintTo(const WrongOptions& test, std::ostream* out) {
+  *out << test.name;
+}
 
 class WrongResolverOptions : public testing::TestWithParam<WrongOptions> {};
 
@@ -264,10 +270,8 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(Resolver, TakesServersInEveryWrittenForm) {
   for (const char* const server : {"127.0.0.1", "127.0.0.1:53", "::1", "[::1]", "[::1]:5353"}) {
-    const auto made = make_resolver({.servers = {server},
-                                     .timeout = Seconds(1),
-                                     .concurrency = 1,
-                                     .trust_anchor = {}});
+    const auto made = make_resolver(
+        {.servers = {server}, .timeout = Seconds(1), .concurrency = 1, .trust_anchor = {}});
     EXPECT_TRUE(made) << server;
   }
 }

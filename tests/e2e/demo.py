@@ -20,6 +20,7 @@ from peers.smtp_sink import SmtpSink
 
 SENDER, SECOND = "sender.example", "reports.example"
 LIMIT = 12_000  # bytes of a mail about large.example
+SHOWN_LINES = 60  # of one command's output
 DETAILS = 400  # its different failures
 
 CONFIGURATION = """\
@@ -148,7 +149,11 @@ class Demo:
         print(f"$ rapporteur {shown}", flush=True)
         done = self.site.run(*arguments, **keywords)
         if show:
-            print(done.stdout, flush=True)
+            lines = done.stdout.splitlines()
+            print("\n".join(lines[:SHOWN_LINES]))
+            if len(lines) > SHOWN_LINES:
+                print(f"… {len(lines) - SHOWN_LINES} lines more")
+            print(flush=True)
         return done.stdout
 
     # The steps
@@ -182,7 +187,8 @@ class Demo:
         wanted = {
             "libtlsrpt.jsonl": (at, {"accepted": 18, "rejected": 1, "ignored": 0}),
             "halon.jsonl": ((), {"accepted": 5, "rejected": 0, "ignored": 1}),
-            "momentum.jsonl": ((), {"accepted": 2, "rejected": 0, "ignored": 0}),
+            # One of its two sessions is of a domain whose sendFrequency is never.
+            "momentum.jsonl": ((), {"accepted": 1, "rejected": 0, "ignored": 1}),
         }
         for name, (options, counts) in wanted.items():
             said = json.loads(self.command("ingest", "--send-old", "--json", *options, DATA / name))

@@ -64,14 +64,18 @@ class SqlitePlace final : public StorePlace {
   CountingRandom random_;
 };
 
-std::unique_ptr<StorePlace> make_sqlite() { return std::make_unique<SqlitePlace>(); }
+std::unique_ptr<StorePlace> make_sqlite() {
+  return std::make_unique<SqlitePlace>();
+}
 
 const auto kKinds = testing::Values(
     StoreKind{"Sqlite", make_sqlite, StoreKind::Access::kOne},
     StoreKind{"SqliteReopenedForEachCall", make_sqlite, StoreKind::Access::kReopened},
     StoreKind{"SqliteByTwoInTurns", make_sqlite, StoreKind::Access::kTwo});
 
-std::string kind_name(const testing::TestParamInfo<StoreKind>& test) { return test.param.name; }
+std::string kind_name(const testing::TestParamInfo<StoreKind>& test) {
+  return test.param.name;
+}
 
 INSTANTIATE_TEST_SUITE_P(Sqlite, StoreTest, kKinds, kind_name);
 INSTANTIATE_TEST_SUITE_P(Sqlite, StatesOfStoreTest, kKinds, kind_name);
@@ -114,7 +118,7 @@ TEST_F(SqliteStoreTest, TheFileAndItsCompanionsMayBeReadByTheGroupOnly) {
   const auto store = ok(open());
   ok(store->add(batch("example.com")));
   for (const char* const suffix : {"", "-wal", "-shm"}) {
-    struct stat status{};
+    struct stat status {};
     ASSERT_EQ(stat((path + suffix).c_str(), &status), 0) << suffix;
     EXPECT_EQ(status.st_mode & 07777U, 0640U) << suffix;
   }

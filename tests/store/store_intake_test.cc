@@ -72,11 +72,10 @@ TEST_P(StoreTest, AddsCountsOfEqualPoliciesAndDetails) {
     more.counts.push_back({{PolicyType::kNoPolicyFound, "example.com", {}, {}}, 5, 0, {}});
     add({more, delta("example.org")});
   }
-  EXPECT_THAT(ok(store().counts(window("example.com").id)),
-              ElementsAre(PolicyCounts{sts("example.com"), 30, 3,
-                                       {{detail("a"), 3}, {detail("b"), 6}}},
-                          PolicyCounts{{PolicyType::kNoPolicyFound, "example.com", {}, {}},
-                                       15, 0, {}}));
+  EXPECT_THAT(
+      ok(store().counts(window("example.com").id)),
+      ElementsAre(PolicyCounts{sts("example.com"), 30, 3, {{detail("a"), 3}, {detail("b"), 6}}},
+                  PolicyCounts{{PolicyType::kNoPolicyFound, "example.com", {}, {}}, 15, 0, {}}));
   EXPECT_EQ(window("example.com").successful, 45U);
   EXPECT_EQ(window("example.com").failed, 3U);
   EXPECT_EQ(window("example.org").successful, 3U);

@@ -36,8 +36,7 @@ TEST_P(StoreTest, DueWindowsComeInPagesByDueTimeAndId) {
   add({deltas[2], deltas[3]});
   const auto first = ok(store().claim_due(kDue, 2, std::nullopt));
   EXPECT_THAT(domains(first), ElementsAre("d.example", "c.example"));
-  const auto second =
-      ok(store().claim_due(kDue, 2, std::pair(first.back().due, first.back().id)));
+  const auto second = ok(store().claim_due(kDue, 2, std::pair(first.back().due, first.back().id)));
   EXPECT_THAT(domains(second), ElementsAre("a.example", "b.example"));
   EXPECT_THAT(ok(store().claim_due(kDue, 2, std::pair(second.back().due, second.back().id))),
               IsEmpty());
@@ -146,14 +145,14 @@ TEST_P(StoreTest, AssemblingWritesPartsAndDeliveriesAtOnce) {
   add({delta("example.com")});
   const auto id = window("example.com").id;
   ok(store().claim_due(kDue, 10, std::nullopt));
-  Assembly assembly{.window = id,
-                    .parts = {part(id, 1, 2), part(id, 2, 2)},
-                    .deliveries = {delivery(id, 1, "mailto:a@b.example"),
-                                   delivery(id, 2, "mailto:a@b.example"),
-                                   delivery(id, 1, "https://b.example/x", 1)},
-                    .fingerprint = "print",
-                    .record = "v=TLSRPTv1; rua=mailto:a@b.example",
-                    .now = kDue + 1s};
+  Assembly assembly{
+      .window = id,
+      .parts = {part(id, 1, 2), part(id, 2, 2)},
+      .deliveries = {delivery(id, 1, "mailto:a@b.example"), delivery(id, 2, "mailto:a@b.example"),
+                     delivery(id, 1, "https://b.example/x", 1)},
+      .fingerprint = "print",
+      .record = "v=TLSRPTv1; rua=mailto:a@b.example",
+      .now = kDue + 1s};
   EXPECT_EQ(ok(store().deciding_record(id)), "");
   EXPECT_TRUE(ok(store().assemble(assembly)));
   EXPECT_EQ(window("example.com").state, WindowState::kAssembled);

@@ -42,7 +42,9 @@ struct StoreKind {
   enum class Access { kOne, kReopened, kTwo } access;
 };
 
-inline void PrintTo(const StoreKind& kind, std::ostream* out) { *out << kind.name; }
+inline void PrintTo(const StoreKind& kind, std::ostream* out) {
+  *out << kind.name;
+}
 
 class CountingRandom final : public Random {
  public:
