@@ -65,8 +65,9 @@ Result<WindowPlan> Aggregator::place(const std::string& domain, Time time) {
   bool stored = false;
   const auto period = covering(known.stored, time, stored);
   if (stored) {
-    WindowPlan plan;
+    WindowPlan plan;  // what a supplement gets, should the window take no more counts
     plan.period = period;
+    hold_if_old(plan, now);
     return plan;
   }
   if (known.never_until && now < *known.never_until) {
@@ -82,13 +83,17 @@ Result<WindowPlan> Aggregator::place(const std::string& domain, Time time) {
     return plan;
   }
   known.never_until.reset();
-  const bool old = plan.period.end + options_.max_age < now;
-  if (options_.from_file && !options_.send_old && old && plan.state == WindowState::kCollecting) {
-    plan.state = WindowState::kHeld;
-    plan.reason = "made from a file after its time; release it to send it";
-  }
+  hold_if_old(plan, now);
   known.planned.push_back(plan);
   return plan;
+}
+
+void Aggregator::hold_if_old(WindowPlan& plan, Time now) const {
+  const bool old = plan.period.end + options_.max_age < now;
+  if (!options_.from_file || options_.send_old || !old) return;
+  if (plan.state != WindowState::kCollecting) return;
+  plan.state = WindowState::kHeld;
+  plan.reason = "made from a file after its time; release it to send it";
 }
 
 Result<void> Aggregator::add(Buckets& buckets, const Session& session) {

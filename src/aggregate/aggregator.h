@@ -84,6 +84,7 @@ class Aggregator {
   using Buckets = std::unordered_map<std::string, std::vector<Bucket>>;
 
   Result<DomainWindows*> windows_of(const std::string& domain);
+  void hold_if_old(WindowPlan& plan, Time now) const;
   Result<WindowPlan> place(const std::string& domain, Time time);
   Result<void> add(Buckets& buckets, const Session& session);
   Result<CountBatch> make_batch(Buckets& identified);

@@ -153,6 +153,20 @@ TEST_F(AggregatorTest, HoldsOldWindowsOfFilesUnlessTheyAreToBeSent) {
   EXPECT_EQ(windows("sent.example").at(0).state, WindowState::kCollecting);
 }
 
+TEST_F(AggregatorTest, HoldsTheSupplementThatAFileMakesOfAnOldWindow) {
+  aggregator.set_options({.from_file = true, .send_old = true});
+  count(success("a.example", "2026-01-14T12:00:00Z"));
+  flush();
+  ASSERT_THAT(*store->claim_due(clock.now(), 10, {}), SizeIs(1));
+  aggregator.set_options({.from_file = true});
+  count(success("a.example", "2026-01-14T13:00:00Z"));
+  flush();
+  const auto found = windows("a.example");
+  ASSERT_THAT(found, SizeIs(2));
+  EXPECT_EQ(found[1].supplement, 1);
+  EXPECT_EQ(found[1].state, WindowState::kHeld);
+}
+
 TEST_F(AggregatorTest, DropsSessionsThatDeliveredOwnReports) {
   auto session = success("a.example", "2026-11-20T01:00:00Z");
   session.own_report = true;
