@@ -218,17 +218,22 @@ Result<void> Aggregator::replan(const CountBatch& batch, const std::vector<std::
 
 Result<Aggregator::FlushResult> Aggregator::flush(
     const std::optional<FileProgress>& file, const std::map<std::string, std::uint64_t>& counters) {
-  FlushResult result;
-  if (!pending() && !file && counters.empty()) return result;
+  if (!pending() && !file && counters.empty()) return FlushResult{};
   for (int round = 0; round < kMaxFlushRounds; ++round) {
     const auto dropped = drop_seen();
     if (!dropped) return dropped.error();
-    result.duplicates += *dropped;
+    duplicates_ += *dropped;
     Buckets identified;
     auto batch = make_batch(identified);
     if (!batch) return std::move(batch).error();
     batch->file = file;
     batch->counters = counters;
+    if (const auto accepted = batch->counters.find("accepted");
+        accepted != batch->counters.end() && duplicates_ > 0) {
+      const auto moved = std::min(accepted->second, duplicates_);
+      accepted->second -= moved;
+      batch->counters["ignored.duplicate"] += moved;
+    }
     const auto flushed = store_.add(*batch);
     if (!flushed) return flushed.error();
     if (flushed->stored()) {
@@ -236,6 +241,7 @@ Result<Aggregator::FlushResult> Aggregator::flush(
         const auto known = domains_.find(delta.domain);
         if (known != domains_.end() && !known->second.planned.empty()) domains_.erase(known);
       }
+      const FlushResult result{.duplicates = duplicates_};
       discard();
       return result;
     }
@@ -255,6 +261,7 @@ void Aggregator::discard() {
   buckets_.clear();
   identified_.clear();
   waiting_.clear();
+  duplicates_ = 0;
 }
 
 void Aggregator::forget_windows() {

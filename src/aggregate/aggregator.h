@@ -52,7 +52,8 @@ class Aggregator {
     bool outdated = false;
   };
   // Writes everything that was counted, and `file` and `counters` with it, in one transaction. On
-  // failure all stays in memory and the next flush tries again.
+  // failure all stays in memory and the next flush tries again. Where `counters` has "accepted",
+  // duplicates are moved from it to "ignored.duplicate".
   Result<FlushResult> flush(const std::optional<FileProgress>& file = std::nullopt,
                             const std::map<std::string, std::uint64_t>& counters = {});
 
@@ -102,6 +103,7 @@ class Aggregator {
   Buckets buckets_;                          // of sessions without an id
   std::vector<Session> identified_;          // sessions with an id, until they are flushed
   std::unordered_set<std::string> waiting_;  // their ids
+  std::uint64_t duplicates_ = 0;             // dropped from them since the last successful flush
 };
 
 }  // namespace rapporteur

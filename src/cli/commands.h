@@ -57,6 +57,7 @@ struct PauseRequest {
 };
 int pause(const Context& context, const PauseRequest& request);
 int resume(const Context& context);
+int stats(const Context& context);
 
 struct ReportPreviewRequest {
   std::string domain;

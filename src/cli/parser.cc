@@ -266,6 +266,8 @@ class Parser {
     app->add_flag("--smtp", pause_.smtp, "only deliveries by SMTP");
     app->add_flag("--https", pause_.https, "only deliveries by HTTPS");
     add_top("Schedule", "resume", "end every pause", "resume", [this] { return resume(context_); });
+    add_top("Schedule", "stats", "windows by state, sessions by outcome", "stats --json",
+            [this] { return stats(context_); });
   }
 
   void add_reports() {

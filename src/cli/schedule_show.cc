@@ -93,22 +93,24 @@ Json window_object(const Shown& shown) {
   for (const auto* policy : policies_in_order(shown.counts)) policies.add(policy_object(*policy));
   auto deliveries = Json::array();
   for (const auto& delivery : shown.deliveries) deliveries.add(delivery_json(delivery));
-  auto record = Json::object()
-                    .set("seen", Json::text_or_null(window.tlsrpt_record))
-                    .set("deciding", Json::text_or_null(shown.deciding_record));
-  return Json::object()
-      .set("start", window.period.start)
+  auto object = Json::object();
+  object.set("start", window.period.start)
       .set("end", window.period.end)
       .set("frequency", to_string(window.frequency))
       .set("state", to_string(window.state))
       .set("reason", Json::text_or_null(window.reason))
       .set("due", window.due)
-      .set("supplement", window.supplement)
       .set("successful-sessions", window.successful)
       .set("failed-sessions", window.failed)
       .set("policies", std::move(policies))
-      .set("deliveries", std::move(deliveries))
-      .set("record", std::move(record));
+      .set("deliveries", std::move(deliveries));
+  if (window.supplement > 0) object.set("supplement", window.supplement);
+  if (!shown.deciding_record.empty()) {
+    object.set("record", Json::object()
+                             .set("seen", Json::text_or_null(window.tlsrpt_record))
+                             .set("deciding", shown.deciding_record));
+  }
+  return object;
 }
 
 void print_policy(std::ostream& out, const PolicyCounts& counts) {

@@ -92,6 +92,10 @@ class Daemon {
       schedule_thread = std::thread([&] { scheduler.serve(shared_); });
       delivery_thread = std::thread([&] { recorded = delivery.serve(shared_); });
     }
+    if (config->http) log_->warning("not-served", {{"table", "http"}});
+    if (!config->received.listen.empty() || !config->received.maildir.empty()) {
+      log_->warning("not-served", {{"table", "received"}});
+    }
     log_->info("started", {{"config", config->path},
                            {"store", config->store.url},
                            {"role", role_},

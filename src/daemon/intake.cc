@@ -107,7 +107,6 @@ void Intake::flush() {
     return;
   }
   counters_.clear();
-  if (flushed->duplicates > 0) note("ignored.duplicate", flushed->duplicates);
   if (std::exchange(store_failing_, false)) log_.info("flush-recovered");
 }
 

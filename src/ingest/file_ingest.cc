@@ -52,6 +52,11 @@ void add(IngestCounts& to, const IngestCounts& from) {
   for (const auto& [reason, count] : from.by_reason) to.by_reason[reason] += count;
 }
 
+// A batch's counts, and the same by the names of the store's counters.
+struct BatchCounts : IngestCounts {
+  std::map<std::string, std::uint64_t> counters;
+};
+
 // The lines of one batch, kept until the store has what they say.
 struct Batch {
   struct Piece {
@@ -108,15 +113,15 @@ class FileIngest {
   }
 
   // Counts the batch and stores it together with the file's progress.
-  Result<IngestCounts> store_batch(std::optional<FileProgress>& file) {
+  Result<BatchCounts> store_batch(std::optional<FileProgress>& file) {
     for (;;) {
-      IngestCounts counts;
+      BatchCounts counts;
       for (const auto& piece : batch_.pieces) {
         if (auto done = count(piece, counts); !done) return std::move(done).error();
       }
       auto progress = file;
       if (progress) progress->accepted += counts.accepted;
-      const auto flushed = aggregator_.flush(progress);
+      const auto flushed = aggregator_.flush(progress, counters_of(counts));
       if (!flushed) return flushed.error();
       if (flushed->outdated) continue;
       if (flushed->duplicates > 0) {
@@ -129,7 +134,7 @@ class FileIngest {
     }
   }
 
-  Result<void> count(const Batch::Piece& piece, IngestCounts& counts) {
+  Result<void> count(const Batch::Piece& piece, BatchCounts& counts) {
     if (piece.too_long) {
       reject("line-too-long", piece, counts);
       return {};
@@ -166,14 +171,23 @@ class FileIngest {
     return {};
   }
 
-  static void ignore(std::string_view reason, IngestCounts& counts) {
-    ++counts.ignored;
-    ++counts.by_reason[std::string(reason)];
+  // What `rapporteur stats` adds up.
+  static std::map<std::string, std::uint64_t> counters_of(const BatchCounts& counts) {
+    std::map<std::string, std::uint64_t> counters = counts.counters;
+    if (counts.accepted > 0) counters["accepted"] = counts.accepted;
+    return counters;
   }
 
-  void reject(std::string_view reason, const Batch::Piece& piece, IngestCounts& counts) {
+  static void ignore(std::string_view reason, BatchCounts& counts) {
+    ++counts.ignored;
+    ++counts.by_reason[std::string(reason)];
+    ++counts.counters["ignored." + std::string(reason)];
+  }
+
+  void reject(std::string_view reason, const Batch::Piece& piece, BatchCounts& counts) {
     ++counts.rejected;
     ++counts.by_reason[std::string(reason)];
+    ++counts.counters["rejected." + std::string(reason)];
     if (rejections_++ >= kLoggedRejections) return;
     const auto line = std::string_view(batch_.text).substr(piece.begin, piece.length);
     log_.warning(

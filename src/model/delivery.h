@@ -62,8 +62,8 @@ struct Delivery {
 // "mailto:" destinations go by SMTP, all others by HTTPS.
 bool is_mail(std::string_view destination);
 
-// The address of a "mailto:" destination in its usable form (dns/tlsrpt_record.h): "a%b@c.example" of
-// "mailto:a%25b@c.example".
+// The address of a "mailto:" destination in its usable form (dns/tlsrpt_record.h): "a%b@c.example"
+// of "mailto:a%25b@c.example".
 std::string mail_address(std::string_view destination);
 
 }  // namespace rapporteur

@@ -31,7 +31,7 @@ TEST_F(CliTest, ShowTellsAWindowInTheKeysThatProgramsRelyOn) {
     "domain": "example.org",
     "windows": [{
       "start": "2026-11-20T00:00:00Z", "end": "2026-11-21T00:00:00Z", "frequency": "daily",
-      "state": "collecting", "reason": null, "due": "2026-11-21T00:01:00Z", "supplement": 0,
+      "state": "collecting", "reason": null, "due": "2026-11-21T00:01:00Z",
       "successful-sessions": 1, "failed-sessions": 1,
       "policies": [
         {"policy-type": "tlsa", "policy-domain": "mx.example.org", "policy-string": ["3 1 1 ab"],
@@ -45,8 +45,7 @@ TEST_F(CliTest, ShowTellsAWindowInTheKeysThatProgramsRelyOn) {
            "receiving-ip": "198.51.100.1", "failed-session-count": 1,
            "additional-information": "https://a.example/why",
            "failure-reason-code": "X509 10"}]}],
-      "deliveries": [],
-      "record": {"seen": "v=TLSRPTv1; rua=mailto:tls@example.org", "deciding": null}}]})"))
+      "deliveries": []}]})"))
       << outcome.out;
 }
 

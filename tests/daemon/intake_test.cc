@@ -98,8 +98,9 @@ TEST_F(IntakeTest, FollowsANewConfigurationForWindowsThatItOpens) {
 }
 
 TEST_F(IntakeTest, AFailingFrequencyBlocksADailyWindowThatGoesOnCounting) {
-  intake.use(config_of("[report.tls]\nsendFrequency = "
-                       "\"if_then(1 / (len(rcpt_domain) - 9), daily, hourly)\"\n"));
+  intake.use(
+      config_of("[report.tls]\nsendFrequency = "
+                "\"if_then(1 / (len(rcpt_domain) - 9), daily, hourly)\"\n"));
   intake.take(kGood);
   intake.flush();
   intake.take(kGood);
