@@ -170,7 +170,9 @@ TEST_F(SqliteStoreTest, AFileThatMayNotBeWrittenIsTheAdministratorsFault) {
   ok(open());
   fs::permissions(path, fs::perms::owner_read);
   expect_fault(open(), Fault::kConfig, "");
-  if (superuser) ASSERT_EQ(seteuid(0), 0);
+  if (superuser) {
+    ASSERT_EQ(seteuid(0), 0);
+  }
 }
 
 TEST_F(SqliteStoreTest, AFileThatIsNoDatabaseIsCorruptAndStaysAsItIs) {
