@@ -185,7 +185,7 @@ void advise_on_keys(const KnownSettings& known, Span otherwise, bool common, Loa
   if (!loading.dkim_domains_known || loading.dkim_domains.contains(*signer)) return;
   loading.reporter.advice(
       where.value_or(otherwise), "no [[dkim]] key signs for " + *signer + ": reports stay blocked",
-      "make one with: rapporteur dkim generate " + *signer + " tlsrpt; or set relaySigns = true");
+      "add a [[dkim]] table with a key of " + *signer + "; or set relaySigns = true");
 }
 
 void advise_on_settings(Loading& loading) {

@@ -34,7 +34,7 @@ std::optional<PrivateKey> read_key(const std::string& path, const Node& node, Re
     reporter.advice(
         node.span,
         "an RSA key of " + std::to_string(key->bits()) + " bits; RFC 8301 advises 2048 at least",
-        "make a new one with: rapporteur dkim generate DOMAIN SELECTOR");
+        "make a new one with: openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048");
   }
   return *std::move(key);
 }

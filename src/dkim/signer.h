@@ -1,6 +1,6 @@
 #pragma once
 // DKIM signatures (RFC 6376, RFC 8463) for report mails, which RFC 8460, section 3, demands.
-// Nothing here looks at DNS; whether the keys' records are there is for `rapporteur check`.
+// Nothing here looks at DNS; whether the keys are published is not asked.
 
 #include <cstddef>
 #include <memory>

@@ -301,8 +301,7 @@ TEST(ConfigAdvice, NamesASigningDomainWithoutKeys) {
   EXPECT_EQ(advice_of(with_system("")),
             "r.toml:2:10: advice: no [[dkim]] key signs for example.org: reports stay blocked\n"
             "    domain = \"example.org\"\n             ^~~~~~~~~~~~~\n"
-            "  make one with: rapporteur dkim generate example.org tlsrpt; or set relaySigns = "
-            "true\n");
+            "  add a [[dkim]] table with a key of example.org; or set relaySigns = true\n");
   EXPECT_EQ(advice_of(with_system("[delivery.smtp]\nrelaySigns = true\n")), "");
   EXPECT_EQ(advice_of(with_system("[report.tls]\ndkimSignDomain = \"rcpt_domain\"\n")), "");
   EXPECT_EQ(advice_of(with_system("[report.tls]\ndkimSignDomain = 5\n")), "");
@@ -316,8 +315,7 @@ TEST(ConfigAdvice, NamesTheOverrideWithoutKeys) {
             "r.toml:9:18: advice: no [[dkim]] key signs for sub.example.org: reports stay "
             "blocked\n    dkimSignDomain = \"'sub.example.org'\"\n"
             "                     ^~~~~~~~~~~~~~~~~~~\n"
-            "  make one with: rapporteur dkim generate sub.example.org tlsrpt; or set relaySigns "
-            "= true\n");
+            "  add a [[dkim]] table with a key of sub.example.org; or set relaySigns = true\n");
 }
 
 constexpr const char* kSigned = "[delivery.smtp]\nrelaySigns = true\n[report]\n";
