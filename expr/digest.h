@@ -1,6 +1,6 @@
 #pragma once
 // MD5 (RFC 1321), SHA-1, SHA-256 and SHA-512 (RFC 6234) for the function hash(). They name things;
-// nothing is protected with them. Written here so that the language needs no cryptographic library.
+// nothing is protected with them.
 
 #include <string>
 #include <string_view>

@@ -76,12 +76,9 @@ void Scheduler::prune() {
   if (pruned_ && now - *pruned_ < kPruneEvery) return;
   const auto removed =
       store_.prune(now - config_->store.keep_reports, now - kRememberIds, kPrunePage);
-  if (!removed) {
-    log_.error("store-failed", {{"error", removed.error().text}});
-    return;
-  }
+  if (!removed) log_.error("store-failed", {{"error", removed.error().text}});
   // A full page: the next one at the next turn.
-  if (*removed < kPrunePage) pruned_ = now;
+  if (!removed || *removed < kPrunePage) pruned_ = now;
 }
 
 void Scheduler::serve(SharedState& shared) {

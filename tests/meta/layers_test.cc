@@ -58,7 +58,7 @@ const std::vector<Library> kLibraries = {
     {"nlohmann/json", {"nlohmann/"}, {"report", "cli"}},
     {"simdjson", {"simdjson"}, {"ingest"}},
     {"libopendkim", {"opendkim/", "dkim.h"}, {"dkim"}},
-    {"OpenSSL", {"openssl/"}, {"base"}},
+    {"OpenSSL", {"openssl/"}, {"base", "expr"}},
     {"libcurl", {"curl/"}, {"deliver"}},
     {"libunbound", {"unbound.h"}, {"dns"}},
     {"GMime", {"gmime/", "glib", "gmime.h"}, {"mime"}},
