@@ -48,5 +48,5 @@ function(room_test name)
   endforeach()
   target_link_libraries(${name}_test PRIVATE rapporteur_flags ${room_FOREIGN}
     GTest::gmock GTest::gmock_main Threads::Threads)
-  gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 120)
+  gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST NO_PRETTY_VALUES PROPERTIES TIMEOUT 120)
 endfunction()

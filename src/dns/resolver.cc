@@ -314,6 +314,7 @@ class UnboundResolver final : public Resolver {
 
   std::vector<TxtAnswer> txt(std::span<const std::string> names) override {
     if (names.empty()) return {};
+    if (interrupted()) return std::vector<TxtAnswer>(names.size(), temporary("interrupted"));
     auto context = take();
     if (!context) {
       return std::vector<TxtAnswer>(names.size(), temporary(context.error().text));
@@ -338,6 +339,11 @@ class UnboundResolver final : public Resolver {
   }
 
  private:
+  bool interrupted() const {
+    pollfd ready{stop_.get(), POLLIN, 0};
+    return poll(&ready, 1, 0) == 1;
+  }
+
   Result<Context> take() {
     {
       const std::lock_guard lock(mutex_);
