@@ -26,9 +26,17 @@ std::string hex_digest(const EVP_MD* algorithm, std::string_view bytes) {
 
 }  // namespace
 
-std::string md5_hex(std::string_view bytes) { return hex_digest(EVP_md5(), bytes); }
-std::string sha1_hex(std::string_view bytes) { return hex_digest(EVP_sha1(), bytes); }
-std::string sha256_hex(std::string_view bytes) { return hex_digest(EVP_sha256(), bytes); }
-std::string sha512_hex(std::string_view bytes) { return hex_digest(EVP_sha512(), bytes); }
+std::string md5_hex(std::string_view bytes) {
+  return hex_digest(EVP_md5(), bytes);
+}
+std::string sha1_hex(std::string_view bytes) {
+  return hex_digest(EVP_sha1(), bytes);
+}
+std::string sha256_hex(std::string_view bytes) {
+  return hex_digest(EVP_sha256(), bytes);
+}
+std::string sha512_hex(std::string_view bytes) {
+  return hex_digest(EVP_sha512(), bytes);
+}
 
 }  // namespace expr

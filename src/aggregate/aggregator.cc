@@ -195,7 +195,8 @@ Result<CountBatch> Aggregator::make_batch(Buckets& identified) {
 // The windows of these deltas changed under our hands (`send-now` closed one, another sender opened
 // one): asks the store again and moves the buckets to the windows that cover them now. Where the
 // new border runs through a bucket, which spans one flush interval at most for a listener, it
-// follows its newest session.
+// follows its newest session. Where the domain's answer is `never` meanwhile, its sessions are not
+// counted.
 Result<void> Aggregator::replan(const CountBatch& batch, const std::vector<std::size_t>& misplaced,
                                 Buckets& buckets) {
   for (const auto index : misplaced) domains_.erase(batch.windows.at(index).domain);
@@ -203,15 +204,24 @@ Result<void> Aggregator::replan(const CountBatch& batch, const std::vector<std::
     const auto& delta = batch.windows.at(index);
     const auto of_domain = buckets.find(delta.domain);
     if (of_domain == buckets.end()) continue;
-    for (auto& bucket : of_domain->second) {
-      if (bucket.plan.period != delta.period) continue;
-      const auto plan = place(delta.domain, bucket.last);
+    auto& those = of_domain->second;
+    for (auto bucket = those.begin(); bucket != those.end();) {
+      if (bucket->plan.period != delta.period) {
+        ++bucket;
+        continue;
+      }
+      const auto plan = place(delta.domain, bucket->last);
       if (!plan) return plan.error();
-      // A domain whose answer is `never` meanwhile has its sessions discarded when they fall due.
-      if (plan->frequency != Frequency::kNever) bucket.plan = *plan;
-      bucket.first = std::max(bucket.first, bucket.plan.period.start);
-      bucket.last = std::min(bucket.last, bucket.plan.period.end - Seconds{1});
+      if (plan->frequency == Frequency::kNever) {
+        bucket = those.erase(bucket);
+        continue;
+      }
+      bucket->plan = *plan;
+      bucket->first = std::max(bucket->first, plan->period.start);
+      bucket->last = std::min(bucket->last, plan->period.end - Seconds{1});
+      ++bucket;
     }
+    if (those.empty()) buckets.erase(of_domain);
   }
   return {};
 }

@@ -63,6 +63,9 @@ class Aggregator {
   // Something waits to be flushed.
   bool pending() const { return !buckets_.empty() || !identified_.empty(); }
 
+  // How much waits: sessions with an id, and domains with counts of others.
+  std::size_t waiting() const { return identified_.size() + buckets_.size(); }
+
   // Forgets which windows exist and how they were planned: after a reload, for instance.
   void forget_windows();
 

@@ -157,6 +157,10 @@ class Daemon {
       log_->error("reload-refused", {{"config", before->path}, {"kept", "the old configuration"}});
       return;
     }
+    if (const auto options = courier_options(*loaded.config); !options) {
+      log_->error("reload-refused", {{"config", before->path}, {"error", options.error().text}});
+      return;
+    }
     say_what_needs_a_restart(*before, *loaded.config);
     shared_.config.set(loaded.config);
     log_->info("reloaded", {{"config", before->path}});

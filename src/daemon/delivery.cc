@@ -20,7 +20,9 @@ namespace {
 // The command line works on the same store: this is how soon the daemon notices.
 constexpr std::chrono::milliseconds kPoll{500};
 
-constexpr int kLastRecordAttempts = 3;
+// A stop does not wait long for a store that is locked or away.
+constexpr int kLastRecordAttempts = 2;
+constexpr std::chrono::milliseconds kLastPatience{1000};
 
 SmtpOptions::Tls tls_of(RelayTls tls) {
   switch (tls) {
@@ -133,6 +135,7 @@ bool DeliveryLoop::serve(SharedState& shared) {
     follow(shared.config.get());
     if (step() == 0 && !shared.stopping) courier_.wait(kPoll);
   }
+  store_.set_patience(kLastPatience);
   for (int attempt = 0; attempt < kLastRecordAttempts; ++attempt) {
     const auto stopped = courier_.stop(config_->delivery.stop_grace);
     if (stopped) return true;

@@ -12,7 +12,10 @@ namespace {
 
 constexpr Seconds kSampleEvery{60};
 constexpr std::size_t kSampleBytes = 200;
+
+// A stop does not wait long for a store that is locked or away.
 constexpr int kLastFlushAttempts = 3;
+constexpr std::chrono::milliseconds kLastPatience{1000};
 
 AggregatorOptions options_of(const Config& config) {
   return {.max_age = config.ingest.max_age,
@@ -62,6 +65,7 @@ void Intake::take(std::string_view datagram) {
     case Verdict::kSession:
       break;
   }
+  if (store_failing_ && aggregator_.waiting() >= kMaxWaiting) return note("dropped.store-away");
   if (!decoded.session.time) decoded.session.time = clock_.now();
   count(std::move(decoded.session));
 }
@@ -97,6 +101,7 @@ void Intake::flush() {
     auto session = std::move(waiting_.front());
     waiting_.pop_front();
     count(std::move(session));
+    if (waiting_.size() == left) break;  // it came back: the store is still away
   }
   if (settled()) return;
   const auto flushed = aggregator_.flush(std::nullopt, counters_);
@@ -135,6 +140,7 @@ bool Intake::serve(DatagramSocket& socket, SharedState& shared) {
       next_flush = SteadyClock::now() + config->store.flush_every;
     }
   }
+  store_.set_patience(kLastPatience);
   if (const auto drained = socket.drain(on_datagram); !drained) {
     log_.error("receive-failed", {{"error", drained.error().text}});
   }

@@ -27,7 +27,9 @@ class Intake {
   Intake(Store& store, const Clock& clock, Log& log, std::shared_ptr<const Config> config);
 
   // Takes one datagram. What cannot be understood is counted and sampled in the log. If the store
-  // cannot be asked, the session waits in memory, up to kMaxWaiting of them.
+  // cannot be asked, the session waits in memory, up to kMaxWaiting of them; beyond that, and
+  // beyond as many domains and identified sessions that wait for a flush, it is dropped and
+  // counted.
   void take(std::string_view datagram);
 
   // Writes what was counted. On failure all stays in memory, and the log says so once.

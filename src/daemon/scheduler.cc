@@ -10,12 +10,15 @@ namespace rapporteur {
 
 namespace {
 
+using SteadyClock = std::chrono::steady_clock;
+
 // The command line works on the same store: this is how soon the daemon notices.
 constexpr std::chrono::milliseconds kPoll{500};
 
+constexpr Seconds kResolverRetry{5};
 constexpr Seconds kPruneEvery{600};
 constexpr Seconds kRememberIds{7 * 86'400};
-constexpr std::size_t kPrunePage = 1000;
+constexpr std::size_t kPrunePage = 100;
 
 ResolverOptions resolver_options(const DnsConfig& dns) {
   return {.servers = dns.servers,
@@ -28,19 +31,26 @@ ResolverOptions resolver_options(const DnsConfig& dns) {
 
 void Scheduler::interrupt() {
   const std::lock_guard lock(resolver_mutex_);
+  interrupted_ = true;
   if (resolver_) resolver_->interrupt();
+}
+
+void Scheduler::renew_resolver() {
+  auto resolver = make_resolver(resolver_options(config_->dns));
+  if (!resolver) {
+    log_.error("resolver-failed", {{"error", resolver.error().text}});
+    resolver_tried_ = SteadyClock::now();
+    return;
+  }
+  const std::lock_guard lock(resolver_mutex_);
+  resolver_ = *std::move(resolver);
+  if (interrupted_) resolver_->interrupt();
 }
 
 void Scheduler::use(std::shared_ptr<const Config> config, bool reloaded) {
   signer_ = signer_of(*config);
-  auto resolver = make_resolver(resolver_options(config->dns));
-  if (resolver) {
-    const std::lock_guard lock(resolver_mutex_);
-    resolver_ = *std::move(resolver);
-  } else {
-    log_.error("resolver-failed", {{"error", resolver.error().text}});
-  }
   config_ = std::move(config);
+  renew_resolver();
   if (!reloaded) return;
   if (const auto retried = store_.retry_now(true, clock_.now()); !retried) {
     log_.error("store-failed", {{"error", retried.error().text}});
@@ -85,6 +95,7 @@ void Scheduler::serve(SharedState& shared) {
   use(shared.config.get(), false);
   while (!shared.stopping) {
     if (auto latest = shared.config.get(); latest != config_) use(std::move(latest), true);
+    if (!resolver_ && SteadyClock::now() - resolver_tried_ >= kResolverRetry) renew_resolver();
     if (resolver_ && run_due(shared)) continue;
     prune();
     if (!shared.stopping) shared.schedule.wait(kPoll);

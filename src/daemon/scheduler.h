@@ -1,6 +1,7 @@
 #pragma once
 // The schedule thread: runs due windows, keeps the store small.
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -28,7 +29,7 @@ class Scheduler {
         log_(log),
         on_assembled_(std::move(on_assembled)) {}
 
-  // Works until `shared.stopping`.
+  // Works until `shared.stopping`. A resolver that cannot be made is tried again every few seconds.
   void serve(SharedState& shared);
 
   // Ends a lookup that is under way, so that a stop does not wait for a silent name server. Any
@@ -37,6 +38,7 @@ class Scheduler {
 
  private:
   void use(std::shared_ptr<const Config> config, bool reloaded);
+  void renew_resolver();
   bool run_due(SharedState& shared);
   void prune();
 
@@ -47,10 +49,12 @@ class Scheduler {
   const std::function<void()> on_assembled_;
   std::shared_ptr<const Config> config_;
   std::shared_ptr<Resolver> resolver_;
-  std::mutex resolver_mutex_;  // guards the pointer: interrupt() comes from another thread
+  bool interrupted_ = false;   // by interrupt(): holds for every later resolver, too
+  std::mutex resolver_mutex_;  // guards these two: interrupt() comes from another thread
   std::unique_ptr<Signer> signer_;
   bool store_failing_ = false;
   std::optional<Time> pruned_;
+  std::chrono::steady_clock::time_point resolver_tried_{};  // when one could not be made
 };
 
 }  // namespace rapporteur

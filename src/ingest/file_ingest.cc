@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::size_t kMaxBatchBytes = std::size_t{4} << 20;
 constexpr std::uint64_t kLoggedRejections = 10;
+constexpr int kMaxRounds = 20;
 constexpr std::size_t kSampleBytes = 200;
 
 Error unreadable(Error error) {
@@ -38,6 +39,12 @@ Result<std::string> hash_of(const std::string& path) {
     if (size == 0) return hex(hash.finish());
     hash.update({buffer.data(), static_cast<std::size_t>(size)});
   }
+}
+
+// Only what can be read twice can be known by its content: no pipe, no terminal.
+bool is_regular_file(const std::string& path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
 }
 
 std::uint64_t size_of(const std::string& path) {
@@ -85,6 +92,7 @@ class FileIngest {
       auto more = read(reader);
       if (!more) return std::move(more).error();
       if (file) {
+        file->begin = file->offset;
         file->offset = reader.offset();
         file->finished = !*more;
       }
@@ -114,7 +122,7 @@ class FileIngest {
 
   // Counts the batch and stores it together with the file's progress.
   Result<BatchCounts> store_batch(std::optional<FileProgress>& file) {
-    for (;;) {
+    for (int round = 0; round < kMaxRounds; ++round) {
       BatchCounts counts;
       for (const auto& piece : batch_.pieces) {
         if (auto done = count(piece, counts); !done) return std::move(done).error();
@@ -132,6 +140,7 @@ class FileIngest {
       file = progress;
       return counts;
     }
+    return Error{Fault::kTransient, "windows kept changing while a batch was to be stored"};
   }
 
   Result<void> count(const Batch::Piece& piece, BatchCounts& counts) {
@@ -213,7 +222,7 @@ Result<FileIngestResult> ingest_file(const std::string& path, const FileIngestOp
                                      Log& log, const IngestProgress& progress) {
   std::optional<FileProgress> file;
   std::uint64_t resumed_at = 0;
-  if (path != "-") {
+  if (path != "-" && is_regular_file(path)) {
     auto hash = hash_of(path);
     if (!hash) return std::move(hash).error();
     const auto known = store.file(*hash);

@@ -38,9 +38,9 @@ struct FileIngestResult {
 // Called after each stored batch with bytes taken and bytes in all (0: unknown).
 using IngestProgress = std::function<void(std::uint64_t, std::uint64_t)>;
 
-// `path` is a file, or "-" for standard input, which cannot be resumed. A rejected line stops
-// nothing and is sampled in the log. Fails with Fault::kInput if the file cannot be read, else as
-// the store fails: what was stored by then stays.
+// `path` is a file, or "-" for standard input; that and pipes cannot be resumed. A rejected line
+// stops nothing and is sampled in the log. Fails with Fault::kInput if the file cannot be read,
+// else as the store fails: what was stored by then stays.
 Result<FileIngestResult> ingest_file(const std::string& path, const FileIngestOptions& options,
                                      Aggregator& aggregator, Store& store, const Clock& clock,
                                      Log& log, const IngestProgress& progress = {});

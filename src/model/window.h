@@ -53,6 +53,7 @@ struct Window {
   Time due;                   // when it runs
   std::optional<Time> retry;  // kBlocked, or kDue after a temporary failure: the next attempt
   std::optional<Time> first_attempt;  // when its run was first tried and could not finish
+  std::optional<Time> lookup_since;   // since when its TXT record cannot be looked up
   std::string tlsrpt_record;          // the newest TXT record that an MTA saw; empty: none was told
   std::uint64_t successful = 0;       // sums over its policies
   std::uint64_t failed = 0;

@@ -36,7 +36,7 @@ Decision blocked(const Config& config, const Window& window, const std::string& 
 
 // Waits as long again as it has waited already, from one minute to one hour.
 Decision postponed(const Window& window, const std::string& reason, Time now) {
-  const auto waited = now - window.first_attempt.value_or(now);
+  const auto waited = now - window.lookup_since.value_or(now);
   const auto wait = std::clamp<Seconds>(waited, minutes{1}, hours{1});
   return {.kind = Decision::Kind::kPostponed, .reason = reason, .retry = now + wait};
 }
@@ -63,7 +63,7 @@ Asked asked(const Window& window, const TxtAnswer& answer, Time now) {
     return result;
   }
   const auto problem = "the TLSRPT record could not be looked up: " + answer.problem;
-  if (now - window.first_attempt.value_or(now) < kLookupPatience) {
+  if (now - window.lookup_since.value_or(now) < kLookupPatience) {
     result.refusal = postponed(window, problem, now);
     return result;
   }
@@ -148,7 +148,7 @@ Result<Decision> decide_in(Mode mode, const AssemblyContext& context, const Wind
   if (counts.empty()) return suppressed("no sessions");
 
   Window asking = window;
-  if (mode == Mode::kPreview) asking.first_attempt = now - kLookupPatience;
+  if (mode == Mode::kPreview) asking.lookup_since = now - kLookupPatience;
   const auto wanted = asked(asking, answer, now);
   if (wanted.refusal) return *wanted.refusal;
 

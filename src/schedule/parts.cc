@@ -80,11 +80,10 @@ class PartMaker {
       return Error{Fault::kConfig, "no [[dkim]] key for dkimSignDomain '" + identity_.sign_domain +
                                        "'; a report is never sent unsigned"};
     }
-    if (window_.supplement > 0) {
-      const auto first = context_.store.next_part_number(window_.domain, window_.period);
-      if (!first) return first.error();
-      first_part_ = *first;
-    }
+    // A supplement may have been sent before its window, which then numbers on.
+    const auto first = context_.store.next_part_number(window_.domain, window_.period);
+    if (!first) return first.error();
+    first_part_ = *first;
     auto limit = identity_.max_size;
     for (int attempt = 0; attempt < kSplitAttempts; ++attempt) {
       excess_ = 0;

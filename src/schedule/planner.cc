@@ -43,8 +43,9 @@ WindowPlan SettingsPlanner::plan(const std::string& domain, Time time,
 }
 
 Time SettingsPlanner::supplement_due(const std::string& domain, Period period, Time now) {
-  return now + kSupplementDelay +
-         delay_of(domain, period, frequency_of(period), spread_of(config_->schedule));
+  const auto& schedule = config_->schedule;
+  return std::max(now + kSupplementDelay, period.end + schedule.grace) +
+         delay_of(domain, period, frequency_of(period), spread_of(schedule));
 }
 
 }  // namespace rapporteur

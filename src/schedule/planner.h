@@ -17,7 +17,7 @@ class SettingsPlanner final : public WindowPlanner {
   // in.
   WindowPlan plan(const std::string& domain, Time time, std::span<const Period> known,
                   Time now) override;
-  // One hour and the window's delay from now.
+  // One hour and the window's delay from now, and never before the period and its grace are over.
   Time supplement_due(const std::string& domain, Period period, Time now) override;
 
   void set_config(std::shared_ptr<const Config> config) { config_ = std::move(config); }

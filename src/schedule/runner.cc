@@ -12,6 +12,9 @@ namespace {
 
 constexpr std::size_t kPage = 200;
 
+// A window whose own rows cannot be read or written is put aside for so long.
+constexpr Seconds kBrokenRetry{15 * 60};
+
 }  // namespace
 
 Result<RunSummary> Runner::run_page(const Config& config, const Signer& signer,
@@ -24,8 +27,17 @@ Result<RunSummary> Runner::run_page(const Config& config, const Signer& signer,
   for (const auto& window : *windows) names.push_back(tlsrpt_name(window.domain));
   const auto answers = resolver_.txt(names);
   for (std::size_t i = 0; i < windows->size() && !stopping; ++i) {
-    auto done = run(config, signer, (*windows)[i], answers.at(i), summary);
-    if (!done) return std::move(done).error();
+    const auto pause = store_.pause();
+    if (!pause) return pause.error();
+    if (held_by(*pause, clock_.now()).everything) break;
+    const auto& window = (*windows)[i];
+    auto done = run(config, signer, window, answers.at(i), summary);
+    if (done) continue;
+    // The store as a whole is away: the next run finds the windows as they are.
+    if (done.error().fault == Fault::kTransient) return std::move(done).error();
+    if (auto aside = put_aside(window, done.error().text, summary); !aside) {
+      return std::move(aside).error();
+    }
   }
   summary.more = windows->size() == kPage;
   return summary;
@@ -76,6 +88,20 @@ Result<void> Runner::run(const Config& config, const Signer& signer, const Windo
     log_.info("window-suppressed",
               {{"domain", window.domain}, {"start", start}, {"reason", decision->reason}});
   }
+  return {};
+}
+
+// One broken window does not keep those behind it.
+Result<void> Runner::put_aside(const Window& window, const std::string& problem,
+                               RunSummary& summary) {
+  log_.error("window-failed", {{"domain", window.domain},
+                               {"start", format_rfc3339(window.period.start)},
+                               {"error", problem}});
+  const auto now = clock_.now();
+  const auto moved = store_.postpone(window.id, WindowState::kBlocked, "the store: " + problem,
+                                     now + kBrokenRetry, now);
+  if (!moved) return moved.error();
+  ++summary.blocked;
   return {};
 }
 

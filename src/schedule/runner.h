@@ -30,13 +30,17 @@ class Runner {
       : store_(store), resolver_(resolver), random_(random), clock_(clock), log_(log) {}
 
   // Runs one page of due windows under `config` and `signer`. Fails if the store does; windows
-  // already written stay written, the others stay due. Ends early once `stopping` is set.
+  // already written stay written, the others stay due. Ends early once `stopping` is set or
+  // everything is paused. A window whose own rows cannot be read or written is blocked and stops no
+  // other.
   Result<RunSummary> run_page(const Config& config, const Signer& signer,
                               const std::atomic<bool>& stopping);
 
  private:
   Result<void> run(const Config& config, const Signer& signer, const Window& window,
                    const TxtAnswer& answer, RunSummary& summary);
+
+  Result<void> put_aside(const Window& window, const std::string& problem, RunSummary& summary);
 
   Store& store_;
   Resolver& resolver_;

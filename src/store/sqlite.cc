@@ -23,8 +23,9 @@ Fault fault_of(int code) {
     case SQLITE_FORMAT:
     case SQLITE_RANGE:
     case SQLITE_MISUSE:
+    case SQLITE_CONSTRAINT:  // every transaction looks first: what it meets nobody put there
       return Fault::kCorrupt;
-    default:  // locked, full, input or output, memory, a constraint that another writer met first
+    default:  // locked, full, input or output, memory
       return Fault::kTransient;
   }
 }
@@ -59,6 +60,10 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path,
 Database::~Database() {
   for (auto& [sql, cached] : statements_) sqlite3_finalize(cached.statement);
   sqlite3_close(handle_);
+}
+
+void Database::set_busy_timeout(std::chrono::milliseconds busy_timeout) {
+  sqlite3_busy_timeout(handle_, static_cast<int>(busy_timeout.count()));
 }
 
 void Database::set_up() {

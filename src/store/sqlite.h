@@ -50,6 +50,8 @@ class Database {
   // nothing if it is so already. Fails with Fault::kConfig where the file system cannot do it.
   Result<void> use_write_ahead_log();
 
+  void set_busy_timeout(std::chrono::milliseconds busy_timeout);
+
   bool failed() const { return error_.has_value(); }
   // Notes a failure that SQLite does not see, such as a stored value that cannot be. The first
   // wins.

@@ -12,7 +12,10 @@ namespace {
 using Kind = Transaction::Kind;
 
 // Session ids are removed this many a transaction, so that nobody waits long.
+
+// A call removes so many session ids at most, each page in a transaction of its own.
 constexpr std::int64_t kIdsAtOnce = 20'000;
+constexpr int kIdPages = 10;
 
 constexpr std::string_view kPartColumns =
     ", p.number, p.parts_total, p.report_id, p.file_name, p.successful, p.failed";
@@ -83,11 +86,12 @@ Result<bool> SqliteStore::hold(WindowId window, const std::string& reason, Time 
 
 Result<bool> SqliteStore::release(WindowId window, Time now) {
   Transaction transaction(*database_, Kind::kWrite);
-  const bool released = database_->execute(
-                            "UPDATE windows SET state = 'collecting', reason = '', retry = NULL,"
-                            " first_attempt = NULL, due = max(due, ?2), send_old = 1"
-                            " WHERE id = ?1 AND state = 'held'",
-                            window, now) == 1;
+  const bool released =
+      database_->execute(
+          "UPDATE windows SET state = 'collecting', reason = '', retry = NULL,"
+          " first_attempt = NULL, lookup_since = NULL, due = max(due, ?2), send_old = 1"
+          " WHERE id = ?1 AND state = 'held'",
+          window, now) == 1;
   return transaction.commit(released);
 }
 
@@ -118,12 +122,12 @@ Result<bool> SqliteStore::send_now(WindowId window, Time now) {
       "UPDATE windows SET ends = min(ends, max(?2, starts + 1, last_session + 1))"
       " WHERE id = ?1 AND ends > ?2 AND state IN ('collecting', 'due', 'blocked', 'held')",
       window, now);
-  const bool sent =
-      database_->execute(
-          "UPDATE windows SET state = 'due', reason = '', first_attempt = NULL, send_old = 1,"
-          " due = max(?2, ends), retry = CASE WHEN ends > ?2 THEN ends END"
-          " WHERE id = ?1 AND state IN ('collecting', 'due', 'blocked', 'held')",
-          window, now) == 1;
+  const bool sent = database_->execute(
+                        "UPDATE windows SET state = 'due', reason = '', first_attempt = NULL, "
+                        "lookup_since = NULL, send_old = 1,"
+                        " due = max(?2, ends), retry = CASE WHEN ends > ?2 THEN ends END"
+                        " WHERE id = ?1 AND state IN ('collecting', 'due', 'blocked', 'held')",
+                        window, now) == 1;
   return transaction.commit(sent);
 }
 
@@ -174,6 +178,10 @@ Result<Pause> SqliteStore::pause() {
   return transaction.commit(pause);
 }
 
+void SqliteStore::set_patience(std::chrono::milliseconds patience) {
+  database_->set_busy_timeout(patience);
+}
+
 Result<void> SqliteStore::set_pause(const Pause& pause) {
   Transaction transaction(*database_, Kind::kWrite);
   database_->execute(
@@ -193,15 +201,16 @@ Result<std::size_t> SqliteStore::prune(Time finished_before, Time ids_before, st
         finished_before, row_limit(limit)));
     if (auto done = transaction.commit(); !done) return std::move(done).error();
   }
-  for (;;) {
+  for (int page = 0; page < kIdPages; ++page) {
     Transaction transaction(*database_, Kind::kWrite);
     const auto ids = database_->execute(
         "DELETE FROM session_ids WHERE content_key IN"
         " (SELECT content_key FROM session_ids WHERE counted < ?1 LIMIT ?2)",
         ids_before, kIdsAtOnce);
     if (auto done = transaction.commit(); !done) return std::move(done).error();
-    if (ids < kIdsAtOnce) return windows;
+    if (ids < kIdsAtOnce) break;
   }
+  return windows;
 }
 
 }  // namespace rapporteur

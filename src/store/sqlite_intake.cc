@@ -138,7 +138,7 @@ Result<Flushed> SqliteStore::add(const CountBatch& batch) {
     return flushed;  // the transaction rolls back
   }
   remember_ids(batch.session_ids, batch.now);
-  if (batch.file) advance_file(*batch.file, !batch.windows.empty(), batch.now);
+  if (batch.file) advance_file(*batch.file, batch.now);
   add_counters(batch.counters);
   auto done = transaction.commit();
   if (!done) {
@@ -185,15 +185,15 @@ void SqliteStore::remember_ids(std::span<const std::string> session_ids, Time no
   }
 }
 
-// Two processes that take the same file at once would count it twice: the one that comes later
-// finds that the file is already further and is refused.
-void SqliteStore::advance_file(const FileProgress& progress, bool with_counts, Time now) {
-  if (with_counts) {
+// Two processes that take the same file at once would count it twice: a batch that does not begin
+// where the stored ones end is refused.
+void SqliteStore::advance_file(const FileProgress& progress, Time now) {
+  {
     Query query(*database_, "SELECT position FROM files WHERE sha256 = ?1", progress.sha256);
-    if (query.next() && query.count(0) >= progress.offset) {
+    const auto position = query.next() ? query.count(0) : 0;
+    if (position != progress.begin) {
       database_->fail(Fault::kTransient, "another process takes the same file: '" + progress.name +
-                                             "' has come to byte " +
-                                             std::to_string(query.count(0)));
+                                             "' has come to byte " + std::to_string(position));
       return;
     }
   }

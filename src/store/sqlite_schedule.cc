@@ -180,11 +180,12 @@ Result<bool> SqliteStore::postpone(WindowId window, WindowState to, const std::s
     finished = now;
     retry.reset();
   }
-  const bool moved =
-      database_->execute(
-          "UPDATE windows SET state = ?2, reason = ?3, retry = ?4, finished = ?5,"
-          " first_attempt = coalesce(first_attempt, ?6) WHERE id = ?1 AND state = 'due'",
-          window, to_string(to), reason, retry, finished, now) == 1;
+  const bool moved = database_->execute(
+                         "UPDATE windows SET state = ?2, reason = ?3, retry = ?4, finished = ?5,"
+                         " first_attempt = coalesce(first_attempt, ?6),"
+                         " lookup_since = CASE WHEN ?2 = 'due' THEN coalesce(lookup_since, ?6) END "
+                         "WHERE id = ?1 AND state = 'due'",
+                         window, to_string(to), reason, retry, finished, now) == 1;
   return transaction.commit(moved);
 }
 

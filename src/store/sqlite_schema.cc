@@ -31,6 +31,7 @@ CREATE TABLE windows (
   due           INTEGER NOT NULL,
   retry         INTEGER,
   first_attempt INTEGER,
+  lookup_since  INTEGER,
   assembled     INTEGER,
   finished      INTEGER,
   successful    INTEGER NOT NULL DEFAULT 0,

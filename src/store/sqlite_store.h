@@ -28,6 +28,7 @@ class SqliteStore final : public Store {
                                              std::chrono::milliseconds busy_timeout = kBusyTimeout);
 
   const std::string& token() const override { return token_; }
+  void set_patience(std::chrono::milliseconds patience) override;
 
   Result<std::vector<Period>> periods(const std::string& domain, Time since) override;
   Result<std::vector<bool>> seen(std::span<const std::string> session_ids) override;
@@ -98,7 +99,7 @@ class SqliteStore final : public Store {
   std::vector<std::string> known_ids(std::span<const std::string> session_ids);
   void remember_ids(std::span<const std::string> session_ids, Time now);
   void add_counters(const std::map<std::string, std::uint64_t>& counters);
-  void advance_file(const FileProgress& progress, bool with_counts, Time now);
+  void advance_file(const FileProgress& progress, Time now);
   std::vector<std::size_t> add_windows(const CountBatch& batch);
   WindowId window_for(const WindowDelta& delta);
   WindowId make_window(const WindowDelta& delta);

@@ -6,6 +6,7 @@
 //
 // A Store is used by one thread at a time; threads and processes that share the data open one each.
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -52,6 +53,7 @@ struct FileProgress {
   std::uint64_t offset = 0;  // bytes whose sessions are in the store
   bool finished = false;
   std::uint64_t accepted = 0;  // sessions so far
+  std::uint64_t begin = 0;     // in a batch: the offset at which it begins
 };
 
 struct CountBatch {
@@ -136,6 +138,10 @@ class Store {
   // 8 characters a-z0-9, drawn when the store was made.
   virtual const std::string& token() const = 0;
 
+  // How long a method waits for other processes' locks before it fails with Fault::kTransient;
+  // 10 seconds until this is called.
+  virtual void set_patience(std::chrono::milliseconds patience) = 0;
+
   // ---- Intake
 
   // The periods of the domain's stored windows that end after `since`, oldest first, each once. A
@@ -180,7 +186,8 @@ class Store {
   virtual Result<bool> assemble(const Assembly& assembly) = 0;
 
   // Moves a window from kDue to `to`, which is kDue (a temporary failure: `retry` is set), kBlocked
-  // (`retry` is set) or kSuppressed. Keeps first_attempt if it is set, else sets it to `now`.
+  // (`retry` is set) or kSuppressed. Keeps first_attempt if it is set, else sets it to `now`;
+  // likewise lookup_since with kDue, which the others clear.
   // False if it is no longer kDue.
   virtual Result<bool> postpone(WindowId window, WindowState to, const std::string& reason,
                                 std::optional<Time> retry, Time now) = 0;
@@ -270,8 +277,8 @@ class Store {
   // ---- Keeping
 
   // Removes windows that ended (done or suppressed) before `finished_before` with everything that
-  // belongs to them, at most `limit` of them, and session ids older than `ids_before`. Returns how
-  // many windows.
+  // belongs to them, at most `limit` of them, and session ids older than `ids_before`, a bounded
+  // number of them at a call. Returns how many windows.
   virtual Result<std::size_t> prune(Time finished_before, Time ids_before, std::size_t limit) = 0;
 };
 

@@ -212,6 +212,20 @@ TEST_F(AggregatorTest, OpensASupplementForWhatComesAfterItsWindowWasTaken) {
   EXPECT_EQ(found[1].due, clock.now() + 1h);
 }
 
+TEST_F(AggregatorTest, WhatADomainThatIsNeverReportedHasLeftStopsNoOther) {
+  count(success("a.example", "2026-11-20T11:00:00Z"));
+  flush();
+  clock.advance(10s);
+  count(success("a.example", "2026-11-20T12:00:10Z"));
+  count(success("b.example", "2026-11-20T12:00:10Z"));
+  ASSERT_TRUE(*store->send_now(windows("a.example").at(0).id, at("2026-11-20T12:00:05Z")));
+  planner.frequencies["a.example"] = Frequency::kNever;
+  flush();
+  EXPECT_THAT(windows("a.example"), SizeIs(1));
+  EXPECT_EQ(windows("b.example").at(0).successful, 1U);
+  EXPECT_FALSE(aggregator.pending());
+}
+
 TEST_F(AggregatorTest, ToldByAFileThatWindowsChangedCountsNothing) {
   aggregator.set_options({.from_file = true});
   count(success("a.example", "2026-11-20T10:00:00Z"));

@@ -107,9 +107,9 @@ TEST_F(AssemblerTest, WaitsForTheNameServerWithGrowingDistance) {
   EXPECT_EQ(decision.retry, clock.now() + 1min);
   EXPECT_THAT(decision.reason, EndsWith("SERVFAIL"));
 
-  window.first_attempt = clock.now() - 10min;
+  window.lookup_since = clock.now() - 10min;
   EXPECT_EQ(decided(window, with).retry, clock.now() + 10min);
-  window.first_attempt = clock.now() - 20h;
+  window.lookup_since = clock.now() - 20h;
   EXPECT_EQ(decided(window, with).retry, clock.now() + 1h);
 }
 
@@ -117,7 +117,7 @@ TEST_F(AssemblerTest, UsesTheRecordThatTheMtaSawAfterADayOfFailures) {
   resolver.fail(kName, "SERVFAIL");
   const auto with = counts(5, 0);
   auto window = due_window(with, "v=TLSRPTv1; rua=mailto:seen@a.example");
-  window.first_attempt = clock.now() - 24h;
+  window.lookup_since = clock.now() - 24h;
   const auto decision = decided(window, with);
   ASSERT_EQ(decision.kind, Kind::kAssembled) << decision.reason;
   EXPECT_EQ(decision.assembly.deliveries.at(0).destination, "mailto:seen@a.example");
@@ -139,6 +139,26 @@ TEST_F(AssemblerTest, BlocksWithoutAKeyAndGivesUpAfterAWeek) {
   decision = decided(window, with);
   EXPECT_EQ(decision.kind, Kind::kSuppressed);
   EXPECT_THAT(decision.reason, StartsWith("blocked for too long: "));
+}
+
+TEST_F(AssemblerTest, AWindowThatWasBlockedForLongStillWaitsForTheNameServer) {
+  resolver.fail(kName, "SERVFAIL");
+  const auto with = counts(5, 0);
+  auto window = due_window(with);
+  window.first_attempt = clock.now() - 48h;
+  EXPECT_EQ(decided(window, with).kind, Kind::kPostponed);
+}
+
+TEST_F(AssemblerTest, NumbersOnAfterASupplementThatWentFirst) {
+  const auto with = counts(5, 0);
+  const auto window = due_window(with);
+  auto supplement = due_window(with);
+  ASSERT_EQ(supplement.supplement, 1);
+  auto first = decided(supplement, with);
+  ASSERT_TRUE(*store->assemble(first.assembly));
+  const auto second = decided(window, with);
+  EXPECT_EQ(second.assembly.parts.at(0).number, 2);
+  EXPECT_TRUE(*store->assemble(second.assembly));
 }
 
 TEST_F(AssemblerTest, NeedsNoKeyForHttpsAlone) {

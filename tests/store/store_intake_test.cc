@@ -374,6 +374,7 @@ TEST_P(StoreTest, TheProgressOfAFileIsStoredWithItsCounts) {
   EXPECT_FALSE(progress->finished);
   EXPECT_EQ(progress->accepted, 7U);
   batch.windows.clear();
+  batch.file->begin = 1000;
   batch.file->finished = true;
   ok(store().add(batch));
   EXPECT_TRUE(ok(store().file(name))->finished);
@@ -394,6 +395,10 @@ TEST_P(StoreTest, TheSamePieceOfAFileIsNotCountedTwice) {
               testing::HasSubstr("another process takes the same file: 'x.log' has come to byte "
                                  "1000"));
   EXPECT_EQ(window("example.com").successful, 1U);
+  batch.file->begin = 999;  // by whoever read other pieces
+  batch.file->offset = 1500;
+  EXPECT_FALSE(store().add(batch));
+  batch.file->begin = 1000;
   batch.file->offset = 1001;
   EXPECT_TRUE(store().add(batch));
   EXPECT_EQ(window("example.com").successful, 2U);

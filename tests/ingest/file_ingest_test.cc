@@ -1,0 +1,153 @@
+#include "ingest/file_ingest.h"
+
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "store/open.h"
+#include "support/fake_clock.h"
+#include "support/fixed_random.h"
+#include "support/recording_log.h"
+
+namespace rapporteur {
+namespace {
+
+using testing::Pair;
+using testing::SizeIs;
+using testing::UnorderedElementsAre;
+
+// Days, due one minute after their end.
+class DayPlanner final : public WindowPlanner {
+ public:
+  WindowPlan plan(const std::string&, Time time, std::span<const Period>, Time) override {
+    const Time day = std::chrono::floor<std::chrono::days>(time);
+    WindowPlan plan;
+    plan.period = {day, day + std::chrono::days{1}};
+    plan.due = plan.period.end + Seconds{60};
+    return plan;
+  }
+  Time supplement_due(const std::string&, Period, Time now) override {
+    return now + std::chrono::hours{1};
+  }
+};
+
+class FileIngestTest : public testing::Test {
+ protected:
+  std::filesystem::path folder = [] {
+    std::string name = (std::filesystem::temp_directory_path() / "ingest-XXXXXX").string();
+    EXPECT_NE(mkdtemp(name.data()), nullptr);
+    return std::filesystem::path(name);
+  }();
+  testing_support::FakeClock clock;
+  testing_support::FixedRandom random;
+  testing_support::RecordingLog log;
+  std::unique_ptr<Store> store = std::move(*open_store("sqlite::memory:", random));
+  DayPlanner planner;
+  Aggregator aggregator{*store, planner, clock, {.from_file = true}};
+  FileIngestOptions options;
+
+  ~FileIngestTest() override { std::filesystem::remove_all(folder); }
+
+  static std::string line(int number) {
+    return R"({"epoch":1795176000,"recipient-domain":"a.example","policies":[{"policy":)"
+           R"({"policy-type":"no-policy-found","policy-domain":"a.example"},"type":1}],"x":)" +
+           std::to_string(number) + "}\n";
+  }
+
+  std::string file(const std::string& name, const std::string& content) {
+    const auto path = folder / name;
+    std::ofstream(path) << content;
+    return path.string();
+  }
+
+  Result<FileIngestResult> ingest(const std::string& path, const IngestProgress& progress = {}) {
+    return ingest_file(path, options, aggregator, *store, clock, log, progress);
+  }
+
+  std::uint64_t stored() {
+    const auto windows = store->windows({.domain = "a.example"});
+    return windows->empty() ? 0 : windows->front().successful;
+  }
+};
+
+TEST_F(FileIngestTest, OneBadLineStopsNothingAndIsCountedByReason) {
+  const auto result = ingest(file("x", line(1) + "garbage\n\n" + line(2)));
+  ASSERT_TRUE(result) << result.error().text;
+  EXPECT_EQ(result->counts.accepted, 2U);
+  EXPECT_THAT(result->counts.by_reason, UnorderedElementsAre(Pair("not-json", 1)));
+  EXPECT_EQ(stored(), 2U);
+  EXPECT_THAT(log.lines("session-rejected"), SizeIs(1));
+}
+
+TEST_F(FileIngestTest, TheSameContentUnderAnotherNameIsNotCountedAgain) {
+  ASSERT_TRUE(ingest(file("x", line(1))));
+  const auto again = ingest(file("y", line(1)));
+  EXPECT_TRUE(again->already_ingested);
+  EXPECT_EQ(stored(), 1U);
+  options.again = true;
+  EXPECT_EQ(ingest(file("z", line(1)))->counts.accepted, 1U);
+  EXPECT_EQ(stored(), 2U);
+}
+
+TEST_F(FileIngestTest, GoesOnAfterTheLastBatchThatWasStored) {
+  std::string content;
+  for (int i = 0; i < 10; ++i) content += line(i);
+  const auto path = file("x", content);
+  options.batch_lines = 3;
+  struct Stopped {};
+  int batches = 0;
+  EXPECT_THROW(static_cast<void>(ingest(path,
+                                        [&](std::uint64_t, std::uint64_t) {
+                                          if (++batches == 2) throw Stopped();
+                                        })),
+               Stopped);
+  EXPECT_EQ(stored(), 6U);
+  const auto rest = ingest(path);
+  EXPECT_EQ(rest->resumed_at, 6 * line(0).size());
+  EXPECT_EQ(rest->counts.accepted, 4U);
+  EXPECT_EQ(stored(), 10U);
+  EXPECT_TRUE(ingest(path)->already_ingested);
+}
+
+TEST_F(FileIngestTest, APipeIsReadOnceAndNotRemembered) {
+  const auto path = (folder / "pipe").string();
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  for (int round = 0; round < 2; ++round) {
+    std::thread writer([&] { std::ofstream(path) << line(1) << line(2); });
+    const auto result = ingest(path);
+    writer.join();
+    ASSERT_TRUE(result) << result.error().text;
+    EXPECT_EQ(result->counts.accepted, 2U);
+  }
+  EXPECT_EQ(stored(), 4U);
+}
+
+TEST_F(FileIngestTest, AnIdIsCountedOnceWhateverFileItIsIn) {
+  const std::string with_id =
+      R"({"epoch":1795176000,"id":"q1","recipient-domain":"a.example","policies":[{"policy":)"
+      R"({"policy-type":"no-policy-found","policy-domain":"a.example"},"type":1}]})"
+      "\n";
+  EXPECT_EQ(ingest(file("x", with_id + with_id))->counts.accepted, 1U);
+  const auto second = ingest(file("y", line(1) + with_id));
+  EXPECT_EQ(second->counts.accepted, 1U);
+  EXPECT_THAT(second->counts.by_reason, UnorderedElementsAre(Pair("duplicate", 1)));
+  EXPECT_EQ(stored(), 2U);
+  EXPECT_THAT(*store->counters(),
+              testing::IsSupersetOf({Pair("accepted", std::uint64_t{2}),
+                                     Pair("ignored.duplicate", std::uint64_t{2})}));
+}
+
+TEST_F(FileIngestTest, AFileThatIsNotThereIsSaidSo) {
+  const auto result = ingest((folder / "none").string());
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().fault, Fault::kInput);
+  EXPECT_THAT(result.error().text, testing::HasSubstr("No such file"));
+}
+
+}  // namespace
+}  // namespace rapporteur
