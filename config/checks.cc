@@ -1,3 +1,6 @@
+#include <grp.h>
+#include <pwd.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -21,6 +24,38 @@ bool all_sound(const Loading& loading, std::string_view table,
 Span span_of(const Loading& loading, std::string_view table, std::string_view key, Span otherwise) {
   const auto* member = loading.member(table, key);
   return member == nullptr ? otherwise : member->value.span;
+}
+
+// What only the system knows: users and groups, and how long a socket's name may be (unix(7)).
+void check_socket(Loading& loading) {
+  constexpr std::size_t kLongestPath = 107;
+  if (!loading.config.ingest.datagram) return;
+  if (!all_sound(loading, "ingest.datagram", {"path", "owner", "group"})) return;
+  const auto& socket = *loading.config.ingest.datagram;
+  const auto is_number = [](const std::string& text) {
+    return std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+  };
+  if (socket.path.size() > kLongestPath) {
+    loading.reporter.error(span_of(loading, "ingest.datagram", "path", {}),
+                           "a socket's path may have 107 bytes at most; this one has " +
+                               std::to_string(socket.path.size()));
+  }
+  if (!is_number(socket.owner) && getpwnam(socket.owner.c_str()) == nullptr) {
+    loading.reporter.error(span_of(loading, "ingest.datagram", "owner", {}),
+                           "there is no user '" + socket.owner + "' on this machine");
+  }
+  if (!is_number(socket.group) && getgrnam(socket.group.c_str()) == nullptr) {
+    loading.reporter.error(span_of(loading, "ingest.datagram", "group", {}),
+                           "there is no group '" + socket.group + "' on this machine");
+  }
+}
+
+void check_store(Loading& loading) {
+  if (!all_sound(loading, "store", {"url"})) return;
+  if (!loading.config.store.url.starts_with("postgresql://")) return;
+  loading.reporter.advice(span_of(loading, "store", "url", {}),
+                          "this version keeps its store in SQLite only: no command will start",
+                          "write \"sqlite:/path/to/file\"");
 }
 
 void check_transport(Loading& loading) {
@@ -204,6 +239,8 @@ void advise_on_settings(Loading& loading) {
 }  // namespace
 
 void check_together(Loading& loading) {
+  check_socket(loading);
+  check_store(loading);
   check_transport(loading);
   check_relay(loading);
   check_listeners(loading);

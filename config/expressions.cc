@@ -67,10 +67,13 @@ std::optional<Rule> ExpressionReader::read(Setting setting, const Node& node,
              std::string(with_article(node.type)));
   }
   if (draft.broken || !draft.otherwise) return std::nullopt;
-  return Rule{{std::move(draft.branches), *std::move(draft.otherwise)},
-              origin,
-              reporter_.location(node.span.begin),
-              std::move(draft.places)};
+  const auto where = reporter_.location(node.span.begin);
+  return Rule{
+      {std::move(draft.branches), *std::move(draft.otherwise)},
+      origin,
+      where,
+      std::move(draft.places),
+      draft.else_member == nullptr ? where : reporter_.location(draft.else_member->key_span.begin)};
 }
 
 std::optional<Rule> ExpressionReader::built_in(Setting setting, std::string_view source,

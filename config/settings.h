@@ -68,6 +68,7 @@ struct Rule {
   std::string origin;              // "default", "report.tls", "report.tls.domain.\"*.example.org\""
   Location where;                  // of the value
   std::vector<Location> branches;  // of each branch's `if`
+  Location otherwise;              // of `else`; of the value itself without an if-block
 };
 
 // All rules. Immutable after loading; read from any thread.

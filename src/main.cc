@@ -32,7 +32,6 @@ std::string environment(const char* name) {
 }
 
 bool confirm() {
-  if (isatty(STDIN_FILENO) == 0) return false;
   std::string answer;
   std::getline(std::cin, answer);
   answer = rapporteur::to_lower(rapporteur::trim(answer));

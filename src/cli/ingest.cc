@@ -66,6 +66,8 @@ void print_json(const Context& context, const std::vector<Taken>& files) {
     if (error.empty()) error = file.error;
     auto entry = Json::object().set("file", file.path).set("status", file.status());
     entry.set("accepted", file.result.counts.accepted);
+    entry.set("rejected", file.result.counts.rejected);
+    entry.set("ignored", file.result.counts.ignored);
     if (file.result.resumed_at > 0) entry.set("resumed-at", file.result.resumed_at);
     if (!file.error.empty()) entry.set("error", file.error);
     list.add(std::move(entry));

@@ -30,8 +30,18 @@ int pause(const Context& context, const PauseRequest& request) {
   auto current = opened.store->pause();
   if (!current) return fail(context, current.error());
 
-  // What is paused already stays paused; the end is that of the last word.
+  // What is paused already stays paused. There is one end for all of it: a command that would move
+  // the end of what it does not name is refused.
   const auto held = held_by(*current, context.now());
+  const bool names_all = !request.smtp && !request.https;
+  const bool moves_others = !names_all && (held.everything || (held.smtp && !request.smtp) ||
+                                           (held.https && !request.https));
+  if (moves_others && current->until != request.until) {
+    return fail(context, "something else is paused " +
+                             (current->until ? "until " + format_rfc3339(*current->until)
+                                             : std::string("without an end")) +
+                             ": give the same end, or run 'rapporteur resume' first");
+  }
   Pause pause;
   pause.everything = held.everything || (!request.smtp && !request.https);
   pause.smtp = request.smtp || (held.smtp && !held.everything);

@@ -47,7 +47,7 @@ void print_entry(const Context& context, const ReportEntry& entry,
   auto& out = context.world.out;
   out << fmt::format("report-id: {}\ndomain: {}\nperiod: {}\npart: {} of {}\n",
                      entry.part.report_id, entry.window.domain, period_text(entry.window),
-                     entry.part.number, entry.part.of);
+                     entry.part.number - entry.window.first_part + 1, entry.part.of);
   out << fmt::format("sessions: {} successful, {} failed\nfile name: {}\n", entry.part.successful,
                      entry.part.failed, printable(entry.part.file_name));
   out << "assembled: " << with_relative(entry.assembled, context.now()) << '\n';
@@ -84,7 +84,7 @@ int report_list(const Context& context, const ReportListRequest& request) {
   Table table({"ASSEMBLED", "DOMAIN", "PERIOD", "PART", "OK", "FAILED", "STATE", "REPORT-ID"});
   for (const auto& entry : *entries) {
     table.add({format_rfc3339(entry.assembled), entry.window.domain, period_text(entry.window),
-               fmt::format("{}/{}", entry.part.number, entry.part.of),
+               fmt::format("{}/{}", entry.part.number - entry.window.first_part + 1, entry.part.of),
                std::to_string(entry.part.successful), std::to_string(entry.part.failed),
                std::string(to_string(entry.window.state)), entry.part.report_id});
   }

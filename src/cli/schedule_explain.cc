@@ -84,7 +84,8 @@ Location location_of(const Answer& answer) {
   if (answer.rule == nullptr) return {};
   const auto& branches = answer.rule->branches;
   const auto branch = answer.trace.branch;
-  return branch && *branch < branches.size() ? branches[*branch] : answer.rule->where;
+  if (branch && *branch < branches.size()) return branches[*branch];
+  return answer.value ? answer.rule->otherwise : answer.rule->where;
 }
 
 Json answer_json(const Answer& answer) {

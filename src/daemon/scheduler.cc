@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "schedule/assembler.h"
+#include "schedule/evaluation.h"
 #include "schedule/runner.h"
 
 namespace rapporteur {
@@ -52,8 +53,28 @@ void Scheduler::use(std::shared_ptr<const Config> config, bool reloaded) {
   config_ = std::move(config);
   renew_resolver();
   if (!reloaded) return;
+  unblock_collecting();
   if (const auto retried = store_.retry_now(true, clock_.now()); !retried) {
     log_.error("store-failed", {{"error", retried.error().text}});
+  }
+}
+
+// Windows whose sendFrequency failed when they were opened, and works by now, need not wait for
+// their end.
+void Scheduler::unblock_collecting() {
+  const auto now = clock_.now();
+  WindowFilter filter{.state = WindowState::kBlocked, .limit = 1000};
+  for (;;) {
+    const auto windows = store_.windows(filter);
+    if (!windows) return log_.error("store-failed", {{"error", windows.error().text}});
+    for (const auto& window : *windows) {
+      if (window.period.end <= now || !frequency_setting(*config_, window.domain)) continue;
+      if (const auto moved = store_.unblock(window.id, now); !moved) {
+        return log_.error("store-failed", {{"error", moved.error().text}});
+      }
+    }
+    if (windows->size() < filter.limit) return;
+    filter.after = {windows->back().due, windows->back().id};
   }
 }
 

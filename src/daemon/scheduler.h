@@ -39,6 +39,7 @@ class Scheduler {
  private:
   void use(std::shared_ptr<const Config> config, bool reloaded);
   void renew_resolver();
+  void unblock_collecting();
   bool run_due(SharedState& shared);
   void prune();
 

@@ -274,7 +274,10 @@ void Courier::place(Store::Submission& submission, Round& round) {
   const bool mail = is_mail(delivery.destination);
   if (mail && !relay_.may_start(round.now)) return;
   const auto key = destination_key(delivery.destination);
-  const auto answer = destinations_.ask(key, round.now, is_last_attempt(delivery, round.now));
+  // Tried before, and its retry period begun anew: the administrator wants to see an answer.
+  const bool asked_for = delivery.attempts > 0 && !delivery.first_attempt;
+  const auto answer =
+      destinations_.ask(key, round.now, asked_for || is_last_attempt(delivery, round.now));
   if (answer == Destinations::Answer::kDown) {
     charge(delivery, key, round);
   } else if (answer == Destinations::Answer::kWait) {
@@ -291,7 +294,7 @@ bool Courier::is_last_attempt(const Delivery& delivery, Time now) const {
   return delivery.first_attempt && now >= *delivery.first_attempt + retry_.retry_for;
 }
 
-// Its host does not answer others: for this delivery that is an attempt which failed.
+// Its host does not answer others: its retry period runs as if it had been tried.
 void Courier::charge(const Delivery& delivery, const std::string& key, Round& round) {
   constexpr std::string_view kPrefix = "not tried, the host failed others: ";
   Flight flight;
@@ -301,6 +304,7 @@ void Courier::charge(const Delivery& delivery, const std::string& key, Round& ro
   reply.outcome = Outcome::kTemporary;
   reply.text = truncate_utf8(std::string(kPrefix) + destinations_.trouble(key), kMaxReplyText);
   auto record = record_of(flight, reply, round.now);
+  record.tried = false;
   report(flight, reply, record);
   records_.push_back(std::move(record));
   ++round.decided;

@@ -69,7 +69,8 @@ struct Batch {
   struct Piece {
     std::size_t begin = 0;
     std::size_t length = 0;
-    std::uint64_t end = 0;  // offset in the file behind it
+    std::uint64_t end = 0;     // offset in the file behind it
+    std::uint64_t number = 0;  // of the line, from where reading began
     bool too_long = false;
   };
   std::string text;
@@ -78,8 +79,11 @@ struct Batch {
 
 class FileIngest {
  public:
-  FileIngest(const FileIngestOptions& options, Aggregator& aggregator, const Clock& clock, Log& log)
-      : options_(options),
+  FileIngest(std::string path, bool resumed, const FileIngestOptions& options,
+             Aggregator& aggregator, const Clock& clock, Log& log)
+      : path_(std::move(path)),
+        resumed_(resumed),
+        options_(options),
         aggregator_(aggregator),
         clock_(clock),
         log_(log),
@@ -113,8 +117,8 @@ class FileIngest {
       const auto line = reader.next();
       if (!line) return unreadable(line.error());
       if (!*line) return false;
-      const auto& [text, end, too_long] = **line;
-      batch_.pieces.push_back({batch_.text.size(), text.size(), end, too_long});
+      const auto& [text, end, number, too_long] = **line;
+      batch_.pieces.push_back({batch_.text.size(), text.size(), end, number, too_long});
       batch_.text += text;
     }
     return true;
@@ -201,11 +205,14 @@ class FileIngest {
     const auto line = std::string_view(batch_.text).substr(piece.begin, piece.length);
     log_.warning(
         "session-rejected",
-        {{"reason", std::string(reason)},
-         {"line_end", std::to_string(piece.end)},
+        {{"file", path_},
+         {resumed_ ? "byte" : "line", std::to_string(resumed_ ? piece.end : piece.number)},
+         {"reason", std::string(reason)},
          {"sample", truncate_utf8(to_valid_utf8(line.substr(0, 2 * kSampleBytes)), kSampleBytes)}});
   }
 
+  const std::string path_;
+  const bool resumed_;  // line numbers are not known then
   const FileIngestOptions& options_;
   Aggregator& aggregator_;
   const Clock& clock_;
@@ -248,7 +255,7 @@ Result<FileIngestResult> ingest_file(const std::string& path, const FileIngestOp
     auto positioned = reader->seek(resumed_at);
     if (!positioned) return unreadable(std::move(positioned).error());
   }
-  FileIngest ingest(options, aggregator, clock, log);
+  FileIngest ingest(path, resumed_at > 0, options, aggregator, clock, log);
   auto result = ingest.run(*reader, std::move(file), path == "-" ? 0 : size_of(path), progress);
   if (result) result->resumed_at = resumed_at;
   return result;

@@ -51,6 +51,7 @@ Result<void> LineReader::seek(std::uint64_t offset) {
 Result<std::optional<LineReader::Line>> LineReader::next() {
   for (;;) {
     auto line = next_with_blank();
+    if (line && *line) (*line)->number = ++lines_;
     if (!line || !*line || (*line)->too_long || !trim((*line)->text).empty()) return line;
   }
 }

@@ -17,9 +17,10 @@ namespace rapporteur {
 class LineReader {
  public:
   struct Line {
-    std::string_view text;  // without its line end; valid until the next call; empty if too_long
-    std::uint64_t end = 0;  // offset in the file behind the line and its line end
-    bool too_long = false;  // it has more than kMaxLineBytes (ingest/decoder.h) and was skipped
+    std::string_view text;     // without its line end; valid until the next call; empty if too_long
+    std::uint64_t end = 0;     // offset in the file behind the line and its line end
+    std::uint64_t number = 0;  // counted from 1 where reading began, blank ones included
+    bool too_long = false;     // it has more than kMaxLineBytes (ingest/decoder.h) and was skipped
   };
 
   // Opens a file, "-" being standard input. Fails with Fault::kPermanent.
@@ -49,6 +50,7 @@ class LineReader {
   std::size_t begin_ = 0;    // of what is not handed out
   std::size_t scanned_ = 0;  // up to here there is no line end behind `begin_`
   std::uint64_t offset_ = 0;
+  std::uint64_t lines_ = 0;  // handed out or blank
   bool ended_ = false;
   bool skipping_ = false;  // inside a line that is too long
 };

@@ -99,8 +99,9 @@ Result<bool> SqliteStore::cancel(WindowId window, const std::string& reason, Tim
   Transaction transaction(*database_, Kind::kWrite);
   bool cancelled =
       database_->execute(
-          "UPDATE windows SET state = 'suppressed', reason = ?2, retry = NULL, finished = ?3"
-          " WHERE id = ?1 AND state IN ('collecting', 'due', 'blocked', 'held')",
+          "UPDATE windows SET state = 'suppressed', reason = ?2, retry = NULL, finished = ?3,"
+          " cancelled = (supplement = 0) WHERE id = ?1 AND state IN ('collecting', 'due', "
+          "'blocked', 'held')",
           window, reason, now) == 1;
   if (!cancelled) {
     cancelled =

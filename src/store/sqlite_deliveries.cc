@@ -174,11 +174,12 @@ Result<void> SqliteStore::record_attempt(const AttemptRecord& record) {
   const std::optional<Time> ended = final ? std::optional(record.now) : std::nullopt;
   database_->execute(
       "UPDATE deliveries SET state = ?2, attempts = attempts + ?3, waiting = 0,"
-      " first_attempt = coalesce(?4, first_attempt), next_attempt = ?5, last_response = ?6,"
+      " first_attempt = coalesce(?4, first_attempt), next_attempt = ?5,"
+      " last_response = CASE WHEN ?9 OR last_response = '' THEN ?6 ELSE last_response END,"
       " ended = ?7, handed_over = coalesce(?8, handed_over), begun = NULL WHERE id = ?1",
-      record.delivery, to_string(record.state), bounce ? 0 : 1, record.first_attempt,
-      final ? std::nullopt : record.next_attempt, record.last_response, ended,
-      delivered ? ended : std::nullopt);
+      record.delivery, to_string(record.state), bounce || !record.tried ? 0 : 1,
+      record.first_attempt, final ? std::nullopt : record.next_attempt, record.last_response, ended,
+      delivered ? ended : std::nullopt, record.tried);
   if (final) {
     settle_part(standing->window, standing->part, record.now);
     settle_window(standing->window, record.now);

@@ -237,10 +237,12 @@ std::vector<std::size_t> SqliteStore::add_windows(const CountBatch& batch) {
 
 WindowId SqliteStore::window_for(const WindowDelta& delta) {
   std::optional<Sibling> sibling;
+  WindowId cancelled = 0;
   {
     // Only windows with the latest start at or before the sessions can cover them.
     Query query(*database_,
-                "SELECT id, starts, ends, supplement, state, frequency, first_part FROM windows"
+                "SELECT id, starts, ends, supplement, state, frequency, first_part, cancelled"
+                " FROM windows"
                 " WHERE domain = ?1 AND starts <= ?2 ORDER BY starts DESC, supplement DESC",
                 delta.domain, delta.first);
     std::optional<Time> start;
@@ -251,11 +253,13 @@ WindowId SqliteStore::window_for(const WindowDelta& delta) {
       start = query.time(1);
       if (query.time(2) <= delta.last) continue;
       if (takes_counts(query.text(4))) return query.integer(0);
+      if (query.flag(7)) cancelled = query.integer(0);
       if (!sibling) {
         sibling = Sibling{{query.time(1), query.time(2)}, query.text(5), query.integer(6), newest};
       }
     }
   }
+  if (cancelled != 0) return cancelled;
   if (sibling) return make_supplement(delta, *sibling);
   const bool inside = delta.period.covers(delta.first) && delta.period.covers(delta.last);
   if (!inside || overlaps_stored(delta)) return 0;
@@ -324,7 +328,8 @@ bool SqliteStore::add_to_known(WindowId window, const WindowDelta& delta) {
   {
     Query query(*database_,
                 "SELECT 1 FROM windows WHERE id = ?1 AND domain = ?2 AND starts <= ?3 AND ends > ?4"
-                " AND superseded = 0 AND state IN ('collecting', 'held', 'blocked')",
+                " AND superseded = 0"
+                " AND (cancelled = 1 OR state IN ('collecting', 'held', 'blocked'))",
                 window, delta.domain, delta.first, delta.last);
     if (!query.next()) return false;
   }

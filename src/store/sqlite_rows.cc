@@ -39,7 +39,7 @@ const std::string_view kWindowColumns =
     "w.id, w.domain, w.frequency, w.starts, w.ends, w.supplement, w.state, w.reason, w.due, "
     "w.retry,"
     " w.first_attempt, w.tlsrpt_record, w.successful, w.failed, w.first_part, w.send_old,"
-    " w.assembled, w.lookup_since";
+    " w.lookup_since, w.assembled";
 
 const std::string_view kDeliveryColumns =
     "d.id, d.window_id, w.domain, d.part, p.report_id, d.destination, d.envelope_from, d.header,"
@@ -73,7 +73,7 @@ Window read_window(Database& database, const Query& row) {
   window.failed = row.count(13);
   window.first_part = small_integer(row.integer(14));
   window.send_old = row.flag(15);
-  window.lookup_since = row.optional_time(17);
+  window.lookup_since = row.optional_time(16);
   return window;
 }
 

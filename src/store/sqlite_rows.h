@@ -17,7 +17,7 @@ namespace rapporteur {
 
 // The columns that read_window() expects, from column 0, of table windows as w.
 extern const std::string_view kWindowColumns;
-inline constexpr int kWindowColumnCount = 17;
+inline constexpr int kWindowColumnCount = 18;
 
 // The columns that read_delivery() expects, of tables deliveries as d, windows as w, parts as p.
 extern const std::string_view kDeliveryColumns;

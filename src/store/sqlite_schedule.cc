@@ -204,6 +204,16 @@ Result<void> SqliteStore::retry_now(bool temporary, Time now) {
   return transaction.commit();
 }
 
+Result<bool> SqliteStore::unblock(WindowId window, Time now) {
+  Transaction transaction(*database_, Kind::kWrite);
+  const bool moved =
+      database_->execute(
+          "UPDATE windows SET state = 'collecting', reason = '', retry = NULL, first_attempt = NULL"
+          " WHERE id = ?1 AND state = 'blocked' AND ends > ?2",
+          window, now) == 1;
+  return transaction.commit(moved);
+}
+
 Result<std::uint64_t> SqliteStore::mails_handed_over(const std::string& domain, Period between) {
   Transaction transaction(*database_, Kind::kRead);
   std::uint64_t mails = 0;

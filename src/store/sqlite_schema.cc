@@ -39,6 +39,7 @@ CREATE TABLE windows (
   first_part    INTEGER NOT NULL DEFAULT 1,
   send_old      INTEGER NOT NULL DEFAULT 0,
   superseded    INTEGER NOT NULL DEFAULT 0,
+  cancelled     INTEGER NOT NULL DEFAULT 0,
   last_session  INTEGER NOT NULL,
   record_seen   INTEGER NOT NULL,
   tlsrpt_record TEXT NOT NULL DEFAULT '',

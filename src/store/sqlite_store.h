@@ -45,6 +45,7 @@ class SqliteStore final : public Store {
   Result<bool> postpone(WindowId window, WindowState to, const std::string& reason,
                         std::optional<Time> retry, Time now) override;
   Result<void> retry_now(bool temporary, Time now) override;
+  Result<bool> unblock(WindowId window, Time now) override;
   Result<std::uint64_t> mails_handed_over(const std::string& domain, Period between) override;
   Result<bool> reported_like(const std::string& domain, const std::string& fingerprint,
                              Time since) override;

@@ -120,6 +120,9 @@ struct AttemptRecord {
   std::optional<Time> next_attempt;
   std::string last_response;
   Time now;
+  // False: it was not tried, for a reason that others have found. attempts does not grow, and an
+  // earlier response stays.
+  bool tried = true;
 };
 
 struct Pause {
@@ -155,7 +158,8 @@ class Store {
   virtual Result<void> forget_file(const std::string& sha256) = 0;
 
   // Adds a batch. Each delta goes to the newest stored window of its domain that covers [first,
-  // last] and takes counts: collecting, held or blocked. If the covering ones take none, a
+  // last] and takes counts: collecting, held, blocked, or cancelled before its run, which keeps
+  // late sessions to itself because nothing is sent for it. If the covering ones take none, a
   // supplement of the same period is made. If none covers and none overlaps delta.period, the
   // delta's window is made, and delta.period must cover [first, last]. If none covers but one
   // overlaps, it is misplaced. Details beyond batch.max_details of a policy are folded into one
@@ -195,6 +199,9 @@ class Store {
   // Makes every blocked window, and every window waiting after a temporary failure if
   // `temporary` is true, due for another try at once, but none before its end.
   virtual Result<void> retry_now(bool temporary, Time now) = 0;
+
+  // Blocked, its period not over at `now`: collecting again. False if it is not so.
+  virtual Result<bool> unblock(WindowId window, Time now) = 0;
 
   // Mails that were delivered to addresses of `domain` itself within the period, also if they
   // bounced later.

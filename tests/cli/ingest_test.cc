@@ -48,13 +48,17 @@ TEST_F(IngestTest, AFileIsCountedOnceUnlessAgainIsSaid) {
   EXPECT_EQ(repeated.code, 0);
   EXPECT_EQ(repeated.out, path + ": already ingested (--again takes it once more)\n");
   EXPECT_EQ(run({"ingest", path, "--json"}).json(),
-            OrderedJson(
-                {{"accepted", 0},
-                 {"rejected", 0},
-                 {"ignored", 0},
-                 {"by-reason", OrderedJson::object()},
-                 {"status", "already-ingested"},
-                 {"files", {{{"file", path}, {"status", "already-ingested"}, {"accepted", 0}}}}}));
+            OrderedJson({{"accepted", 0},
+                         {"rejected", 0},
+                         {"ignored", 0},
+                         {"by-reason", OrderedJson::object()},
+                         {"status", "already-ingested"},
+                         {"files",
+                          {{{"file", path},
+                            {"status", "already-ingested"},
+                            {"accepted", 0},
+                            {"rejected", 0},
+                            {"ignored", 0}}}}}));
   EXPECT_EQ(run({"schedule", "show", "example.org", "--json"})
                 .json()["windows"][0]["successful-sessions"],
             1);

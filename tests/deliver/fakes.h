@@ -187,6 +187,7 @@ class FaultyStore final : public Store {
   const std::string& token() const override { return real_.token(); }
   Result<std::vector<Period>> periods(const std::string&, Time) override { return unused(); }
   Result<std::vector<bool>> seen(std::span<const std::string>) override { return unused(); }
+  Result<bool> unblock(WindowId, Time) override { return unused(); }
   void set_patience(std::chrono::milliseconds) override {}
   Result<std::optional<FileProgress>> file(const std::string&) override { return unused(); }
   Result<void> forget_file(const std::string&) override { return unused(); }

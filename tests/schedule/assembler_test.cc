@@ -150,6 +150,7 @@ TEST_F(AssemblerTest, AWindowThatWasBlockedForLongStillWaitsForTheNameServer) {
 }
 
 TEST_F(AssemblerTest, NumbersOnAfterASupplementThatWentFirst) {
+  resolver.say(kName, {"v=TLSRPTv1; rua=mailto:r@a.example"});
   const auto with = counts(5, 0);
   const auto window = due_window(with);
   auto supplement = due_window(with);

@@ -246,6 +246,29 @@ TEST_P(StoreTest, SessionsGoToTheNewestWindowThatTakesCounts) {
   EXPECT_EQ(all[0].successful, 21U);
 }
 
+TEST_P(StoreTest, ACancelledWindowKeepsItsLateSessionsToItself) {
+  add({delta("example.com")});
+  ASSERT_TRUE(ok(store().cancel(window("example.com").id, "test", kDay)));
+  add({delta("example.com", 7)});
+  const auto all = windows("example.com");
+  ASSERT_THAT(all, SizeIs(1));
+  EXPECT_EQ(all[0].state, WindowState::kSuppressed);
+  EXPECT_EQ(all[0].successful, 8U);
+}
+
+TEST_P(StoreTest, ABlockedWindowBeforeItsEndCanCollectAgain) {
+  auto broken = delta("example.com");
+  broken.state = WindowState::kBlocked;
+  broken.reason = "sendFrequency failed";
+  add({broken});
+  const auto id = window("example.com").id;
+  EXPECT_FALSE(ok(store().unblock(id, broken.period.end)));
+  EXPECT_TRUE(ok(store().unblock(id, broken.period.end - 1s)));
+  EXPECT_EQ(window("example.com").state, WindowState::kCollecting);
+  EXPECT_EQ(window("example.com").reason, "");
+  EXPECT_FALSE(ok(store().unblock(id, kDay)));
+}
+
 TEST_P(StoreTest, ASupplementIsHeldIfItsSessionsAreToBe) {
   due_window("example.com");
   auto old = delta("example.com");
