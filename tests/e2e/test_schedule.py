@@ -1,7 +1,9 @@
 """Windows on their way to a report: what sends them, what holds them back, what ends them."""
 
+import contextlib
 import hashlib
 import json
+import sqlite3
 
 import pytest
 
@@ -233,6 +235,39 @@ class TestFaults:
         site.feed_old([failed_session(), failed_session("b.example")])
         site.wait_for_delivery("b.example", "delivered")
         assert "orgName" in site.wait_for_state(DOMAIN, "blocked")["reason"]
+
+    def test_a_window_with_broken_rows_stops_no_other(self, site):
+        publish(site, DOMAIN, "b.example")
+        site.feed_old([failed_session(), failed_session("b.example", epoch=OLD_EPOCH + 1)])
+        with contextlib.closing(sqlite3.connect(site.directory / "rapporteur.db")) as database:
+            database.execute(
+                "UPDATE policies SET type = 'nonsense' WHERE window_id ="
+                " (SELECT id FROM windows WHERE domain = ?)", (DOMAIN,))
+            database.commit()
+        site.start()
+        site.wait_for_delivery("b.example", "delivered")
+        wait_until(lambda: "window-failed" in site.log(), lambda: site.log())
+
+    def test_a_window_that_was_blocked_before_its_end_collects_again_after_the_reload(self, site):
+        site.config["report"] = {"tls": {"sendFrequency": "if_then(1 / (len(rcpt_domain) - 9), daily, hourly)"}}
+        site.start()
+        publish(site, DOMAIN)
+        site.feed([session(DOMAIN)])
+        assert site.window(DOMAIN)["state"] == "blocked"
+        site.config["report"]["tls"]["sendFrequency"] = "daily"
+        site.write_config()
+        site.hang_up()
+        site.wait_for_state(DOMAIN, "collecting")
+        assert site.window(DOMAIN)["reason"] is None
+
+    def test_a_cancelled_window_keeps_its_late_sessions_to_itself(self, site):
+        site.start()
+        publish(site, DOMAIN)
+        site.feed([session(DOMAIN)])
+        site.run("schedule", "cancel", DOMAIN, "--yes")
+        site.feed([session(DOMAIN, count=3)])
+        assert [w["state"] for w in site.windows(DOMAIN)] == ["suppressed"]
+        assert site.window(DOMAIN)["successful-sessions"] == 4
 
 
 class TestSplitting:
