@@ -22,6 +22,7 @@ struct Subject {
   std::optional<Window> window;
   WindowFacts facts;
   PartFacts part;
+  std::string_view rua_from = "empty here: no record is known before the DNS is asked at assembly";
 };
 
 Result<void> read_newest_window(Store& store, const std::string& domain, Subject& subject) {
@@ -36,7 +37,12 @@ Result<void> read_newest_window(Store& store, const std::string& domain, Subject
   if (!counts) return counts.error();
   auto record = store.deciding_record(window.id);
   if (!record) return std::move(record).error();
-  if (record->empty()) *record = window.tlsrpt_record;
+  subject.rua_from = "of the record that decided";
+  if (record->empty()) {
+    *record = window.tlsrpt_record;
+    subject.rua_from = "of the record that the MTA saw; at assembly the DNS decides";
+  }
+  if (record->empty()) subject.rua_from = Subject().rua_from;
   subject.facts = facts_of(window, *counts, parse_tlsrpt_record(*record).rua);
   subject.window = window;
   return {};
@@ -146,6 +152,7 @@ void print_people(const Context& context, const std::string& domain, const Subje
   } else {
     out << "it has no window: all counts are 0\n";
   }
+  out << "rua is " << subject.rua_from << '\n';
   for (const auto& answer : answers) {
     const auto shown = answer.value ? expr::to_text(*answer.value) : "PROBLEM: " + answer.problem;
     out << fmt::format("\n{} = {}\n  {}\n", to_string(answer.setting), printable(shown),
