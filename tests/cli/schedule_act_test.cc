@@ -162,6 +162,15 @@ TEST_F(CliTest, PausesOfSingleTransportsAddUp) {
   EXPECT_FALSE(store()->pause()->everything);
 }
 
+TEST_F(CliTest, APauseDoesNotMoveTheEndOfAnother) {
+  ASSERT_EQ(run({"pause", "--smtp"}).code, 0);
+  const auto refused = run({"pause", "--https", "--until", "1h"});
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_THAT(refused.err, HasSubstr("something else is paused without an end"));
+  EXPECT_FALSE(store()->pause()->https);
+  EXPECT_EQ(run({"pause", "--smtp", "--until", "1h"}).code, 0) << "its own end may be moved";
+}
+
 TEST_F(CliTest, APauseThatIsOverAddsNothing) {
   ASSERT_EQ(run({"pause", "--until", "1h"}).code, 0);
   clock.advance(Seconds{3600});

@@ -4,7 +4,6 @@
 
 #include <filesystem>
 #include <fstream>
-#include <regex>
 #include <set>
 #include <sstream>
 #include <string>
@@ -20,16 +19,24 @@ std::string content(const fs::path& path) {
   return text.str();
 }
 
+// The first argument of each call such as log.warning("event", …) in `text`.
+void collect_events(const std::string& text, std::set<std::string>& events) {
+  for (const std::string call : {"info(", "warning(", "error(", "debug("}) {
+    for (auto at = text.find(call); at != text.npos; at = text.find(call, at + 1)) {
+      const auto quote = text.find_first_not_of(" \n", at + call.size());
+      if (quote == text.npos || text[quote] != '"') continue;
+      const auto end = text.find('"', quote + 1);
+      const auto event = text.substr(quote + 1, end - quote - 1);
+      const bool name = event.find_first_not_of("abcdefghijklmnopqrstuvwxyz-") == event.npos;
+      if (name && !event.empty()) events.insert(event);
+    }
+  }
+}
+
 std::set<std::string> logged_events() {
-  static const std::regex kEvent(
-      R"re((?:info|warning|error|debug|write)\((?:[^()"]*,\s*)?\s*"([a-z]+(?:-[a-z]+)*)")re");
   std::set<std::string> events;
   for (const auto& entry : fs::recursive_directory_iterator(fs::path(SOURCE_ROOT) / "src")) {
-    if (entry.path().extension() != ".cc") continue;
-    const auto text = content(entry.path());
-    for (std::sregex_iterator it(text.begin(), text.end(), kEvent), end; it != end; ++it) {
-      events.insert((*it)[1]);
-    }
+    if (entry.path().extension() == ".cc") collect_events(content(entry.path()), events);
   }
   return events;
 }
