@@ -155,14 +155,14 @@ TEST_F(DatagramSocketTest, TakesTheLargestDatagramAndCountsALargerOne) {
   ASSERT_EQ(
       sendto(sender.get(), largest.data(), largest.size(), 0, generic(address), sizeof address),
       static_cast<ssize_t>(largest.size()));
-  if (sendto(sender.get(), larger.data(), larger.size(), 0, generic(address), sizeof address) < 0) {
-    GTEST_SKIP() << "this kernel sends no larger datagram";
-  }
+  // A kernel with a small net.core.wmem_max refuses it at the sender: then there is none to count.
+  const bool sent_larger =
+      sendto(sender.get(), larger.data(), larger.size(), 0, generic(address), sizeof address) >= 0;
   EXPECT_EQ(send_to(options.path, "small"), 0);
   const auto received = socket->receive(collect, -1);
   ASSERT_TRUE(received);
   EXPECT_EQ(received->datagrams, 2U);
-  EXPECT_EQ(received->truncated, 1U);
+  EXPECT_EQ(received->truncated, sent_larger ? 1U : 0U);
   EXPECT_THAT(got, ElementsAre(largest, "small"));
 }
 
