@@ -154,11 +154,9 @@ class KnownSettings {
     const auto* rule = pattern_.empty() ? nullptr : settings.override_rule(setting, pattern_);
     if (rule == nullptr) rule = settings.common(setting);
     if (rule == nullptr || !rule->block.branches.empty()) return std::nullopt;
-    const auto* value = rule->block.otherwise.constant();
+    const auto* value = rule->settled_result(0);
     if (value == nullptr) return std::nullopt;
-    const auto conformed = conform(setting, *value).value;
-    if (!conformed) return std::nullopt;
-    const auto* text = std::get_if<std::string>(&*conformed);
+    const auto* text = std::get_if<std::string>(value);
     return text == nullptr ? std::nullopt : std::optional(*text);
   }
 

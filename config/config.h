@@ -144,7 +144,7 @@ struct Config {
   DnsConfig dns;
   DeliveryConfig delivery;
   ReceivedConfig received;
-  std::map<std::string, std::map<std::string, std::string>> lookups;  // [lookup.NAME]: key to value
+  std::shared_ptr<const expr::Lookups> lookups;  // [lookup.NAME]; never null after loading
   LogConfig log;
 };
 
@@ -153,7 +153,8 @@ struct ConfigDiagnostic {
   expr::Severity severity = expr::Severity::kError;
   Location where;          // line 0: about the file as a whole
   std::size_t length = 1;  // characters to underline
-  std::string line;        // the text of the line
+  std::string line;        // the text of the line; of a very long one what surrounds the place
+  int line_column = 1;     // the column of its first character
   std::string message;
   std::string suggestion;
 
@@ -163,7 +164,9 @@ struct ConfigDiagnostic {
 
 struct LoadedConfig {
   std::shared_ptr<const Config> config;       // null if any diagnostic is an error
-  std::vector<ConfigDiagnostic> diagnostics;  // in the order of the file
+  // In the order of the file. At most 1,000 errors and 1,000 pieces of advice; the last ones count
+  // those that are left out.
+  std::vector<ConfigDiagnostic> diagnostics;
 };
 
 // Reads and checks the file and the files that it names (keys, lookups, passwords). Never throws.

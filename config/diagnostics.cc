@@ -10,6 +10,12 @@ namespace rapporteur {
 
 namespace {
 
+constexpr std::string_view kEllipsis = "…";
+
+bool continues_character(char c) {
+  return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U;
+}
+
 struct Range {
   char32_t first;
   char32_t last;
@@ -91,7 +97,7 @@ std::string ConfigDiagnostic::text() const {
   text += message;
   if (where.line > 0) {
     const auto shown = showable(line);
-    text += "\n    " + shown + "\n    " + caret_line(shown, where.column, length);
+    text += "\n    " + shown + "\n    " + caret_line(shown, where.column - line_column + 1, length);
   }
   if (!suggestion.empty()) text += "\n  " + suggestion;
   return text;
@@ -107,24 +113,53 @@ void Reporter::advice(Span where, std::string message, std::string suggestion) {
 
 void Reporter::report(expr::Severity severity, Span where, std::string message,
                       std::string suggestion) {
-  if (severity == expr::Severity::kError) ++errors_;
+  if (!counts(severity)) return;
   ConfigDiagnostic diagnostic;
   diagnostic.severity = severity;
   diagnostic.where = location(where.begin);
-  diagnostic.length = source_.underlined(where);
-  diagnostic.line = source_.line(diagnostic.where.line);
   diagnostic.message = std::move(message);
   diagnostic.suggestion = std::move(suggestion);
+  quote_line(where, diagnostic);
   diagnostics_.push_back(std::move(diagnostic));
 }
 
 void Reporter::error_in_file(std::string message, std::string suggestion) {
-  ++errors_;
+  if (!counts(expr::Severity::kError)) return;
   ConfigDiagnostic diagnostic;
   diagnostic.where.file = path_;
   diagnostic.message = std::move(message);
   diagnostic.suggestion = std::move(suggestion);
   diagnostics_.push_back(std::move(diagnostic));
+}
+
+bool Reporter::counts(expr::Severity severity) {
+  return ++(severity == expr::Severity::kError ? errors_ : advice_) <= kMostOfAKind;
+}
+
+void Reporter::quote_line(Span where, ConfigDiagnostic& diagnostic) const {
+  constexpr std::size_t kLongestLine = 1000;  // bytes
+  constexpr std::size_t kBefore = 200;        // of these left of the place, in a longer line
+  diagnostic.length = source_.underlined(where);
+  const auto line = source_.line_span(diagnostic.where.line);
+  if (line.end - line.begin <= kLongestLine) {
+    diagnostic.line = source_.line(diagnostic.where.line);
+    return;
+  }
+  const auto text = source_.text();
+  const auto place = std::min(where.begin, line.end);
+  auto begin = place - line.begin > kBefore ? place - kBefore : line.begin;
+  auto end = std::min(begin + kLongestLine, line.end);
+  while (begin > line.begin && continues_character(text[begin])) --begin;
+  while (end < line.end && continues_character(text[end])) ++end;
+  diagnostic.line = text.substr(begin, end - begin);
+  diagnostic.line_column = source_.place_of(begin).column;
+  if (begin > line.begin) {
+    diagnostic.line.insert(0, kEllipsis);
+    --diagnostic.line_column;
+  }
+  if (end < line.end) diagnostic.line += kEllipsis;
+  const auto shown = std::max<std::size_t>(source_.characters_in({place, end}), 1);
+  diagnostic.length = std::min(diagnostic.length, shown);
 }
 
 Location Reporter::location(std::size_t offset) const {
@@ -136,7 +171,19 @@ std::vector<ConfigDiagnostic> Reporter::take() {
   std::ranges::stable_sort(diagnostics_, [](const auto& a, const auto& b) {
     return std::tie(a.where.line, a.where.column) < std::tie(b.where.line, b.where.column);
   });
+  summarise(errors_, expr::Severity::kError, " further errors");
+  summarise(advice_, expr::Severity::kAdvice, " further pieces of advice");
   return std::move(diagnostics_);
+}
+
+void Reporter::summarise(std::size_t count, expr::Severity severity, std::string_view what) {
+  if (count <= kMostOfAKind) return;
+  ConfigDiagnostic diagnostic;
+  diagnostic.severity = severity;
+  diagnostic.where.file = path_;
+  diagnostic.message =
+      std::to_string(count - kMostOfAKind) + std::string(what) + " are not shown";
+  diagnostics_.push_back(std::move(diagnostic));
 }
 
 std::string_view nearest(std::string_view word, const std::vector<std::string_view>& candidates) {

@@ -8,66 +8,23 @@
 #include <cmath>
 #include <exception>
 
+#include "base/text.h"
+#include "config/nesting.h"
+
 namespace rapporteur {
 
 namespace {
 
-// Dotted keys nest tables without a bound of the parser's own; the tree is walked recursively.
-constexpr std::size_t kMaxDotsInLine = 1000;
+constexpr std::size_t kMostBytes = std::size_t{16} << 20U;
 
-// Dots that may join keys: those outside of quotes.
-std::size_t count_dots(std::string_view line) {
-  std::size_t dots = 0;
-  char quote = '\0';
-  for (std::size_t i = 0; i < line.size(); ++i) {
-    if (quote == '"' && line[i] == '\\') {
-      ++i;
-    } else if (quote != '\0') {
-      if (line[i] == quote) quote = '\0';
-    } else if (line[i] == '"' || line[i] == '\'') {
-      quote = line[i];
-    } else if (line[i] == '.') {
-      ++dots;
-    }
-  }
-  return dots;
+std::size_t offset_of(toml::source_position place, const SourceText& source) {
+  return source.offset_of({static_cast<int>(place.line), static_cast<int>(place.column)});
 }
 
-// Turns the parser's lines and columns into offsets. Neighbouring places are asked one after the
-// other, so that going on from the last answer keeps long lines linear.
-class Offsets {
- public:
-  explicit Offsets(const SourceText& source) : source_(source) {}
-
-  std::size_t of(toml::source_position place) {
-    const int line = static_cast<int>(place.line);
-    const int column = static_cast<int>(place.column);
-    if (line != line_ || column < column_) {
-      line_ = line;
-      column_ = 1;
-      offset_ = source_.offset_of({line, 1});
-    }
-    const auto text = source_.text();
-    for (; column_ < column && offset_ < text.size() && text[offset_] != '\n'; ++column_) {
-      do {
-        ++offset_;
-      } while (offset_ < text.size() &&
-               (static_cast<unsigned char>(text[offset_]) & 0xC0U) == 0x80);
-    }
-    return offset_;
-  }
-
-  Span of(const toml::source_region& region) {
-    const auto begin = of(region.begin);
-    return {begin, std::max(begin, of(region.end))};
-  }
-
- private:
-  const SourceText& source_;
-  int line_ = 0;
-  int column_ = 1;
-  std::size_t offset_ = 0;
-};
+Span span_of(const toml::source_region& region, const SourceText& source) {
+  const auto begin = offset_of(region.begin, source);
+  return {begin, std::max(begin, offset_of(region.end, source))};
+}
 
 std::string plain_float(double value) {
   if (!std::isfinite(value)) return std::isnan(value) ? "nan" : (value < 0 ? "-inf" : "inf");
@@ -80,20 +37,21 @@ std::string plain_float(double value) {
   return text;
 }
 
-Node convert(const toml::node& from, Offsets& offsets);
+Node convert(const toml::node& from, const SourceText& source);
 
-void convert_members(const toml::table& table, Offsets& offsets, Node& node) {
+void convert_members(const toml::table& table, const SourceText& source, Node& node) {
+  node.members.reserve(table.size());
   for (const auto& [key, value] : table) {
-    const auto span = offsets.of(key.source());
-    node.members.push_back({std::string(key.str()), span, convert(value, offsets)});
+    const auto span = span_of(key.source(), source);
+    node.members.push_back({std::string(key.str()), span, convert(value, source)});
   }
   std::ranges::stable_sort(node.members, {},
                            [](const Member& member) { return member.key_span.begin; });
 }
 
-Node convert(const toml::node& from, Offsets& offsets) {
+Node convert(const toml::node& from, const SourceText& source) {
   Node node;
-  node.span = offsets.of(from.source());
+  node.span = span_of(from.source(), source);
   if (const auto* text = from.as_string()) {
     node.type = NodeType::kString;
     node.text = text->get();
@@ -110,10 +68,11 @@ Node convert(const toml::node& from, Offsets& offsets) {
     node.text = truth->get() ? "true" : "false";
   } else if (const auto* array = from.as_array()) {
     node.type = NodeType::kArray;
-    for (const auto& item : *array) node.items.push_back(convert(item, offsets));
+    node.items.reserve(array->size());
+    for (const auto& item : *array) node.items.push_back(convert(item, source));
   } else if (const auto* table = from.as_table()) {
     node.type = NodeType::kTable;
-    convert_members(*table, offsets, node);
+    convert_members(*table, source, node);
   } else {
     node.type = NodeType::kDate;
   }
@@ -123,11 +82,11 @@ Node convert(const toml::node& from, Offsets& offsets) {
 ParsedDocument syntax_error(const toml::parse_error& error, const SourceText& source) {
   ParsedDocument document;
   std::string_view text = error.description();
+  constexpr std::size_t kLongestProblem = 300;
   constexpr std::string_view kPrefix = "Error while parsing ";
   if (text.starts_with(kPrefix)) text.remove_prefix(kPrefix.size());
-  document.problem = text;
-  const auto at = source.offset_of(
-      {static_cast<int>(error.source().begin.line), static_cast<int>(error.source().begin.column)});
+  document.problem = truncate_utf8(without_controls(to_valid_utf8(text)), kLongestProblem);
+  const auto at = offset_of(error.source().begin, source);
   document.where = {at, at + 1};
   if (text.starts_with("boolean: ") || text.starts_with("value: ")) {
     document.suggestion = "text and expressions stand in quotes: key = \"...\"";
@@ -163,18 +122,16 @@ const Member* Node::find(std::string_view key) const {
 }
 
 ParsedDocument parse_document(const SourceText& source) {
-  for (int line = 1; source.offset_of({line, 1}) < source.text().size(); ++line) {
-    const auto text = source.line(line);
-    if (count_dots(text) > kMaxDotsInLine) {
-      const auto begin = source.offset_of({line, 1});
-      return {std::nullopt, "the line holds too many dots", {}, {begin, begin + 1}};
-    }
+  if (source.text().size() > kMostBytes) {
+    return {std::nullopt, "the file is larger than 16 MiB", {}, {0, 1}};
+  }
+  if (const auto deep = find_deep_nesting(source.text())) {
+    return {std::nullopt, deep->problem, {}, {deep->offset, deep->offset + 1}};
   }
   try {
     const auto table = toml::parse(source.text(), std::string_view());
-    Offsets offsets(source);
     ParsedDocument document;
-    document.root = convert(table, offsets);
+    document.root = convert(table, source);
     return document;
   } catch (const toml::parse_error& error) {
     return syntax_error(error, source);

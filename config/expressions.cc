@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "base/text.h"
+#include "config/reachability.h"
+#include "config/subject_form.h"
 
 namespace rapporteur {
 
@@ -48,11 +50,11 @@ std::optional<std::uint64_t> branch_number(std::string_view key) {
 }  // namespace
 
 ExpressionReader::ExpressionReader(const std::map<std::string, std::string>& system,
+                                   std::shared_ptr<const expr::Lookups> lookups,
                                    Reporter& reporter)
-    : system_(system), reporter_(reporter) {}
+    : system_(system), lookups_(std::move(lookups)), reporter_(reporter) {}
 
-std::optional<Rule> ExpressionReader::read(Setting setting, const Node& node,
-                                           const std::string& origin) {
+std::optional<Rule> ExpressionReader::read(Setting setting, const Node& node, const Scope& scope) {
   Draft draft;
   draft.setting = setting;
   if (is_expression(node)) {
@@ -67,30 +69,73 @@ std::optional<Rule> ExpressionReader::read(Setting setting, const Node& node,
              std::string(with_article(node.type)));
   }
   if (draft.broken || !draft.otherwise) return std::nullopt;
+
   const auto where = reporter_.location(node.span.begin);
-  return Rule{
-      {std::move(draft.branches), *std::move(draft.otherwise)},
-      origin,
-      where,
-      std::move(draft.places),
-      draft.else_member == nullptr ? where : reporter_.location(draft.else_member->key_span.begin)};
+  Rule rule{.block = {.branches = {}, .otherwise = draft.otherwise->program},
+            .origin = scope.origin,
+            .where = where,
+            .branches = {},
+            .otherwise = where};
+  for (std::size_t i = 0; i < draft.results.size(); ++i) {
+    rule.block.branches.push_back({draft.conditions[i], draft.results[i].program});
+    rule.branches.push_back(reporter_.location(draft.asked[i]->key_span.begin));
+    rule.settled.push_back(draft.results[i].settled);
+  }
+  rule.settled.push_back(draft.otherwise->settled);
+  if (draft.else_member != nullptr) {
+    rule.otherwise = reporter_.location(draft.else_member->key_span.begin);
+  }
+  advise_on_reach(rule.block, draft);
+  if (setting == Setting::kSubject) advise_on_subject(draft, scope.domain);
+  return rule;
 }
 
 std::optional<Rule> ExpressionReader::built_in(Setting setting, std::string_view source,
                                                Span system_domain) {
-  auto compiled = expr::compile(source, schema(setting));
-  std::string problem;
-  if (!compiled.program) {
-    problem = "does not compile: " + compiled.diagnostics.front().message;
+  auto compiled = expr::compile(source, language(setting).schema);
+  Judgement judgement;
+  if (compiled.program) {
+    judgement = judge(setting, *compiled.program);
   } else {
-    problem = certain_mismatch(setting, *compiled.program).problem;
+    judgement.problem = "does not compile: " + compiled.diagnostics.front().message;
   }
-  if (!problem.empty()) {
+  if (!judgement.problem.empty()) {
     reporter_.error(system_domain, "with this domain the default of " +
-                                       std::string(to_string(setting)) + " " + problem);
+                                       std::string(to_string(setting)) + " " + judgement.problem);
     return std::nullopt;
   }
-  return Rule{{{}, *std::move(compiled.program)}, "default", {}, {}};
+  return Rule{.block = {.branches = {}, .otherwise = *std::move(compiled.program)},
+              .origin = "default",
+              .where = {},
+              .branches = {},
+              .otherwise = {},
+              .settled = {std::move(judgement.settled)}};
+}
+
+void ExpressionReader::advise_on_reach(const expr::IfBlock& block, const Draft& draft) {
+  if (block.branches.empty()) return;
+  for (const auto& [branch, reason] : find_unreachable(block)) {
+    if (branch < block.branches.size()) {
+      reporter_.advice(place_of_all(draft.asked[branch]->value, reporter_.source()),
+                       "this branch is never taken: " + reason);
+    } else {
+      reporter_.advice(draft.else_member->key_span, "'else' is never reached: " + reason);
+    }
+  }
+}
+
+void ExpressionReader::advise_on_subject(const Draft& draft, const std::string& domain) {
+  const auto advise = [&](const Result& result) {
+    const auto stray = stray_subject(result.program, domain);
+    if (!stray) return;
+    reporter_.advice(place_of_all(*result.node, reporter_.source()),
+                     "yields subjects such as " + quoted(*stray) +
+                         ", which receivers do not recognise as those of reports",
+                     "RFC 8460, section 5.3, wants 'Report Domain: ' + rcpt_domain + ' Submitter: '"
+                     " + submitter + ' Report-ID: <' + report_id + '>'");
+  };
+  for (const auto& result : draft.results) advise(result);
+  advise(*draft.otherwise);
 }
 
 void ExpressionReader::fail(Draft& draft, Span where, std::string message, std::string suggestion) {
@@ -184,8 +229,9 @@ void ExpressionReader::read_branch(const Member* condition, const Member* result
     draft.broken = true;
     return;
   }
-  draft.branches.push_back({*std::move(asked), *std::move(taken)});
-  draft.places.push_back(reporter_.location(condition->key_span.begin));
+  draft.conditions.push_back(*std::move(asked));
+  draft.asked.push_back(condition);
+  draft.results.push_back(*std::move(taken));
 }
 
 void ExpressionReader::read_else(const Member& member, Draft& draft) {
@@ -211,7 +257,12 @@ std::optional<expr::Program> ExpressionReader::compile(Setting setting, const No
                                    std::string(with_article(node.type)));
     return std::nullopt;
   }
-  auto compiled = expr::compile(node.text, schema(setting));
+  auto& [schema, programs] = language(setting);
+  if (const auto known = programs.find(node.text); known != programs.end()) return known->second;
+  auto compiled = expr::compile(node.text, schema);
+  if (compiled.program && compiled.diagnostics.empty()) {
+    programs.emplace(node.text, *compiled.program);
+  }
   for (auto& [severity, offset, length, message, suggestion] : compiled.diagnostics) {
     reporter_.report(severity, place_in(node, offset, length, reporter_.source()),
                      std::move(message), std::move(suggestion));
@@ -219,20 +270,21 @@ std::optional<expr::Program> ExpressionReader::compile(Setting setting, const No
   return std::move(compiled.program);
 }
 
-std::optional<expr::Program> ExpressionReader::compile_result(Setting setting, const Node& node) {
+std::optional<ExpressionReader::Result> ExpressionReader::compile_result(Setting setting,
+                                                                         const Node& node) {
   auto program = compile(setting, node);
   if (!program) return std::nullopt;
-  auto [problem, suggestion] = certain_mismatch(setting, *program);
-  if (problem.empty()) return program;
+  auto [problem, suggestion, settled] = judge(setting, *program);
+  if (problem.empty()) return Result{*std::move(program), std::move(settled), &node};
   reporter_.error(place_of_all(node, reporter_.source()),
                   std::string(to_string(setting)) + " " + problem, std::move(suggestion));
   return std::nullopt;
 }
 
-const expr::Schema& ExpressionReader::schema(Setting setting) {
-  auto& schema = schemas_[static_cast<std::size_t>(setting)];
-  if (!schema) schema = schema_for(setting, system_);
-  return *schema;
+ExpressionReader::Language& ExpressionReader::language(Setting setting) {
+  auto& language = languages_[static_cast<std::size_t>(setting)];
+  if (!language) language = Language{schema_for(setting, system_, lookups_), {}};
+  return *language;
 }
 
 }  // namespace rapporteur

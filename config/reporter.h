@@ -27,14 +27,22 @@ class Reporter {
   Location location(std::size_t offset) const;
   const SourceText& source() const { return source_; }
 
-  // Everything, in the order of the file.
+  // Everything, in the order of the file, and how much more there would be.
   std::vector<ConfigDiagnostic> take();
 
  private:
+  static constexpr std::size_t kMostOfAKind = 1000;
+
+  // Counts one more. Whether it is kept.
+  bool counts(expr::Severity severity);
+  void quote_line(Span where, ConfigDiagnostic& diagnostic) const;
+  void summarise(std::size_t count, expr::Severity severity, std::string_view what);
+
   const std::string& path_;
   const SourceText& source_;
   std::vector<ConfigDiagnostic> diagnostics_;
   std::size_t errors_ = 0;
+  std::size_t advice_ = 0;
 };
 
 // The candidate that the word was probably meant to be; empty: none is near. Case, '_' and '-' do

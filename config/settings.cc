@@ -1,5 +1,6 @@
 #include "config/settings.h"
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -11,39 +12,56 @@ std::size_t index_of(Setting setting) {
   return static_cast<std::size_t>(setting);
 }
 
-struct Variable {
+// From when on a variable has a value.
+enum class Known { kAlways, kAtAssembly, kOfPart, kOfDelivery };
+
+struct Offer {
+  Variable variable;
   std::string_view name;
   expr::Type type;
+  Known known;
 };
 
-// What is known as soon as a window is assembled.
-constexpr std::array kAssembly = {
-    Variable{"window_start", expr::Type::kInteger},
-    Variable{"window_end", expr::Type::kInteger},
-    Variable{"frequency", expr::Type::kConstant},
-    Variable{"successful_sessions", expr::Type::kInteger},
-    Variable{"failed_sessions", expr::Type::kInteger},
-    Variable{"policy_types", expr::Type::kArray},
-    Variable{"result_types", expr::Type::kArray},
-    Variable{"rua", expr::Type::kArray},
-};
+constexpr std::array<Offer, kVariableCount> kOffers = {{
+    {Variable::kRcptDomain, "rcpt_domain", expr::Type::kString, Known::kAlways},
+    {Variable::kWindowStart, "window_start", expr::Type::kInteger, Known::kAtAssembly},
+    {Variable::kWindowEnd, "window_end", expr::Type::kInteger, Known::kAtAssembly},
+    {Variable::kFrequency, "frequency", expr::Type::kConstant, Known::kAtAssembly},
+    {Variable::kSuccessfulSessions, "successful_sessions", expr::Type::kInteger,
+     Known::kAtAssembly},
+    {Variable::kFailedSessions, "failed_sessions", expr::Type::kInteger, Known::kAtAssembly},
+    {Variable::kPolicyTypes, "policy_types", expr::Type::kArray, Known::kAtAssembly},
+    {Variable::kResultTypes, "result_types", expr::Type::kArray, Known::kAtAssembly},
+    {Variable::kRua, "rua", expr::Type::kArray, Known::kAtAssembly},
+    {Variable::kSubmitter, "submitter", expr::Type::kString, Known::kOfPart},
+    {Variable::kReportId, "report_id", expr::Type::kString, Known::kOfPart},
+    {Variable::kPart, "part", expr::Type::kInteger, Known::kOfPart},
+    {Variable::kParts, "parts", expr::Type::kInteger, Known::kOfPart},
+    {Variable::kDeliveryId, "delivery_id", expr::Type::kString, Known::kOfDelivery},
+}};
 
-// What is known of one part.
-constexpr std::array kPart = {
-    Variable{"submitter", expr::Type::kString},
-    Variable{"report_id", expr::Type::kString},
-    Variable{"part", expr::Type::kInteger},
-    Variable{"parts", expr::Type::kInteger},
-};
-
-constexpr Variable kDelivery{"delivery_id", expr::Type::kString};
-
-void offer(expr::Schema& schema, Variable variable, bool available, const std::string& reason) {
-  if (available) {
-    schema.variables.push_back({std::string(variable.name), variable.type});
-  } else {
-    schema.unavailable.emplace(variable.name, reason);
+// Why the setting may not ask; empty: it may.
+std::string_view why_not(Known known, Setting setting) {
+  switch (known) {
+    case Known::kAlways:
+      return {};
+    case Known::kAtAssembly:
+      return setting == Setting::kSendFrequency ? "is known only when a report is assembled" : "";
+    case Known::kOfPart:
+      return setting == Setting::kSubject ? "" : "is known only in subject";
+    case Known::kOfDelivery:
+      return setting == Setting::kEnvelopeFrom ? "" : "is known only in envelopeFrom";
   }
+  std::terminate();
+}
+
+bool calls_dns_query(const Rule* rule) {
+  if (rule == nullptr) return false;
+  const auto& block = rule->block;
+  return block.otherwise.asks_dns() ||
+         std::ranges::any_of(block.branches, [](const expr::IfBlock::Branch& branch) {
+           return branch.condition.asks_dns() || branch.result.asks_dns();
+         });
 }
 
 }  // namespace
@@ -103,83 +121,108 @@ Kind kind_of(Setting setting) {
   std::terminate();
 }
 
-expr::Schema schema_for(Setting setting, const std::map<std::string, std::string>& system) {
+expr::Schema schema_for(Setting setting, const std::map<std::string, std::string>& system,
+                        std::shared_ptr<const expr::Lookups> lookups) {
   expr::Schema schema;
   schema.system = system;
+  schema.lookups = std::move(lookups);
   schema.constants = {"hourly", "daily", "weekly", "never", "disable"};
-  schema.variables.push_back({"rcpt_domain", expr::Type::kString});
-
-  const bool at_intake = setting == Setting::kSendFrequency;
-  for (const auto variable : kAssembly) {
-    offer(schema, variable, !at_intake, "is known only when a report is assembled");
+  for (const auto& offer : kOffers) {
+    const auto reason = why_not(offer.known, setting);
+    if (reason.empty()) {
+      schema.variables.push_back(
+          {std::string(offer.name), offer.type, static_cast<std::size_t>(offer.variable)});
+    } else {
+      schema.unavailable.emplace(offer.name, reason);
+    }
   }
-  for (const auto variable : kPart) {
-    offer(schema, variable, setting == Setting::kSubject, "is known only in subject");
+  if (setting == Setting::kSendFrequency) {
+    schema.unavailable.emplace(
+        "dns_query", "is not allowed in sendFrequency: sessions do not wait for the DNS");
   }
-  offer(schema, kDelivery, setting == Setting::kEnvelopeFrom, "is known only in envelopeFrom");
   return schema;
 }
 
-const Rule* SettingTable::rule(Setting setting, std::string_view domain) const {
-  const Row* row = nullptr;
-  if (const auto exact = exact_.find(domain); exact != exact_.end()) {
-    row = &exact->second;
-  } else if (const auto suffix = longest_suffix(domain); suffix != below_.end()) {
-    row = &suffix->second;
-  }
-  if (row != nullptr && (*row)[index_of(setting)]) return &*(*row)[index_of(setting)];
-  return common(setting);
+const expr::Value* Rule::settled_result(std::size_t branch) const {
+  return branch < settled.size() && settled[branch] ? &*settled[branch] : nullptr;
 }
 
-SettingTable::Rows::const_iterator SettingTable::longest_suffix(std::string_view domain) const {
-  if (below_.empty()) return below_.end();
+const Rule* RuleSet::operator[](Setting setting) const {
+  if (overrides_ != nullptr) {
+    if (const auto& rule = (*overrides_)[index_of(setting)]) return rule.get();
+  }
+  return (*common_)[index_of(setting)].get();
+}
+
+RuleSet SettingTable::rules(std::string_view domain) const {
+  if (const auto exact = exact_.find(domain); exact != exact_.end()) {
+    return {&exact->second, common_};
+  }
+  const auto* suffix = longest_suffix(domain);
+  return {suffix == nullptr ? nullptr : &suffix->second, common_};
+}
+
+const Rule* SettingTable::rule(Setting setting, std::string_view domain) const {
+  return rules(domain)[setting];
+}
+
+const SettingTable::Rows::value_type* SettingTable::longest_suffix(std::string_view domain) const {
+  if (below_.empty()) return nullptr;
   for (auto dot = domain.find('.'); dot != domain.npos; dot = domain.find('.')) {
     domain.remove_prefix(dot + 1);
-    if (const auto found = below_.find(domain); found != below_.end()) return found;
+    if (const auto found = below_.find(domain); found != below_.end()) return &*found;
   }
-  return below_.end();
+  return nullptr;
 }
 
 const Rule* SettingTable::common(Setting setting) const {
-  const auto& rule = common_[index_of(setting)];
-  return rule ? &*rule : nullptr;
+  return common_[index_of(setting)].get();
 }
 
 const Rule* SettingTable::override_rule(Setting setting, std::string_view pattern) const {
   const bool suffix = pattern.starts_with("*.");
   const auto& rows = suffix ? below_ : exact_;
   const auto row = rows.find(suffix ? pattern.substr(2) : pattern);
-  if (row == rows.end() || !row->second[index_of(setting)]) return nullptr;
-  return &*row->second[index_of(setting)];
+  return row == rows.end() ? nullptr : row->second[index_of(setting)].get();
 }
 
 std::vector<std::string> SettingTable::patterns() const {
   std::vector<std::string> patterns;
   patterns.reserve(exact_.size() + below_.size());
   for (const auto& [domain, row] : exact_) patterns.push_back(domain);
+  std::ranges::sort(patterns);
+  const auto exact = static_cast<std::ptrdiff_t>(patterns.size());
   for (const auto& [domain, row] : below_) patterns.push_back("*." + domain);
+  std::sort(patterns.begin() + exact, patterns.end());
   return patterns;
 }
 
 std::string SettingTable::pattern_for(std::string_view domain) const {
   if (exact_.find(domain) != exact_.end()) return std::string(domain);
-  const auto suffix = longest_suffix(domain);
-  return suffix == below_.end() ? std::string() : "*." + suffix->first;
+  const auto* suffix = longest_suffix(domain);
+  return suffix == nullptr ? std::string() : "*." + suffix->first;
 }
 
 void SettingTable::set(Setting setting, Rule rule) {
-  common_[index_of(setting)] = std::move(rule);
+  put(common_, setting, std::move(rule));
 }
 
 void SettingTable::set(Setting setting, const std::string& pattern, Rule rule) {
-  row(pattern)[index_of(setting)] = std::move(rule);
+  put(row(pattern), setting, std::move(rule));
+}
+
+void SettingTable::put(RuleRow& row, Setting setting, Rule&& rule) {
+  auto& place = row[index_of(setting)];
+  if (calls_dns_query(place.get())) --asking_;
+  place = std::make_shared<const Rule>(std::move(rule));
+  if (calls_dns_query(place.get())) ++asking_;
 }
 
 void SettingTable::add_override(const std::string& pattern) {
   row(pattern);
 }
 
-SettingTable::Row& SettingTable::row(const std::string& pattern) {
+RuleRow& SettingTable::row(const std::string& pattern) {
   return pattern.starts_with("*.") ? below_[pattern.substr(2)] : exact_[pattern];
 }
 

@@ -5,10 +5,13 @@
 
 #include <array>
 #include <cstddef>
+#include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "expr/expression.h"
@@ -42,19 +45,40 @@ std::string_view to_string(Setting setting);  // "fromName", as in the file
 enum class Kind { kText, kAddress, kDomain, kFrequency, kSize, kTruth, kUris };
 Kind kind_of(Setting setting);
 
+// What expressions may ask, in the order of the table in docs/configuration.md. The number is the
+// slot in every schema, whatever the setting.
+enum class Variable : std::size_t {
+  kRcptDomain,
+  kWindowStart,
+  kWindowEnd,
+  kFrequency,
+  kSuccessfulSessions,
+  kFailedSessions,
+  kPolicyTypes,
+  kResultTypes,
+  kRua,
+  kSubmitter,
+  kReportId,
+  kPart,
+  kParts,
+  kDeliveryId,
+};
+inline constexpr std::size_t kVariableCount = 14;
+
 // The names that the setting's expressions may mention. `system` gives system('domain') and
-// system('hostname').
-expr::Schema schema_for(Setting setting, const std::map<std::string, std::string>& system);
+// system('hostname'), `lookups` the lists of [lookup.NAME].
+expr::Schema schema_for(Setting setting, const std::map<std::string, std::string>& system,
+                        std::shared_ptr<const expr::Lookups> lookups = nullptr);
 
 // Checks a value against what the setting must be, and brings it into its one form: an address or
 // domain with A-labels, a frequency as Constant, a size as integer, a truth value as 1 or 0, URIs
 // as an array of strings. Fails with one sentence such as "yields 'nobody', which is no mail
-// address".
+// address". A value that is moved in and has its one form already comes back without a copy.
 struct Conformed {
   std::optional<expr::Value> value;
   std::string problem;  // empty if there is a value
 };
-Conformed conform(Setting setting, const expr::Value& value);
+Conformed conform(Setting setting, expr::Value value);
 
 struct Location {
   std::string file;  // empty: built in
@@ -69,15 +93,44 @@ struct Rule {
   Location where;                  // of the value
   std::vector<Location> branches;  // of each branch's `if`
   Location otherwise;              // of `else`; of the value itself without an if-block
+  // The results that depend on nothing, as conform() gives them: of each branch, then `otherwise`.
+  // May be shorter.
+  std::vector<std::optional<expr::Value>> settled = {};
+
+  // The result of the branch, if it is known without evaluating; else null. The number of the
+  // branches stands for `otherwise`.
+  const expr::Value* settled_result(std::size_t branch) const;
 };
 
-// All rules. Immutable after loading; read from any thread.
+// What one place says of each setting; null: nothing.
+using RuleRow = std::array<std::shared_ptr<const Rule>, kSettingCount>;
+
+// The rules that hold for one domain. Valid as long as the table that gave it is not changed.
+class RuleSet {
+ public:
+  // The rows outlive this object. `overrides` may be null.
+  RuleSet(const RuleRow* overrides, const RuleRow& common)
+      : overrides_(overrides), common_(&common) {}
+
+  // As SettingTable::rule().
+  const Rule* operator[](Setting setting) const;
+
+ private:
+  const RuleRow* overrides_;
+  const RuleRow* common_;
+};
+
+// All rules. Immutable after loading; read from any thread. Copies share the rules.
 class SettingTable {
  public:
-  // The rule that holds for the domain: the override of this exact name, else the one of the
-  // longest suffix, else [report.tls], else the built-in default. Null where the default is another
-  // setting's value (contactInfo and envelopeFrom: fromAddress; outboundReportSubmitter: the domain
-  // of contactInfo). `domain` is normalised.
+  // Finds the override that holds for the domain: the one of this exact name, else the one of the
+  // longest suffix. `domain` is normalised. What it costs does not depend on the number of
+  // overrides.
+  RuleSet rules(std::string_view domain) const;
+
+  // The rule that holds for the domain: what its override says, else [report.tls], else the
+  // built-in default. Null where the default is another setting's value (contactInfo and
+  // envelopeFrom: fromAddress; outboundReportSubmitter: the domain of contactInfo).
   const Rule* rule(Setting setting, std::string_view domain) const;
 
   // The rule of [report.tls], else the built-in default, else null.
@@ -88,6 +141,8 @@ class SettingTable {
   std::vector<std::string> patterns() const;
   // The override that holds for the domain; empty if none does.
   std::string pattern_for(std::string_view domain) const;
+  // Whether any rule calls dns_query().
+  bool asks_dns() const { return asking_ > 0; }
 
   void set(Setting setting, Rule rule);
   // `pattern` is a normalised domain, or "*." and one.
@@ -96,13 +151,22 @@ class SettingTable {
   void add_override(const std::string& pattern);
 
  private:
-  using Row = std::array<std::optional<Rule>, kSettingCount>;
-  using Rows = std::map<std::string, Row, std::less<>>;
-  Row& row(const std::string& pattern);
-  Rows::const_iterator longest_suffix(std::string_view domain) const;
-  Row common_;
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>{}(text);
+    }
+  };
+  using Rows = std::unordered_map<std::string, RuleRow, Hash, std::equal_to<>>;
+
+  void put(RuleRow& row, Setting setting, Rule&& rule);
+  RuleRow& row(const std::string& pattern);
+  const Rows::value_type* longest_suffix(std::string_view domain) const;
+
+  RuleRow common_;
   Rows exact_;
-  Rows below_;  // "example.org" for "*.example.org"
+  Rows below_;              // "example.org" for "*.example.org"
+  std::size_t asking_ = 0;  // how many rules call dns_query()
 };
 
 }  // namespace rapporteur

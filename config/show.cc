@@ -137,7 +137,8 @@ std::string dkim_tables(const std::vector<DkimKey>& keys) {
 
 std::string lookup_tables(const Config& config) {
   std::string text;
-  for (const auto& [name, entries] : config.lookups) {
+  if (config.lookups == nullptr) return text;
+  for (const auto& [name, entries] : config.lookups->by_name) {
     const bool plain =
         std::ranges::all_of(entries, [](const auto& entry) { return entry.second.empty(); });
     std::vector<std::string> items;

@@ -8,6 +8,8 @@ namespace rapporteur {
 
 namespace {
 
+constexpr std::size_t kStep = 64;  // bytes
+
 bool begins_character(char c) {
   return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
 }
@@ -109,43 +111,70 @@ SourceText::SourceText(std::string_view text) : text_(text) {
   for (std::size_t at = text_.find('\n'); at != text_.npos; at = text_.find('\n', at + 1)) {
     line_begins_.push_back(at + 1);
   }
+  counts_.reserve(text_.size() / kStep + 1);
+  counts_.push_back(0);
+  for (std::size_t at = kStep; at <= text_.size(); at += kStep) {
+    counts_.push_back(counts_.back() + count_characters(text_.substr(at - kStep, kStep)));
+  }
+}
+
+std::size_t SourceText::characters_before(std::size_t offset) const {
+  const auto step = offset / kStep;
+  return counts_[step] + count_characters(text_.substr(step * kStep, offset % kStep));
+}
+
+std::size_t SourceText::characters_in(Span span) const {
+  return characters_before(span.end) - characters_before(span.begin);
 }
 
 SourceText::Place SourceText::place_of(std::size_t offset) const {
   offset = std::min(offset, text_.size());
   const auto after = std::upper_bound(line_begins_.begin(), line_begins_.end(), offset);
-  const auto begin = *(after - 1);
   return {static_cast<int>(after - line_begins_.begin()),
-          static_cast<int>(count_characters(text_.substr(begin, offset - begin))) + 1};
+          static_cast<int>(characters_in({*(after - 1), offset})) + 1};
 }
 
 std::size_t SourceText::offset_of(Place place) const {
   if (place.line < 1) return 0;
   const auto index = static_cast<std::size_t>(place.line) - 1;
   if (index >= line_begins_.size()) return text_.size();
-  auto offset = line_begins_[index];
-  for (int column = 1; column < place.column && offset < text_.size(); ++column) {
-    if (text_[offset] == '\n') break;
-    do {
-      ++offset;
-    } while (offset < text_.size() && !begins_character(text_[offset]));
+  const auto begin = line_begins_[index];
+  const auto end = index + 1 < line_begins_.size() ? line_begins_[index + 1] - 1 : text_.size();
+  if (place.column <= 1) return begin;
+  // The character that is sought, and the last step before it.
+  const auto sought = characters_before(begin) + static_cast<std::size_t>(place.column) - 1;
+  const auto step = std::upper_bound(counts_.begin(), counts_.end(), sought) - counts_.begin() - 1;
+  auto count = counts_[static_cast<std::size_t>(step)];
+  auto offset = static_cast<std::size_t>(step) * kStep;
+  for (; offset < end; ++offset) {
+    if (!begins_character(text_[offset])) continue;
+    if (count == sought) break;
+    ++count;
   }
-  return offset;
+  return std::min(offset, end);
+}
+
+Span SourceText::line_span(int number) const {
+  if (number < 1 || static_cast<std::size_t>(number) > line_begins_.size()) {
+    return {text_.size(), text_.size()};
+  }
+  const auto next = static_cast<std::size_t>(number);
+  const auto begin = line_begins_[next - 1];
+  auto end = next < line_begins_.size() ? line_begins_[next] - 1 : text_.size();
+  if (end > begin && text_[end - 1] == '\r') --end;
+  return {begin, end};
 }
 
 std::string_view SourceText::line(int number) const {
-  if (number < 1 || static_cast<std::size_t>(number) > line_begins_.size()) return {};
-  const auto begin = line_begins_[static_cast<std::size_t>(number) - 1];
-  auto line = text_.substr(begin, text_.find('\n', begin) - begin);
-  if (line.ends_with('\r')) line.remove_suffix(1);
-  return line;
+  const auto [begin, end] = line_span(number);
+  return text_.substr(begin, end - begin);
 }
 
 std::size_t SourceText::underlined(Span span) const {
   if (span.begin >= text_.size()) return 1;
-  auto piece = text_.substr(span.begin, std::max(span.end, span.begin) - span.begin);
-  piece = piece.substr(0, piece.find_first_of("\r\n"));
-  return std::max<std::size_t>(count_characters(piece), 1);
+  const auto line_end = line_span(place_of(span.begin).line).end;
+  const auto end = std::min(span.end, line_end);
+  return end <= span.begin ? 1 : std::max<std::size_t>(characters_in({span.begin, end}), 1);
 }
 
 std::size_t count_characters(std::string_view text) {

@@ -15,6 +15,7 @@ struct Span {
   std::size_t end = 0;
 };
 
+// Every question is answered in a time that does not depend on the length of the text or its lines.
 class SourceText {
  public:
   // A leading byte order mark is no part of the text. The view outlives this object.
@@ -29,14 +30,20 @@ class SourceText {
   Place place_of(std::size_t offset) const;
   // The inverse. A place outside of the text gives the nearest one inside.
   std::size_t offset_of(Place place) const;
-  // Without its line end.
+  // Without its line end. Empty at the end of the text if there is no such line.
+  Span line_span(int number) const;
   std::string_view line(int number) const;
+  // How many characters begin in the span, which lies inside of the text.
+  std::size_t characters_in(Span span) const;
   // How many characters of the span stand on the line where it begins; at least 1.
   std::size_t underlined(Span span) const;
 
  private:
+  std::size_t characters_before(std::size_t offset) const;
+
   std::string_view text_;
   std::vector<std::size_t> line_begins_;
+  std::vector<std::size_t> counts_;  // characters before every 64th byte
 };
 
 // Code points of UTF-8 text.

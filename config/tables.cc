@@ -2,7 +2,6 @@
 #include <utility>
 
 #include "base/domain.h"
-#include "base/file.h"
 #include "base/text.h"
 #include "config/expressions.h"
 #include "config/loading.h"
@@ -70,87 +69,6 @@ void read_one_dkim(const Node& table, Loading& loading) {
       {*std::move(domain), *std::move(selector), *std::move(path), *std::move(key)});
 }
 
-using Entries = std::map<std::string, std::string>;
-
-// Puts a key into a list; the keys of [lookup.local] are domains.
-bool add_entry(const std::string& list, std::string_view key, std::string_view value,
-               Entries& entries, std::string& problem) {
-  if (list != "local") {
-    entries.insert_or_assign(std::string(key), std::string(value));
-    return true;
-  }
-  auto domain = normalise_domain(key);
-  if (!domain) {
-    problem = domain.error().text;
-    return false;
-  }
-  entries.insert_or_assign(*std::move(domain), std::string(value));
-  return true;
-}
-
-void read_lookup_keys(const std::string& list, const Node& node, Entries& entries,
-                      Reporter& reporter) {
-  const auto name = "lookup." + list + ".keys";
-  std::string problem;
-  if (node.type == NodeType::kArray) {
-    for (const auto& item : node.items) {
-      const auto key = read_string("an item of " + name, item, reporter);
-      if (key && !add_entry(list, *key, "", entries, problem)) reporter.error(item.span, problem);
-    }
-  } else if (node.type == NodeType::kTable) {
-    for (const auto& [key, key_span, value] : node.members) {
-      const auto text = read_string("a value of " + name, value, reporter);
-      if (text && !add_entry(list, key, *text, entries, problem)) reporter.error(key_span, problem);
-    }
-  } else {
-    report_type(name, "an array of strings, or a table of them by keys", node, reporter);
-  }
-}
-
-// Lines of "key" or "key value"; empty ones and those that begin with '#' do not count.
-void read_lookup_file(const std::string& list, const Node& node, Entries& entries,
-                      Reporter& reporter) {
-  const auto path = read_string("lookup." + list + ".file", node, reporter);
-  if (!path) return;
-  const auto content = read_file(*path);
-  if (!content) return reporter.error(node.span, content.error().text);
-  std::size_t number = 0;
-  for (const auto raw : split(*content, '\n')) {
-    ++number;
-    const auto line = trim(raw);
-    if (line.empty() || line.front() == '#') continue;
-    const auto end = std::min(line.find_first_of(" \t"), line.size());
-    std::string problem;
-    if (!is_valid_utf8(line)) problem = "the line is not UTF-8";
-    if (problem.empty())
-      add_entry(list, line.substr(0, end), trim(line.substr(end)), entries, problem);
-    if (!problem.empty()) {
-      reporter.error(node.span, *path + ":" + std::to_string(number) + ": " + problem);
-      return;
-    }
-  }
-}
-
-void read_one_lookup(const Member& member, Loading& loading) {
-  auto& reporter = loading.reporter;
-  const auto name = "lookup." + member.key;
-  if (member.value.type != NodeType::kTable) {
-    return report_type(name, "a table", member.value, reporter);
-  }
-  auto& entries = loading.config.lookups[member.key];
-  report_unknown_keys("[" + name + "]", member.value, keys_of("lookup"), reporter);
-  const auto* keys = member.value.find("keys");
-  const auto* file = member.value.find("file");
-  if (keys != nullptr && file != nullptr) {
-    return reporter.error(file->key_span, name + " has both keys and a file");
-  }
-  if (keys == nullptr && file == nullptr) {
-    return reporter.error(member.key_span, name + " needs keys or a file");
-  }
-  if (keys != nullptr) read_lookup_keys(member.key, keys->value, entries, reporter);
-  if (file != nullptr) read_lookup_file(member.key, file->value, entries, reporter);
-}
-
 std::optional<Setting> setting_named(std::string_view name) {
   const auto found = std::ranges::find(kSettings, name, [](Setting s) { return to_string(s); });
   if (found == kSettings.end()) return std::nullopt;
@@ -171,7 +89,7 @@ void read_common_settings(ExpressionReader& reader, Loading& loading) {
     const auto* member = loading.member(table, to_string(setting));
     if (member == nullptr) continue;
     loading.setting_spans.emplace(std::pair(std::string(), setting), member->value.span);
-    if (auto rule = reader.read(setting, member->value, table)) {
+    if (auto rule = reader.read(setting, member->value, {table, "example.com"})) {
       loading.config.settings.set(setting, *std::move(rule));
     } else {
       loading.broken_settings.emplace(std::string(), setting);
@@ -192,7 +110,9 @@ void report_unknown_setting(const Member& member, Reporter& reporter) {
 
 void read_override(const Member& member, const std::string& pattern, ExpressionReader& reader,
                    Loading& loading) {
-  const auto origin = "report.tls.domain." + toml_string(pattern);
+  const ExpressionReader::Scope scope = {
+      "report.tls.domain." + toml_string(pattern),
+      pattern.starts_with("*.") ? "mail" + pattern.substr(1) : pattern};
   loading.config.settings.add_override(pattern);
   for (const auto& entry : member.value.members) {
     const auto setting = setting_named(entry.key);
@@ -201,7 +121,7 @@ void read_override(const Member& member, const std::string& pattern, ExpressionR
       continue;
     }
     loading.setting_spans.emplace(std::pair(pattern, *setting), entry.value.span);
-    if (auto rule = reader.read(*setting, entry.value, origin)) {
+    if (auto rule = reader.read(*setting, entry.value, scope)) {
       loading.config.settings.set(*setting, pattern, *std::move(rule));
     } else {
       loading.broken_settings.emplace(pattern, *setting);
@@ -256,20 +176,13 @@ void read_dkim(Loading& loading) {
   }
 }
 
-void read_lookups(Loading& loading) {
-  loading.config.lookups["local"];  // is_local_domain() finds it empty rather than missing
-  const auto table = loading.tables.find("lookup");
-  if (table == loading.tables.end()) return;
-  for (const auto& member : table->second->value.members) read_one_lookup(member, loading);
-}
-
 void read_settings(Loading& loading) {
   auto domain = loading.config.domain;
   // Was refused or is missing, which is reported. Expressions are checked all the same.
   if (domain.empty()) domain = "example.invalid";
   const std::map<std::string, std::string> system = {{"domain", domain},
                                                      {"hostname", loading.config.hostname}};
-  ExpressionReader reader(system, loading.reporter);
+  ExpressionReader reader(system, loading.config.lookups, loading.reporter);
   read_common_settings(reader, loading);
   read_overrides(reader, loading);
 }

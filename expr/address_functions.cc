@@ -128,7 +128,7 @@ bool is_quoted_string(std::string_view text) {
 }
 
 Value is_email(const Arguments& arguments) {
-  const std::string address = arguments.text(0);
+  const std::string& address = arguments.text(0);
   const auto at = address.rfind('@');
   if (at == address.npos) return truth(false);
   const auto local = std::string_view(address).substr(0, at);
@@ -140,7 +140,7 @@ Value is_email(const Arguments& arguments) {
 constexpr std::array<std::string_view, 2> kParts = {"local", "domain"};
 
 Value email_part(const Arguments& arguments) {
-  const std::string part = arguments.text(1);
+  const std::string& part = arguments.text(1);
   return map_text(arguments[0], [&](const std::string& address) {
     const auto at = address.rfind('@');
     if (at == address.npos || (part != "local" && part != "domain")) return std::string();

@@ -77,10 +77,17 @@ constexpr auto kAny = Accepts::kAnything;
 
 constexpr std::array<Function, 7> kFunctions = {{
     {"count", 1, {kAny}, Gives::kInteger, count_elements},
-    {"sort", 2, {kAny, kAny}, Gives::kArray, sort},
-    {"dedup", 1, {kAny}, Gives::kArray, dedup},
+    {"sort", 2, {kAny, kAny}, Gives::kArray, sort, {}, Special::kNone, Growth::kSorting},
+    {"dedup", 1, {kAny}, Gives::kArray, dedup, {}, Special::kNone, Growth::kPairs},
     {"winnow", 1, {kAny}, Gives::kArray, winnow},
-    {"is_intersect", 2, {kAny, kAny}, Gives::kTruth, is_intersect},
+    {"is_intersect",
+     2,
+     {kAny, kAny},
+     Gives::kTruth,
+     is_intersect,
+     {},
+     Special::kNone,
+     Growth::kPairs},
     {"is_empty", 1, {kAny}, Gives::kTruth, is_empty},
     {"is_number", 1, {kAny}, Gives::kTruth, is_number},
 }};

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "expr/functions.h"
+#include "expr/search.h"
 #include "expr/unicode.h"
 #include "expr/value.h"
 
@@ -79,17 +80,18 @@ Value contains(const Arguments& arguments) {
     return truth(std::any_of(array->begin(), array->end(),
                              [&](const Value& element) { return equal(element, arguments[1]); }));
   }
-  return truth(arguments.text(0).find(arguments.text(1)) != std::string::npos);
+  return truth(find_first(arguments.text(0), arguments.text(1)) != std::string::npos);
 }
 
 Value contains_ignore_case(const Arguments& arguments) {
-  const std::string sought = arguments.text(1);
+  const std::string& sought = arguments.text(1);
   if (const auto* array = std::get_if<Array>(&arguments[0])) {
     return truth(std::any_of(array->begin(), array->end(), [&](const Value& element) {
       return equal_ignoring_ascii_case(to_text(element), sought);
     }));
   }
-  return truth(to_lowercase(arguments.text(0)).find(to_lowercase(sought)) != std::string::npos);
+  const std::string lower = to_lowercase(arguments.text(0));
+  return truth(find_first(lower, to_lowercase(sought)) != std::string::npos);
 }
 
 constexpr auto kAny = Accepts::kAnything;

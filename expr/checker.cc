@@ -1,10 +1,12 @@
 #include "expr/checker.h"
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 #include <utility>
 
 #include "expr/literal.h"
+#include "expr/lookups.h"
 #include "expr/operators.h"
 #include "expr/suggestion.h"
 #include "expr/value.h"
@@ -42,6 +44,7 @@ class Checker {
     if (variable != schema_.variables.end()) {
       set_type(variable->type);
       findings_.variables.insert(name.text);
+      findings_.slots.emplace(here_, variable->slot);
       return;
     }
     const auto& constants = schema_.constants;
@@ -108,6 +111,10 @@ class Checker {
   void check(const Call& call) {
     const Function* function = find_function(call.function);
     if (function == nullptr) return explain_function(call);
+    const auto& unavailable = schema_.unavailable;
+    if (const auto reason = unavailable.find(call.function); reason != unavailable.end()) {
+      return error(call.name, mention(call.function) + " " + reason->second);
+    }
     const std::size_t given = call.arguments.size();
     if (given != function->arity) {
       error(call.name, call.function + " takes " + std::to_string(function->arity) +
@@ -127,6 +134,13 @@ class Checker {
         return check_system(call);
       case Special::kIfThen:
         return check_if_then(call);
+      case Special::kKeyExists:
+      case Special::kKeyGet:
+        return check_lookup(*function, call);
+      case Special::kIsLocalDomain:
+        return check_local(call);
+      case Special::kDnsQuery:
+        return check_dns(call);
       case Special::kNone:
         return check_call(*function, call);
     }
@@ -134,13 +148,47 @@ class Checker {
 
   void check_call(const Function& function, const Call& call) {
     set_type(call_type(function, type(call.arguments[0])));
-    std::vector<Value> values;
-    for (const NodeId argument : call.arguments) {
-      const Value* value = value_of(argument);
-      if (value == nullptr) return;
-      values.push_back(*value);
+    std::array<const Value*, kMaxArity> values{};
+    for (std::size_t i = 0; i < call.arguments.size(); ++i) {
+      values[i] = value_of(call.arguments[i]);
+      if (values[i] == nullptr) return;
     }
     fold(function.apply(Arguments(values, schema_.constants)));
+  }
+
+  // The list is mostly named by a literal; then it must exist.
+  void check_lookup(const Function& function, const Call& call) {
+    const bool exists = function.special == Special::kKeyExists;
+    set_type(exists ? Type::kTruth : Type::kString);
+    const Value* list = value_of(call.arguments[0]);
+    if (list == nullptr || type_of(*list) == Type::kArray) return;
+    const std::string name = to_text(*list);
+    const auto* lookups = schema_.lookups.get();
+    if (lookups == nullptr || !lookups->by_name.contains(name)) {
+      std::vector<std::string_view> known;
+      if (lookups != nullptr) {
+        for (const auto& entry : lookups->by_name) known.push_back(entry.first);
+      }
+      return error(span(call.arguments[0]), "there is no lookup " + mention(name),
+                   did_you_mean(name, known));
+    }
+    const Value* key = value_of(call.arguments[1]);
+    if (key == nullptr) return;
+    auto found =
+        exists ? key_exists(lookups, name, to_text(*key)) : key_get(lookups, name, to_text(*key));
+    set_value(std::get<Value>(std::move(found)), type(here_));
+  }
+
+  void check_local(const Call& call) {
+    set_type(Type::kTruth);
+    const Value* domain = value_of(call.arguments[0]);
+    if (domain == nullptr) return;
+    set_value(is_local_domain(schema_.lookups.get(), to_text(*domain)), Type::kTruth);
+  }
+
+  void check_dns(const Call& call) {
+    const Value* type = value_of(call.arguments[1]);
+    set_type(type == nullptr ? Type::kAny : type_of_dns(to_text(*type)));
   }
 
   void check_matches(const Call& call) {

@@ -22,6 +22,7 @@ struct Findings {
   std::vector<std::optional<Value>> values;  // of nodes that depend on nothing
   std::vector<const Function*> functions;    // of calls; else null
   std::map<NodeId, Regex> regexes;           // of calls of matches()
+  std::map<NodeId, std::size_t> slots;       // of variables, as the schema gives them
   std::set<std::string, std::less<>> variables;
   std::vector<Diagnostic> diagnostics;  // in the order of their offsets
 };

@@ -3,6 +3,7 @@
 // The machine is evaluator.cc; nothing outside of this room needs this header.
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -21,10 +22,12 @@ enum class Action : std::uint8_t {
   kCapture,      // group `operand` of the last matches()
   kUnary,        // the UnaryOp `operand` of the topmost value
   kBinary,       // the BinaryOp `operand` of the two topmost values
+  kJoin,         // the texts of the topmost values, of which joins[operand] has one fewer
   kList,         // an array of the `operand` topmost values
   kIndex,        // array[position] of the two topmost values
   kCall,         // calls[operand] with as many values as it takes
   kMatch,        // whether regexes[operand] matches the topmost value; sets the captures
+  kAsk,          // the Special `operand`, a lookup or dns_query, with the topmost values
   kTruth,        // 1 or 0 for the topmost value
   kJump,         // to instruction `operand`
   kJumpIfFalse,  // takes the topmost value
@@ -39,6 +42,11 @@ struct Instruction {
 };
 
 struct Code {
+  struct Variable {
+    std::string name;
+    std::size_t slot = 0;
+  };
+
   std::string source;
   Ast ast;
   Type type = Type::kAny;
@@ -48,9 +56,14 @@ struct Code {
 
   std::vector<Instruction> instructions;
   std::vector<Value> values;
-  std::vector<std::string> names;
+  std::vector<Variable> names;
+  std::vector<std::vector<std::uint32_t>> joins;  // the points of the operators
   std::vector<const Function*> calls;
   std::vector<Regex> regexes;
+  std::shared_ptr<const Lookups> lookups;
+  std::size_t depth = 0;        // values on the stack at most
+  std::size_t groups_read = 0;  // $0 … $(groups_read - 1) are mentioned
+  bool asks_dns = false;
 };
 
 }  // namespace expr

@@ -30,15 +30,19 @@ class Generator {
     emit(Action::kPush, keep(code_.values, literal.value), id);
   }
   void generate(const Name& name, NodeId id) {
-    emit(Action::kVariable, keep(code_.names, name.text), id);
+    emit(Action::kVariable, keep(code_.names, {name.text, findings_.slots.at(id)}), id);
   }
-  void generate(const Capture& capture, NodeId id) { emit(Action::kCapture, capture.group, id); }
+  void generate(const Capture& capture, NodeId id) {
+    code_.groups_read = std::max<std::size_t>(code_.groups_read, capture.group + 1);
+    emit(Action::kCapture, capture.group, id);
+  }
   void generate(const Unary& unary, NodeId id) {
     generate(unary.operand);
     emit(Action::kUnary, static_cast<std::uint32_t>(unary.op), id);
   }
 
   void generate(const Binary& binary, NodeId id) {
+    if (joins(id)) return generate_join(id);
     generate(binary.left);
     if (binary.op == BinaryOp::kAnd || binary.op == BinaryOp::kOr) {
       const auto jump = emit(binary.op == BinaryOp::kAnd ? Action::kAnd : Action::kOr, 0, id);
@@ -49,6 +53,31 @@ class Generator {
     }
     generate(binary.right);
     emit(Action::kBinary, static_cast<std::uint32_t>(binary.op), id);
+  }
+
+  // Whether the node is a '+' that is certain to put texts together.
+  bool joins(NodeId id) const {
+    const auto* binary = std::get_if<Binary>(&code_.ast.nodes[id].form);
+    return binary != nullptr && binary->op == BinaryOp::kAdd &&
+           findings_.types[id] == Type::kString && !findings_.values[id];
+  }
+
+  // a + b + c + d at once, without the sums on the way.
+  void generate_join(NodeId id) {
+    std::vector<NodeId> operands;
+    std::vector<std::uint32_t> points;
+    NodeId left = id;
+    while (joins(left)) {
+      const auto& binary = std::get<Binary>(code_.ast.nodes[left].form);
+      operands.push_back(binary.right);
+      points.push_back(code_.ast.nodes[left].point);
+      left = binary.left;
+    }
+    operands.push_back(left);
+    std::reverse(operands.begin(), operands.end());
+    std::reverse(points.begin(), points.end());
+    for (const NodeId operand : operands) generate(operand);
+    emit(Action::kJoin, keep(code_.joins, std::move(points)), id);
   }
 
   void generate(const List& list, NodeId id) {
@@ -71,6 +100,11 @@ class Generator {
       return;
     }
     for (const NodeId argument : call.arguments) generate(argument);
+    if (function->special != Special::kNone) {
+      code_.asks_dns = code_.asks_dns || function->special == Special::kDnsQuery;
+      emit(Action::kAsk, static_cast<std::uint32_t>(function->special), id);
+      return;
+    }
     emit(Action::kCall, keep(code_.calls, function), id);
   }
 
@@ -90,8 +124,35 @@ class Generator {
     return static_cast<std::uint32_t>(pool.size() - 1);
   }
 
+  // How many values more there are on the stack after the instruction, where it does not jump. A
+  // jump leaves its value to where it leads.
+  std::ptrdiff_t growth(Action action, std::uint32_t operand) const {
+    switch (action) {
+      case Action::kPush:
+      case Action::kVariable:
+      case Action::kCapture:
+        return 1;
+      case Action::kUnary:
+      case Action::kMatch:
+      case Action::kTruth:
+        return 0;
+      case Action::kJoin:
+        return -static_cast<std::ptrdiff_t>(code_.joins[operand].size());
+      case Action::kList:
+        return 1 - static_cast<std::ptrdiff_t>(operand);
+      case Action::kCall:
+        return 1 - static_cast<std::ptrdiff_t>(code_.calls[operand]->arity);
+      case Action::kAsk:
+        return static_cast<Special>(operand) == Special::kIsLocalDomain ? 0 : -1;
+      default:
+        return -1;
+    }
+  }
+
   std::size_t emit(Action action, std::uint32_t operand, NodeId id) {
     code_.instructions.push_back({action, operand, code_.ast.nodes[id].point});
+    depth_ += growth(action, operand);
+    code_.depth = std::max(code_.depth, static_cast<std::size_t>(depth_));
     return code_.instructions.size() - 1;
   }
 
@@ -102,6 +163,7 @@ class Generator {
 
   Code& code_;
   Findings& findings_;
+  std::ptrdiff_t depth_ = 0;
 };
 
 }  // namespace
@@ -128,6 +190,7 @@ Compilation compile(std::string_view source, const Schema& schema) {
   code->constant = findings.values[code->ast.root];
   code->variables = std::move(findings.variables);
   code->constant_order = schema.constants;
+  code->lookups = schema.lookups;
   Generator(*code, findings).generate(code->ast.root);
   compilation.program.emplace(std::move(code));
   return compilation;
@@ -147,6 +210,14 @@ const Value* Program::constant() const {
 
 bool Program::mentions(std::string_view variable) const {
   return code_->variables.contains(variable);
+}
+
+bool Program::asks_dns() const {
+  return code_->asks_dns;
+}
+
+bool Program::reads_captures() const {
+  return code_->groups_read > 0;
 }
 
 std::string Program::dump() const {

@@ -1,10 +1,11 @@
 #pragma once
 // The expression language: text to a checked program, a program to a value. docs/expressions.md is
-// the reference. Knows no mail, no TOML and no clock: names and their types come from a Schema,
-// their values from an Environment. Nothing here does I/O, and evaluating changes nothing.
+// the reference. Knows no mail and no TOML: names and their types come from a Schema, their values
+// from an Environment. Nothing here does I/O, and evaluating changes nothing.
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -54,26 +55,59 @@ struct Diagnostic {
   std::string suggestion;  // "did you mean rcpt_domain?"; may be empty
 };
 
+// A list of keys, or a map from keys to values: of a list the values are ''.
+using Lookup = std::map<std::string, std::string, std::less<>>;
+
+// What key_exists(), key_get() and is_local_domain() ask. Immutable once an expression knows it.
+struct Lookups {
+  std::map<std::string, Lookup, std::less<>> by_name;
+  // Whether mail for the domain, however it is written, is ours. Any thread. May be empty: never.
+  std::function<bool(std::string_view domain)> is_local_domain;
+};
+
 // What an expression may mention.
 struct Schema {
   struct Variable {
     std::string name;
     Type type = Type::kString;
+    std::size_t slot = 0;  // handed to Environment::variable()
   };
   std::vector<Variable> variables;
   std::vector<std::string> constants;  // "hourly", …; the same name may not be a variable
-  // Names that exist but not here, with the reason: {"report_id", "is known only in subject"}.
+  // Names and functions that exist but not here, with the reason: {"report_id", "is known only in
+  // subject"}.
   std::map<std::string, std::string> unavailable;
   std::map<std::string, std::string> system;  // the arguments of system('…') and their values
+  std::shared_ptr<const Lookups> lookups;     // null: there are none
+};
+
+// The types of dns_query(): 'txt', 'mx', 'ip' (both kinds of addresses), 'ipv4', 'ipv6', 'ptr'.
+enum class DnsType { kTxt, kMx, kIp, kIpv4, kIpv6, kPtr };
+
+struct DnsResult {
+  // kTxt: the text of each record. kMx: host names by preference. kPtr: host names. Addresses as
+  // text. Empty: there is definitely none.
+  std::vector<std::string> records;
+  std::string problem;  // why nothing is known; ends the evaluation. Empty: `records` is the answer
+};
+
+// Answers dns_query(). Called from the thread that evaluates, which waits for it.
+class Dns {
+ public:
+  virtual ~Dns() = default;
+  // `name` is any text; of kPtr an address.
+  virtual DnsResult query(std::string_view name, DnsType type) = 0;
 };
 
 // The values of the variables. Called from the thread that evaluates.
 class Environment {
  public:
   virtual ~Environment() = default;
-  // Null if the name has no value here, which ends the evaluation with an error. The pointer stays
-  // valid until the environment is changed.
-  virtual const Value* variable(std::string_view name) const = 0;
+  // Null if the name has no value here, which ends the evaluation with an error. `slot` is the
+  // schema's. The pointer stays valid until the environment is changed.
+  virtual const Value* variable(std::size_t slot, std::string_view name) const = 0;
+  // Null: dns_query() ends the evaluation with an error.
+  virtual Dns* dns() const { return nullptr; }
 };
 
 class MapEnvironment final : public Environment {
@@ -81,13 +115,18 @@ class MapEnvironment final : public Environment {
   void set(std::string name, Value value) {
     values_.insert_or_assign(std::move(name), std::move(value));
   }
-  const Value* variable(std::string_view name) const override {
+  // Not owned; null for none.
+  void set_dns(Dns* dns) { dns_ = dns; }
+  // Finds values by their names; the slots do not matter.
+  const Value* variable(std::size_t, std::string_view name) const override {
     const auto found = values_.find(name);
     return found == values_.end() ? nullptr : &found->second;
   }
+  Dns* dns() const override { return dns_; }
 
  private:
   std::map<std::string, Value, std::less<>> values_;
+  Dns* dns_ = nullptr;
 };
 
 struct Failure {
@@ -108,7 +147,9 @@ class Program {
   Type type() const;              // of its result, as far as it is known
   const Value* constant() const;  // the result if it depends on nothing; else null
   bool mentions(std::string_view variable) const;
-  std::string dump() const;  // one line, for tests: "(+ 'a' (call system 'domain'))"
+  bool asks_dns() const;        // calls dns_query()
+  bool reads_captures() const;  // mentions $0, $1, …
+  std::string dump() const;     // one line, for tests: "(+ 'a' (call system 'domain'))"
   const Code& code() const { return *code_; }
 
  private:
@@ -121,10 +162,8 @@ struct Compilation {
 };
 
 // Never throws, whatever the text. Limits: 8 KiB of source, nesting 64, 1,024 nodes, 1 MiB of
-// compiled regular expressions, 64 KiB of result; each is a diagnostic or a Failure.
+// compiled regular expressions; each is a diagnostic.
 Compilation compile(std::string_view source, const Schema& schema);
-
-Outcome evaluate(const Program& program, const Environment& environment);
 
 // if … then …, in order; the first true condition chooses. Captures of matches() live across all of
 // it: a `then` and the later conditions see those of the last matches() that was evaluated.
@@ -137,7 +176,7 @@ struct IfBlock {
   Program otherwise;
 };
 
-// What evaluating a block found on its way. After a Failure it tells which program failed: the
+// What was found on the way to a block's result. After a Failure it tells which program failed: the
 // result of `branch`; else condition number conditions.size(); else, if all were asked,
 // `otherwise`.
 struct Trace {
@@ -145,6 +184,39 @@ struct Trace {
   std::optional<std::size_t> branch;  // the one taken; absent: `otherwise`
 };
 
+// Limits: 64 KiB for every value, and one millisecond of processor time for all of a block, ten
+// more for each answer of the DNS; each is a Failure. A step that could take longer than the time
+// that is left is not begun.
+Outcome evaluate(const Program& program, const Environment& environment);
 Outcome evaluate(const IfBlock& block, const Environment& environment, Trace* trace = nullptr);
+
+// The time of an evaluation, in nanoseconds. Its beginning is not measured, but taken to be as long
+// as it can be.
+struct Budget {
+  static constexpr std::int64_t kUnmeasured = 200'000;
+  std::int64_t total = 1'000'000;
+  std::int64_t left = kUnmeasured;  // certainly
+  bool measured = false;
+  std::int64_t started = 0;  // the thread's processor time when measuring began
+};
+
+// The same in two steps, for callers that know the result of some programs beforehand.
+class Evaluation {
+ public:
+  // The block and the environment outlive this object.
+  Evaluation(const IfBlock& block, const Environment& environment)
+      : block_(block), environment_(environment) {}
+
+  // Evaluates conditions until one is true. The number of its branch; branches.size(): `otherwise`.
+  std::variant<std::size_t, Failure> choose(Trace* trace = nullptr);
+  // Evaluates the result of the branch that choose() gave.
+  Outcome result(std::size_t branch);
+
+ private:
+  const IfBlock& block_;
+  const Environment& environment_;
+  std::vector<std::string> captures_;
+  Budget budget_;
+};
 
 }  // namespace expr

@@ -2,24 +2,33 @@
 
 #include <utility>
 
+#include "expr/lookups.h"
+
 namespace expr {
 namespace {
 
 using Reason = std::pair<std::string_view, std::string_view>;
 
-constexpr std::array<Function, 3> kSpecialForms = {{
+constexpr auto kText = Accepts::kText;
+
+constexpr std::array<Function, 7> kSpecialForms = {{
     {"matches", 2, {}, Gives::kTruth, nullptr, {}, Special::kMatches},
     {"system", 1, {}, Gives::kString, nullptr, {}, Special::kSystem},
     {"if_then", 3, {}, Gives::kAnything, nullptr, {}, Special::kIfThen},
+    {"key_exists", 2, {kText, kText}, Gives::kTruth, nullptr, {}, Special::kKeyExists},
+    {"key_get", 2, {kText, kText}, Gives::kString, nullptr, {}, Special::kKeyGet},
+    {"is_local_domain", 1, {kText}, Gives::kTruth, nullptr, {}, Special::kIsLocalDomain},
+    {"dns_query",
+     2,
+     {kText, Accepts::kWord},
+     Gives::kAnything,
+     nullptr,
+     kDnsTypes,
+     Special::kDnsQuery},
 }};
 
-constexpr std::string_view kLookup = "needs a lookup, which this version does not offer";
 constexpr std::string_view kNoCounters = "is not available: there are no counters";
-constexpr std::array<Reason, 11> kMissingFunctions = {{
-    {"dns_query", kLookup},
-    {"key_exists", kLookup},
-    {"key_get", kLookup},
-    {"is_local_domain", kLookup},
+constexpr std::array<Reason, 7> kMissingFunctions = {{
     {"is_local_address", "is not available: the addresses of local users are not known"},
     {"metric", "is not available: a setting cannot read metrics"},
     {"config_get", "is not available: a setting cannot read the configuration"},

@@ -1,6 +1,6 @@
 #pragma once
 // The functions of the language as a table, and the names that are refused with a reason:
-// docs/expressions.md, "Functions". All of them are pure and total.
+// docs/expressions.md, "Functions". Those that are no special forms are pure and total.
 
 #include <array>
 #include <cstddef>
@@ -34,30 +34,58 @@ enum class Gives {
   kTruthOrArray,   // an array if the first argument is one, else a truth value
 };
 
-enum class Special { kNone, kMatches, kSystem, kIfThen };
+enum class Special {
+  kNone,
+  kMatches,
+  kSystem,
+  kIfThen,
+  kKeyExists,
+  kKeyGet,
+  kIsLocalDomain,
+  kDnsQuery,
+};
 
+constexpr std::size_t kMaxArity = 3;
+
+// The arguments of one call. Used by one thread.
 class Arguments {
  public:
-  Arguments(std::span<const Value> values, const std::vector<std::string>& constants)
+  // Both outlive this object.
+  Arguments(std::span<const Value* const, kMaxArity> values,
+            const std::vector<std::string>& constants)
       : values_(values), constants_(constants) {}
 
-  const Value& operator[](std::size_t i) const { return values_[i]; }
-  std::string text(std::size_t i) const { return to_text(values_[i]); }
+  const Value& operator[](std::size_t i) const { return *values_[i]; }
+  // to_text() of it. The reference holds as long as this object.
+  const std::string& text(std::size_t i) const {
+    if (const auto* text = std::get_if<std::string>(values_[i])) return *text;
+    converted_[i] = to_text(*values_[i]);
+    return converted_[i];
+  }
   const std::vector<std::string>& constants() const { return constants_; }  // in their order
 
  private:
-  std::span<const Value> values_;
+  std::span<const Value* const, kMaxArity> values_;
   const std::vector<std::string>& constants_;
+  mutable std::array<std::string, kMaxArity> converted_;
+};
+
+// How the time that a function takes grows with its arguments.
+enum class Growth {
+  kBytes,    // with their bytes
+  kSorting,  // as sorting the elements of the first does
+  kPairs,    // with the pairs of elements that it compares
 };
 
 struct Function {
   std::string_view name;
   std::size_t arity = 0;
-  std::array<Accepts, 3> accepts{};
+  std::array<Accepts, kMaxArity> accepts{};
   Gives gives = Gives::kAnything;
   Value (*apply)(const Arguments&) = nullptr;  // null for the special forms
   std::span<const std::string_view> words{};
   Special special = Special::kNone;
+  Growth growth = Growth::kBytes;
 };
 
 // Null if there is none of this name.

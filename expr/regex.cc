@@ -2,12 +2,15 @@
 
 #include <re2/re2.h>
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 namespace expr {
 namespace {
 
 constexpr std::size_t kInstructionBytes = 8;
+constexpr std::size_t kUsualGroups = 8;
 
 RE2::Options options() {
   RE2::Options options;
@@ -43,17 +46,27 @@ std::variant<Regex, std::string> Regex::compile(std::string_view pattern) {
 }
 
 std::size_t Regex::compiled_bytes() const {
-  return static_cast<std::size_t>(compiled_->re.ProgramSize()) * kInstructionBytes;
+  return instructions() * kInstructionBytes;
 }
 
-bool Regex::search(std::string_view text, std::vector<std::string>& captures) const {
+std::size_t Regex::instructions() const {
+  return static_cast<std::size_t>(compiled_->re.ProgramSize());
+}
+
+bool Regex::search(std::string_view text, std::size_t groups,
+                   std::vector<std::string>& captures) const {
   captures.clear();
   const RE2& re = compiled_->re;
-  const int groups = re.NumberOfCapturingGroups() + 1;
-  std::vector<re2::StringPiece> found(static_cast<std::size_t>(groups));
-  if (!re.Match(piece(text), 0, text.size(), RE2::UNANCHORED, found.data(), groups)) return false;
-  captures.reserve(found.size());
-  for (const auto& group : found) captures.emplace_back(group.data(), group.size());
+  const auto known = static_cast<std::size_t>(re.NumberOfCapturingGroups()) + 1;
+  groups = std::min(groups, known);
+  std::array<re2::StringPiece, kUsualGroups> few;
+  std::vector<re2::StringPiece> many(groups > kUsualGroups ? groups : 0);
+  auto* const found = many.empty() ? few.data() : many.data();
+  if (!re.Match(piece(text), 0, text.size(), RE2::UNANCHORED, found, static_cast<int>(groups))) {
+    return false;
+  }
+  captures.reserve(groups);
+  for (std::size_t i = 0; i < groups; ++i) captures.emplace_back(found[i].data(), found[i].size());
   return true;
 }
 

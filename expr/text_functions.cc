@@ -6,6 +6,7 @@
 
 #include "expr/digest.h"
 #include "expr/functions.h"
+#include "expr/search.h"
 #include "expr/unicode.h"
 #include "expr/value.h"
 
@@ -43,19 +44,19 @@ Value ends_with(const Arguments& arguments) {
 }
 
 Value strip_prefix(const Arguments& arguments) {
-  const std::string whole = arguments.text(0);
-  const std::string prefix = arguments.text(1);
+  const std::string& whole = arguments.text(0);
+  const std::string& prefix = arguments.text(1);
   return whole.starts_with(prefix) ? text(whole.substr(prefix.size())) : text("");
 }
 
 Value strip_suffix(const Arguments& arguments) {
-  const std::string whole = arguments.text(0);
-  const std::string suffix = arguments.text(1);
+  const std::string& whole = arguments.text(0);
+  const std::string& suffix = arguments.text(1);
   return whole.ends_with(suffix) ? text(whole.substr(0, whole.size() - suffix.size())) : text("");
 }
 
 Value substring(const Arguments& arguments) {
-  const std::string whole = arguments.text(0);
+  const std::string& whole = arguments.text(0);
   std::int64_t skip = to_integer(arguments[1]);
   std::int64_t take = to_integer(arguments[2]);
   std::string part;
@@ -75,7 +76,7 @@ Value substring(const Arguments& arguments) {
 
 Value lines(const Arguments& arguments) {
   if (std::holds_alternative<Array>(arguments[0])) return arguments[0];
-  const std::string whole = arguments.text(0);
+  const std::string& whole = arguments.text(0);
   Array found;
   for (std::string_view rest = whole; !rest.empty();) {
     const auto newline = rest.find('\n');
@@ -101,8 +102,8 @@ Array split_at_characters(std::string_view whole) {
 
 Array split_text(std::string_view whole, std::string_view separator, std::size_t most) {
   Array pieces;
-  for (auto at = whole.find(separator); at != whole.npos && pieces.size() < most;
-       at = whole.find(separator)) {
+  for (auto at = find_first(whole, separator); at != whole.npos && pieces.size() < most;
+       at = find_first(whole, separator)) {
     pieces.push_back(text(whole.substr(0, at)));
     whole.remove_prefix(at + separator.size());
   }
@@ -111,23 +112,23 @@ Array split_text(std::string_view whole, std::string_view separator, std::size_t
 }
 
 Value split(const Arguments& arguments) {
-  const std::string whole = arguments.text(0);
-  const std::string separator = arguments.text(1);
+  const std::string& whole = arguments.text(0);
+  const std::string& separator = arguments.text(1);
   if (separator.empty()) return Value(split_at_characters(whole));
   return Value(split_text(whole, separator, std::numeric_limits<std::size_t>::max()));
 }
 
 Value split_n(const Arguments& arguments) {
-  const std::string whole = arguments.text(0);
-  const std::string separator = arguments.text(1);
+  const std::string& whole = arguments.text(0);
+  const std::string& separator = arguments.text(1);
   const std::int64_t most = separator.empty() ? 0 : to_integer(arguments[2]);
   return Value(
       split_text(whole, separator, static_cast<std::size_t>(std::max<std::int64_t>(0, most))));
 }
 
 Value rsplit(const Arguments& arguments) {
-  const std::string whole = arguments.text(0);
-  const std::string separator = arguments.text(1);
+  const std::string& whole = arguments.text(0);
+  const std::string& separator = arguments.text(1);
   Array pieces;
   if (separator.empty()) {
     pieces = split_at_characters(whole);
@@ -135,7 +136,7 @@ Value rsplit(const Arguments& arguments) {
     return Value(std::move(pieces));
   }
   std::string_view rest = whole;
-  for (auto at = rest.rfind(separator); at != rest.npos; at = rest.rfind(separator)) {
+  for (auto at = find_last(rest, separator); at != rest.npos; at = find_last(rest, separator)) {
     pieces.push_back(text(rest.substr(at + separator.size())));
     rest = rest.substr(0, at);
   }
@@ -152,15 +153,15 @@ Value halves(std::string_view whole, std::size_t at, std::size_t separator) {
 }
 
 Value split_once(const Arguments& arguments) {
-  const std::string whole = arguments.text(0);
-  const std::string separator = arguments.text(1);
-  return halves(whole, whole.find(separator), separator.size());
+  const std::string& whole = arguments.text(0);
+  const std::string& separator = arguments.text(1);
+  return halves(whole, find_first(whole, separator), separator.size());
 }
 
 Value rsplit_once(const Arguments& arguments) {
-  const std::string whole = arguments.text(0);
-  const std::string separator = arguments.text(1);
-  return halves(whole, whole.rfind(separator), separator.size());
+  const std::string& whole = arguments.text(0);
+  const std::string& separator = arguments.text(1);
+  return halves(whole, find_last(whole, separator), separator.size());
 }
 
 bool is_word(std::string_view piece) {
@@ -173,7 +174,7 @@ bool is_word(std::string_view piece) {
 }
 
 Value split_words(const Arguments& arguments) {
-  const std::string whole = arguments.text(0);
+  const std::string& whole = arguments.text(0);
   Array words;
   for (std::string_view rest = trim_start(whole); !rest.empty(); rest = trim_start(rest)) {
     std::size_t end = 0;
@@ -191,8 +192,8 @@ Value split_words(const Arguments& arguments) {
 constexpr std::array<std::string_view, 4> kAlgorithms = {"md5", "sha1", "sha256", "sha512"};
 
 Value hash(const Arguments& arguments) {
-  const std::string bytes = arguments.text(0);
-  const std::string algorithm = arguments.text(1);
+  const std::string& bytes = arguments.text(0);
+  const std::string& algorithm = arguments.text(1);
   if (algorithm == "md5") return Value(md5_hex(bytes));
   if (algorithm == "sha1") return Value(sha1_hex(bytes));
   if (algorithm == "sha256") return Value(sha256_hex(bytes));

@@ -202,7 +202,8 @@ bool equal(const Value& a, const Value& b) {
     const auto& other = std::get<Array>(b);
     return std::equal(array->begin(), array->end(), other.begin(), other.end(), equal);
   }
-  return to_text(a) == to_text(b);
+  if (const auto* text = std::get_if<std::string>(&a)) return *text == std::get<std::string>(b);
+  return std::get<Constant>(a) == std::get<Constant>(b);
 }
 
 std::partial_ordering compare(const Value& a, const Value& b,

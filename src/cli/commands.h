@@ -99,6 +99,8 @@ int record(const Context& context, const std::string& domain);
 
 int config_check(const Context& context);
 int config_show(const Context& context);
+// `path` may be "-": standard input.
+int config_import_stalwart(const Context& context, const std::string& path);
 
 struct ExprEvalRequest {
   std::string expression;

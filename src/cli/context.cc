@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "cli/print.h"
 #include "dns/tlsrpt_record.h"
+#include "schedule/dns_answers.h"
 #include "schedule/runner.h"
 
 namespace rapporteur {
@@ -98,16 +99,13 @@ Opened open(const Context& context) {
   return opened;
 }
 
-Result<TxtAnswer> look_up(const Context& context, const Config& config, const std::string& domain) {
-  ResolverOptions options;
-  options.servers = config.dns.servers;
-  options.timeout = config.dns.timeout;
-  options.concurrency = config.dns.concurrency;
-  options.trust_anchor = config.dns.trust_anchor;
-  const auto resolver = context.world.make_resolver(options);
-  if (!resolver) return resolver.error();
+Result<std::unique_ptr<Resolver>> make_resolver(const Context& context, const DnsConfig& dns) {
+  return context.world.make_resolver(resolver_options(dns));
+}
+
+DnsAnswer look_up(Resolver& resolver, const std::string& domain) {
   const auto name = tlsrpt_name(domain);
-  auto answers = (*resolver)->txt(std::span(&name, 1));
+  auto answers = resolver.txt(std::span(&name, 1));
   return std::move(answers.front());
 }
 

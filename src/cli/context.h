@@ -47,8 +47,11 @@ struct Opened {
 };
 Opened open(const Context& context);
 
+// As [dns] says.
+Result<std::unique_ptr<Resolver>> make_resolver(const Context& context, const DnsConfig& dns);
+
 // What the DNS says about the domain's TLSRPT record.
-Result<TxtAnswer> look_up(const Context& context, const Config& config, const std::string& domain);
+DnsAnswer look_up(Resolver& resolver, const std::string& domain);
 
 // Warnings and errors of the rooms below, as log lines on standard error.
 std::unique_ptr<Log> make_log(const Context& context, const LogConfig& config);

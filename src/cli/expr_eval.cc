@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/print.h"
+#include "schedule/dns_answers.h"
 
 namespace rapporteur {
 
@@ -63,10 +64,11 @@ std::map<std::string, std::string> system_of(const Config* config) {
   return {{"domain", config->domain}, {"hostname", config->hostname}};
 }
 
-Surroundings surroundings_of(std::map<std::string, expr::Value> values,
-                             const std::map<std::string, std::string>& system) {
+Surroundings surroundings_of(std::map<std::string, expr::Value> values, const Config* config) {
   Surroundings result;
+  const auto system = system_of(config);
   result.schema.system = system;
+  if (config != nullptr) result.schema.lookups = config->lookups;
   for (const auto& constant : schema_for(Setting::kSendFrequency, system).constants) {
     if (!values.contains(constant)) result.schema.constants.push_back(constant);
   }
@@ -142,6 +144,10 @@ int fail_with(const Context& context, const std::vector<Remark>& remarks) {
   return kExitFailed;
 }
 
+void print_advice(const Context& context, const std::vector<Remark>& remarks) {
+  for (const auto& remark : remarks) context.world.err << remark.text << '\n';
+}
+
 int print_value(const Context& context, const expr::Value& value) {
   if (context.json) {
     context.print(Json::object().set("type", type_name(value)).set("value", Json::of(value)));
@@ -151,9 +157,11 @@ int print_value(const Context& context, const expr::Value& value) {
   return kExitDone;
 }
 
+// `remarks` are advice. The one that foretells the failure is left out when it comes.
 int run(const Context& context, const ExprEvalRequest& request, const expr::Program& program,
-        const expr::Environment& environment) {
+        const expr::Environment& environment, std::vector<Remark> remarks) {
   if (request.dump) {
+    print_advice(context, remarks);
     if (context.json) {
       context.print(Json::object().set("program", program.dump()));
     } else {
@@ -166,8 +174,12 @@ int run(const Context& context, const ExprEvalRequest& request, const expr::Prog
     expr::Diagnostic diagnostic;
     diagnostic.offset = failure->offset;
     diagnostic.message = failure->message;
-    return fail_with(context, {remark_on(program.source(), diagnostic)});
+    auto failed = remark_on(program.source(), diagnostic);
+    std::erase_if(remarks, [&](const Remark& remark) { return remark.column == failed.column; });
+    remarks.push_back(std::move(failed));
+    return fail_with(context, remarks);
   }
+  print_advice(context, remarks);
   return print_value(context, std::get<expr::Value>(outcome));
 }
 
@@ -182,7 +194,7 @@ int expr_eval(const Context& context, const ExprEvalRequest& request) {
     if (!problem.empty()) return fail(context, problem, kExitUsage);
   }
   const auto config = load_config(context.config_path).config;
-  const auto surroundings = surroundings_of(std::move(values), system_of(config.get()));
+  auto surroundings = surroundings_of(std::move(values), config.get());
   const auto compiled = expr::compile(request.expression, surroundings.schema);
 
   std::vector<Remark> remarks;
@@ -197,8 +209,16 @@ int expr_eval(const Context& context, const ExprEvalRequest& request) {
     }
     return exit_code;
   }
-  for (const auto& remark : remarks) context.world.err << remark.text << '\n';
-  return run(context, request, *compiled.program, surroundings.environment);
+  std::unique_ptr<Resolver> resolver;
+  std::optional<DnsAnswers> dns;
+  if (compiled.program->asks_dns() && !request.dump) {
+    auto made = make_resolver(context, config ? config->dns : DnsConfig{{}, Seconds(10), 1, {}});
+    if (!made) return fail(context, made.error());
+    resolver = *std::move(made);
+    dns.emplace(*resolver);
+    surroundings.environment.set_dns(&*dns);
+  }
+  return run(context, request, *compiled.program, surroundings.environment, std::move(remarks));
 }
 
 }  // namespace rapporteur

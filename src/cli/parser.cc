@@ -338,6 +338,12 @@ class Parser {
         "config check --config ./rapporteur.toml", [this] { return config_check(context_); });
     add(config, "show", "the whole configuration, defaults included", "config show",
         [this] { return config_show(context_); });
+    add(config, "import-stalwart", "Stalwart's report settings as [report] and [report.tls]",
+        "config import-stalwart tls-report-settings.json",
+        [this] { return config_import_stalwart(context_, import_path_); })
+        ->add_option("FILE", import_path_,
+                     "JSON of Stalwart 0.16 or TOML of 0.15; - is standard input")
+        ->required();
     auto* expr = add_top("Look and check", "expr", "expressions of the configuration", "");
     auto* eval = add(expr, "eval", "evaluate an expression",
                      "expr eval --domain a.example \"'tls@' + rcpt_domain\"",
@@ -416,6 +422,7 @@ class Parser {
   DeliveryListRequest deliveries_;
   DeliveryActionRequest delivery_;
   ExprEvalRequest eval_;
+  std::string import_path_;
   std::string domain_;
   std::string id_;
 };

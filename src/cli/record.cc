@@ -12,8 +12,8 @@ namespace rapporteur {
 namespace {
 
 // What the answer means for reports. Destinations beyond the configured number are not used.
-TlsrptRecord judge(const TxtAnswer& answer, std::size_t max_destinations) {
-  if (answer.status == TxtAnswer::Status::kTemporary) {
+TlsrptRecord judge(const DnsAnswer& answer, std::size_t max_destinations) {
+  if (answer.status == DnsAnswer::Status::kTemporary) {
     TlsrptRecord record;
     record.status = RecordStatus::kTemporary;
     record.problem = answer.problem;
@@ -44,7 +44,7 @@ std::string_view explain(RecordStatus status) {
   return "no definite answer: the lookup is tried again for 24 hours before a window is given up";
 }
 
-Json record_json(const std::string& domain, const TxtAnswer& answer, const TlsrptRecord& record) {
+Json record_json(const std::string& domain, const DnsAnswer& answer, const TlsrptRecord& record) {
   auto skipped = Json::array();
   for (const auto& [uri, why] : record.skipped) {
     skipped.add(Json::object().set("uri", uri).set("why", why));
@@ -57,7 +57,7 @@ Json record_json(const std::string& domain, const TxtAnswer& answer, const Tlsrp
       .set("text", Json::strings(answer.records));
 }
 
-void print_people(std::ostream& out, const std::string& domain, const TxtAnswer& answer,
+void print_people(std::ostream& out, const std::string& domain, const DnsAnswer& answer,
                   const TlsrptRecord& record) {
   out << fmt::format("{}: {}\n{}\n", tlsrpt_name(domain), to_string(record.status),
                      explain(record.status));
@@ -67,7 +67,7 @@ void print_people(std::ostream& out, const std::string& domain, const TxtAnswer&
     out << fmt::format("  skipped: {} ({})\n", printable(uri), printable(why));
   }
   for (const auto& text : answer.records) out << "  TXT: " << printable(text) << '\n';
-  if (answer.status != TxtAnswer::Status::kTemporary) {
+  if (answer.status != DnsAnswer::Status::kTemporary) {
     out << "  DNSSEC: " << (answer.secure ? "validated" : "not validated") << '\n';
   }
 }
@@ -79,13 +79,14 @@ int record(const Context& context, const std::string& name) {
   if (!domain) return fail(context, domain.error().text, kExitUsage);
   const auto config = load(context);
   if (!config) return kExitConfig;
-  const auto answer = look_up(context, *config, *domain);
-  if (!answer) return fail(context, answer.error());
-  const auto found = judge(*answer, static_cast<std::size_t>(config->delivery.max_destinations));
+  const auto resolver = make_resolver(context, config->dns);
+  if (!resolver) return fail(context, resolver.error());
+  const auto answer = look_up(**resolver, *domain);
+  const auto found = judge(answer, static_cast<std::size_t>(config->delivery.max_destinations));
   if (context.json) {
-    context.print(record_json(*domain, *answer, found));
+    context.print(record_json(*domain, answer, found));
   } else {
-    print_people(context.world.out, *domain, *answer, found);
+    print_people(context.world.out, *domain, answer, found);
   }
   return found.status == RecordStatus::kTemporary ? kExitFailed : kExitDone;
 }

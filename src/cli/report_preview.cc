@@ -11,6 +11,7 @@
 #include "cli/print.h"
 #include "report/gzip.h"
 #include "schedule/assembler.h"
+#include "schedule/dns_answers.h"
 
 namespace rapporteur {
 
@@ -71,11 +72,14 @@ Result<void> read_stored(Store& store, Preview& preview) {
 std::optional<int> make_up(const Context& context, const Opened& opened, Preview& result) {
   const auto counts = opened.store->counts(result.window.id);
   if (!counts) return fail(context, counts.error());
-  const auto answer = look_up(context, *opened.config, result.window.domain);
-  if (!answer) return fail(context, answer.error());
+  const auto resolver = make_resolver(context, opened.config->dns);
+  if (!resolver) return fail(context, resolver.error());
+  const auto answer = look_up(**resolver, result.window.domain);
+  DnsAnswers dns(**resolver);
   const auto signer = signer_of(*opened.config);
-  const AssemblyContext assembly{*opened.config, *signer, context.world.random, *opened.store};
-  auto decision = preview(assembly, result.window, *counts, *answer, context.now());
+  const AssemblyContext assembly{*opened.config, *signer, context.world.random, *opened.store,
+                                 &dns};
+  auto decision = preview(assembly, result.window, *counts, answer, context.now());
   if (!decision) return fail(context, decision.error());
   if (decision->kind != Decision::Kind::kAssembled) {
     return fail(context, "nothing would be sent: " + decision->reason);

@@ -7,6 +7,7 @@
 #include "cli/print.h"
 #include "dns/tlsrpt_record.h"
 #include "report/report.h"
+#include "schedule/dns_answers.h"
 #include "schedule/evaluation.h"
 #include "schedule/window_math.h"
 
@@ -49,7 +50,8 @@ Result<void> read_newest_window(Store& store, const std::string& domain, Subject
 }
 
 // The subject of the settings. The store is only asked for facts: without one, they are zero.
-Subject subject_of(const Context& context, const Config& config, const std::string& domain) {
+Subject subject_of(const Context& context, const Config& config, const std::string& domain,
+                   expr::Dns* dns) {
   Subject subject;
   const auto frequency = frequency_setting(config, domain);
   const bool has_period = frequency && *frequency != Frequency::kNever;
@@ -73,6 +75,7 @@ Subject subject_of(const Context& context, const Config& config, const std::stri
   question.domain = domain;
   question.window = &subject.facts;
   question.delivery_id = kSampleDelivery;
+  question.dns = dns;
   const auto submitter = text_setting(config, Setting::kOutboundReportSubmitter, question);
   subject.part.submitter = submitter ? *submitter : "unknown.invalid";
   subject.part.report_id =
@@ -172,13 +175,22 @@ int schedule_explain(const Context& context, const std::string& name) {
   if (!domain) return fail(context, domain.error().text, kExitUsage);
   const auto config = load(context);
   if (!config) return kExitConfig;
-  const auto subject = subject_of(context, *config, *domain);
+  std::unique_ptr<Resolver> resolver;
+  std::optional<DnsAnswers> dns;
+  if (config->settings.asks_dns()) {
+    auto made = make_resolver(context, config->dns);
+    if (!made) return fail(context, made.error());
+    resolver = *std::move(made);
+    dns.emplace(*resolver);
+  }
+  const auto subject = subject_of(context, *config, *domain, dns ? &*dns : nullptr);
   Question question;
+  question.dns = dns ? &*dns : nullptr;
   question.domain = *domain;
   question.window = &subject.facts;
   question.part = &subject.part;
   question.delivery_id = kSampleDelivery;
-  const auto answers = evaluate_all(*config, question);
+  const auto answers = evaluate_all(*config, question, true);
 
   int exit_code = kExitDone;
   auto settings = Json::array();

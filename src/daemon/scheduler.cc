@@ -3,7 +3,9 @@
 #include <chrono>
 #include <utility>
 
+#include "dns/caching_resolver.h"
 #include "schedule/assembler.h"
+#include "schedule/dns_answers.h"
 #include "schedule/evaluation.h"
 #include "schedule/runner.h"
 
@@ -21,13 +23,6 @@ constexpr Seconds kPruneEvery{600};
 constexpr Seconds kRememberIds{7 * 86'400};
 constexpr std::size_t kPrunePage = 100;
 
-ResolverOptions resolver_options(const DnsConfig& dns) {
-  return {.servers = dns.servers,
-          .timeout = dns.timeout,
-          .concurrency = dns.concurrency,
-          .trust_anchor = dns.trust_anchor};
-}
-
 }  // namespace
 
 void Scheduler::interrupt() {
@@ -44,7 +39,7 @@ void Scheduler::renew_resolver() {
     return;
   }
   const std::lock_guard lock(resolver_mutex_);
-  resolver_ = *std::move(resolver);
+  resolver_ = std::make_shared<CachingResolver>(*std::move(resolver), clock_);
   if (interrupted_) resolver_->interrupt();
 }
 

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <deque>
 #include <mutex>
-#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -20,6 +19,7 @@
 #include "base/file.h"
 #include "base/ip.h"
 #include "base/text.h"
+#include "dns/record_data.h"
 
 namespace rapporteur {
 
@@ -27,7 +27,6 @@ namespace {
 
 using Steady = std::chrono::steady_clock;
 
-constexpr int kTypeTxt = 16;
 constexpr int kClassIn = 1;
 constexpr int kNoError = 0;
 constexpr int kNxdomain = 3;
@@ -109,6 +108,9 @@ Result<Context> make_context(const ResolverOptions& options) {
       {"do-not-query-localhost:", "no"},  // a resolver on the same machine is the usual case
       {"infra-keep-probing:", "yes"},     // a server that was down is asked again
       {"so-reuseport:", "no"},
+      // The servers know the names of addresses that are not public; nobody signs them.
+      {"unblock-lan-zones:", "yes"},
+      {"insecure-lan-zones:", "yes"},
   };
   for (const auto& [name, value] : kOptions) {
     const int code = ub_ctx_set_option(context.get(), name, value);
@@ -124,7 +126,8 @@ Result<Context> make_context(const ResolverOptions& options) {
   }
   // libunbound answers this name itself; to do so it reads its configuration.
   ub_result* answer = nullptr;
-  const int code = ub_resolve(context.get(), "localhost.", kTypeTxt, kClassIn, &answer);
+  const int code =
+      ub_resolve(context.get(), "localhost.", type_number(DnsType::kTxt), kClassIn, &answer);
   const std::unique_ptr<ub_result, ResultDeleter> owned(answer);
   if (code != 0) {
     const auto about = options.trust_anchor.empty()
@@ -139,19 +142,6 @@ Result<Context> make_context(const ResolverOptions& options) {
     }
   }
   return context;
-}
-
-// RFC 1035, section 3.3.14: strings with their length before them. Nullopt if they do not fit.
-std::optional<std::string> join_strings(std::string_view rdata) {
-  std::string joined;
-  while (!rdata.empty()) {
-    const auto length = static_cast<std::size_t>(static_cast<unsigned char>(rdata.front()));
-    rdata.remove_prefix(1);
-    if (length > rdata.size()) return std::nullopt;
-    joined += rdata.substr(0, length);
-    rdata.remove_prefix(length);
-  }
-  return joined;
 }
 
 std::string rcode_name(int rcode) {
@@ -169,14 +159,23 @@ std::string rcode_name(int rcode) {
   }
 }
 
-TxtAnswer temporary(std::string problem) {
-  TxtAnswer answer;
-  answer.status = TxtAnswer::Status::kTemporary;
+DnsAnswer temporary(std::string problem) {
+  DnsAnswer answer;
+  answer.status = DnsAnswer::Status::kTemporary;
   answer.problem = std::move(problem);
   return answer;
 }
 
-TxtAnswer read_result(const ub_result& result) {
+// How long it holds that there is nothing: as long as the SOA record beside it says. Without one it
+// is not kept (RFC 2308, section 5); libunbound then takes the flags of EDNS for a TTL.
+Seconds negative_ttl(const ub_result& result) {
+  constexpr int kHeaderBytes = 12;  // RFC 1035, section 4.1.1; NSCOUNT is in bytes 8 and 9
+  if (result.answer_packet == nullptr || result.answer_len < kHeaderBytes) return Seconds(0);
+  const auto* const header = static_cast<const std::uint8_t*>(result.answer_packet);
+  return Seconds(header[8] != 0 || header[9] != 0 ? std::max(result.ttl, 0) : 0);
+}
+
+DnsAnswer read_result(const ub_result& result, DnsType type) {
   if (result.bogus != 0) {
     const std::string why = result.why_bogus != nullptr ? shown(result.why_bogus) : "";
     return temporary("DNSSEC validation failed" + (why.empty() ? "" : ": " + why));
@@ -184,25 +183,27 @@ TxtAnswer read_result(const ub_result& result) {
   if (result.rcode != kNoError && result.rcode != kNxdomain) {
     return temporary(rcode_name(result.rcode));
   }
-  TxtAnswer answer;
-  answer.status = TxtAnswer::Status::kNone;
+  DnsAnswer answer;
+  answer.status = DnsAnswer::Status::kNone;
   answer.secure = result.secure != 0;
   answer.ttl = Seconds(std::max(result.ttl, 0));
-  if (result.nxdomain != 0 || result.havedata == 0 || result.data == nullptr) return answer;
-  for (int index = 0; result.data[index] != nullptr; ++index) {
-    const auto length = static_cast<std::size_t>(std::max(result.len[index], 0));
-    if (auto text = join_strings({result.data[index], length})) {
-      answer.records.push_back(*std::move(text));
-    }
+  if (result.nxdomain != 0 || result.havedata == 0 || result.data == nullptr) {
+    answer.ttl = negative_ttl(result);
+    return answer;
   }
-  std::ranges::sort(answer.records);
-  if (!answer.records.empty()) answer.status = TxtAnswer::Status::kFound;
+  std::vector<std::string_view> data;
+  for (int index = 0; result.data[index] != nullptr; ++index) {
+    data.emplace_back(result.data[index], static_cast<std::size_t>(std::max(result.len[index], 0)));
+  }
+  answer.records = read_record_data(type, data);
+  if (!answer.records.empty()) answer.status = DnsAnswer::Status::kFound;
   return answer;
 }
 
 // One query under way. libunbound keeps its address until it calls back or is cancelled.
 struct Query {
-  TxtAnswer* answer = nullptr;
+  DnsAnswer* answer = nullptr;
+  DnsType type = DnsType::kTxt;
   std::size_t* open = nullptr;  // how many of the batch are not done
   Steady::time_point deadline;
   int id = 0;
@@ -214,25 +215,25 @@ extern "C" void take_result(void* data, int error, ub_result* result) {
   const std::unique_ptr<ub_result, ResultDeleter> owned(result);
   query->done = true;
   --*query->open;
-  if (error == UB_SYNTAX) return;  // what cannot be a name has no record: ask() has said so
-  *query->answer =
-      error == 0 && result != nullptr ? read_result(*result) : temporary(ub_strerror(error));
+  if (error == UB_SYNTAX) return;  // what cannot be a name has no record: start() has said so
+  *query->answer = error == 0 && result != nullptr ? read_result(*result, query->type)
+                                                   : temporary(ub_strerror(error));
 }
 
-// Asks for many names through one context, some at a time.
+// Asks many questions through one context, some at a time.
 class Batch {
  public:
   // Ends early once `stop` is readable.
   Batch(ub_ctx* context, const ResolverOptions& options, int stop)
       : context_(context), options_(options), stop_(stop) {}
 
-  std::vector<TxtAnswer> run(std::span<const std::string> names) {
-    std::vector<TxtAnswer> answers(names.size());
+  std::vector<DnsAnswer> run(std::span<const DnsQuestion> questions) {
+    std::vector<DnsAnswer> answers(questions.size());
     const auto most = static_cast<std::size_t>(std::max(options_.concurrency, 1));
     std::size_t next = 0;
-    while (next < names.size() || !under_way_.empty()) {
-      while (next < names.size() && open_ < most) {
-        ask(names[next], answers[next]);
+    while (next < questions.size() || !under_way_.empty()) {
+      while (next < questions.size() && open_ < most) {
+        start(questions[next], answers[next]);
         ++next;
       }
       const bool stopped = wait();
@@ -240,23 +241,25 @@ class Batch {
       if (stopped) {
         std::fill(answers.begin() + static_cast<std::ptrdiff_t>(next), answers.end(),
                   temporary("interrupted"));
-        next = names.size();
+        next = questions.size();
       }
     }
     return answers;
   }
 
  private:
-  void ask(const std::string& name, TxtAnswer& answer) {
+  void start(const DnsQuestion& question, DnsAnswer& answer) {
     // What cannot be a name has no record.
-    answer.status = TxtAnswer::Status::kNone;
-    if (name.empty() || name.find('\0') != name.npos) return;
+    answer.status = DnsAnswer::Status::kNone;
+    const auto name = query_name(question);
+    if (!name) return;
     auto& query = under_way_.emplace_back();
     query.answer = &answer;
+    query.type = question.type;
     query.open = &open_;
     query.deadline = Steady::now() + options_.timeout;
-    const int code = ub_resolve_async(context_, name.c_str(), kTypeTxt, kClassIn, &query,
-                                      take_result, &query.id);
+    const int code = ub_resolve_async(context_, name->c_str(), type_number(question.type), kClassIn,
+                                      &query, take_result, &query.id);
     if (code == 0) {
       ++open_;
       return;
@@ -312,18 +315,18 @@ class UnboundResolver final : public Resolver {
     idle_.push_back(std::move(first));
   }
 
-  std::vector<TxtAnswer> txt(std::span<const std::string> names) override {
-    if (names.empty()) return {};
-    if (interrupted()) return std::vector<TxtAnswer>(names.size(), temporary("interrupted"));
+  std::vector<DnsAnswer> ask(std::span<const DnsQuestion> questions) override {
+    if (questions.empty()) return {};
+    if (interrupted()) return std::vector<DnsAnswer>(questions.size(), temporary("interrupted"));
     auto context = take();
     if (!context) {
-      return std::vector<TxtAnswer>(names.size(), temporary(context.error().text));
+      return std::vector<DnsAnswer>(questions.size(), temporary(context.error().text));
     }
-    auto answers = Batch(context->get(), options_, stop_.get()).run(names);
+    auto answers = Batch(context->get(), options_, stop_.get()).run(questions);
     // libunbound remembers servers as dead for minutes. If nothing was answered, the next try
     // begins without that memory.
-    const bool total_failure = std::ranges::all_of(answers, [](const TxtAnswer& answer) {
-      return answer.status == TxtAnswer::Status::kTemporary;
+    const bool total_failure = std::ranges::all_of(answers, [](const DnsAnswer& answer) {
+      return answer.status == DnsAnswer::Status::kTemporary;
     });
     if (!total_failure) {
       const std::lock_guard lock(mutex_);
@@ -376,6 +379,13 @@ Result<void> check_options(const ResolverOptions& options) {
 }
 
 }  // namespace
+
+std::vector<DnsAnswer> Resolver::txt(std::span<const std::string> names) {
+  std::vector<DnsQuestion> questions;
+  questions.reserve(names.size());
+  for (const auto& name : names) questions.push_back({name, DnsType::kTxt});
+  return ask(questions);
+}
 
 Result<std::unique_ptr<Resolver>> make_resolver(const ResolverOptions& options) {
   if (auto checked = check_options(options); !checked) return std::move(checked).error();

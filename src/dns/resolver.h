@@ -1,6 +1,8 @@
 #pragma once
-// Looks up TXT records. The seam between this program and the DNS.
+// Asks the DNS. The seam between this program and the DNS. Nothing is interpreted here beyond the
+// form of a record's data; see dns/tlsrpt_record.h and dns/caching_resolver.h.
 
+#include <compare>
 #include <memory>
 #include <span>
 #include <string>
@@ -11,17 +13,45 @@
 
 namespace rapporteur {
 
-struct TxtAnswer {
+enum class DnsType { kTxt, kMx, kIpv4, kIpv6, kPtr };
+
+struct DnsQuestion {
+  // A domain name as people write it, with or without its last dot, any case. Bytes are asked as
+  // they are (a backslash escapes nothing, and no name holds one); U-labels are asked as A-labels.
+  // For kPtr the text of an IPv4 or IPv6 address, of which the resolver makes the name under
+  // in-addr.arpa (RFC 1035, section 3.5) or ip6.arpa (RFC 3596, section 2.5).
+  std::string name;
+  DnsType type = DnsType::kTxt;
+
+  friend auto operator<=>(const DnsQuestion&, const DnsQuestion&) = default;
+};
+
+// No answer has more records than this. What comes later in the order of `records` is cut off.
+inline constexpr std::size_t kMostDnsRecords = 100;
+
+struct DnsAnswer {
   enum class Status {
-    kFound,      // at least one TXT record
-    kNone,       // NXDOMAIN, or no TXT record: a definite answer
-    kTemporary,  // SERVFAIL, time-out, bogus: nothing is known
+    kFound,  // at least one record
+    // NXDOMAIN, no record of the type, none that is well-formed, or what was asked for can be no
+    // name or, for kPtr, is no address: a definite answer.
+    kNone,
+    kTemporary,  // SERVFAIL, time-out, bogus, interrupted: nothing is known
   };
   Status status = Status::kTemporary;
-  // One for each record, its character-strings joined without a separator (RFC 8460, section 3),
-  // sorted.
+  // kTxt: one for each record, its character-strings joined without a separator (RFC 8460, section
+  //   3), sorted. Any bytes.
+  // kMx: the names of the hosts, the most preferred first, those of one preference sorted. The null
+  //   MX (RFC 7505) is no host.
+  // kIpv4, kIpv6: addresses in the canonical text of base/ip.h, sorted as text. An IPv6 record that
+  //   holds an IPv4-mapped address has the text of the IPv4 address.
+  // kPtr: the names of the hosts, sorted.
+  // The name of a host is in lower case, without the last dot, made of letters, digits, '-', '_'
+  // and the dots between labels. Records with other names are left out. But for kTxt each text
+  // occurs once.
   std::vector<std::string> records;
   bool secure = false;  // validated with DNSSEC
+  // How long the answer holds, that there is nothing included (RFC 2308); 0: for this moment only.
+  // 0 for kTemporary.
   Seconds ttl{0};
   std::string problem;  // kTemporary: what happened, for people
 };
@@ -29,13 +59,16 @@ struct TxtAnswer {
 class Resolver {
  public:
   virtual ~Resolver() = default;
-  // Answers in the order of the names. CNAMEs are followed. Any thread, also several at once.
-  // Returns when all are answered; no name takes longer than the time-out that the resolver was
-  // made with.
-  virtual std::vector<TxtAnswer> txt(std::span<const std::string> names) = 0;
-  // Makes txt() calls that are under way, and all later ones, answer kTemporary at once. Any
+  // Answers in the order of the questions. CNAMEs are followed. Any thread, also several at once.
+  // Returns when all are answered; no question takes longer than the time-out that the resolver was
+  // made with, from the moment when it is its turn.
+  virtual std::vector<DnsAnswer> ask(std::span<const DnsQuestion> questions) = 0;
+  // Makes ask() calls that are under way, and all later ones, answer kTemporary at once. Any
   // thread.
   virtual void interrupt() = 0;
+
+  // ask() for the TXT records of these names.
+  std::vector<DnsAnswer> txt(std::span<const std::string> names);
 };
 
 struct ResolverOptions {

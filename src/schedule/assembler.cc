@@ -53,9 +53,9 @@ std::string why_not(const TlsrptRecord& record) {
   return "TLSRPT record is invalid: " + record.problem;
 }
 
-Asked asked(const Window& window, const TxtAnswer& answer, Time now) {
+Asked asked(const Window& window, const DnsAnswer& answer, Time now) {
   Asked result;
-  if (answer.status != TxtAnswer::Status::kTemporary) {
+  if (answer.status != DnsAnswer::Status::kTemporary) {
     result.record = read_tlsrpt_answers(answer.records);
     if (result.record.status != RecordStatus::kOk) {
       result.refusal = suppressed(why_not(result.record));
@@ -138,7 +138,7 @@ std::vector<std::string> first_of(std::vector<std::string> rua, int most) {
 enum class Mode { kRun, kPreview };
 
 Result<Decision> decide_in(Mode mode, const AssemblyContext& context, const Window& window,
-                           const WindowCounts& counts, const TxtAnswer& answer, Time now) {
+                           const WindowCounts& counts, const DnsAnswer& answer, Time now) {
   const auto& config = context.config;
   if (mode == Mode::kRun) {
     const auto frequency = frequency_setting(config, window.domain);
@@ -154,7 +154,8 @@ Result<Decision> decide_in(Mode mode, const AssemblyContext& context, const Wind
 
   const auto facts =
       facts_of(window, counts, first_of(wanted.record.rua, config.delivery.max_destinations));
-  const Question question{.domain = window.domain, .window = &facts};
+  const Question question{
+      .domain = window.domain, .window = &facts, .delivery_id = {}, .dns = context.dns};
   const auto fingerprint = fingerprint_of(counts, facts);
   if (mode == Mode::kRun) {
     const auto send = number_setting(config, Setting::kSendWhen, question);
@@ -184,12 +185,12 @@ Result<Decision> decide_in(Mode mode, const AssemblyContext& context, const Wind
 }  // namespace
 
 Result<Decision> decide(const AssemblyContext& context, const Window& window,
-                        const WindowCounts& counts, const TxtAnswer& answer, Time now) {
+                        const WindowCounts& counts, const DnsAnswer& answer, Time now) {
   return decide_in(Mode::kRun, context, window, counts, answer, now);
 }
 
 Result<Decision> preview(const AssemblyContext& context, const Window& window,
-                         const WindowCounts& counts, const TxtAnswer& answer, Time now) {
+                         const WindowCounts& counts, const DnsAnswer& answer, Time now) {
   return decide_in(Mode::kPreview, context, window, counts, answer, now);
 }
 

@@ -24,7 +24,8 @@ struct AssemblyContext {
   const Config& config;
   const Signer& signer;
   Random& random;
-  Store& store;  // asked, never changed
+  Store& store;              // asked, never changed
+  expr::Dns* dns = nullptr;  // answers dns_query() of the settings
 };
 
 // What becomes of a due window.
@@ -44,12 +45,12 @@ struct Decision {
 // Never sends and never writes. Fails only if the store does. `answer` is what the DNS said about
 // tlsrpt_name(window.domain). `now` becomes Date and DKIM t=.
 Result<Decision> decide(const AssemblyContext& context, const Window& window,
-                        const WindowCounts& counts, const TxtAnswer& answer, Time now);
+                        const WindowCounts& counts, const DnsAnswer& answer, Time now);
 
 // What would be sent if the window were assembled at `now`: as decide(), but for a window in any
 // state, and without the questions whether to send at all (sendFrequency, sendWhen, own reports).
 Result<Decision> preview(const AssemblyContext& context, const Window& window,
-                         const WindowCounts& counts, const TxtAnswer& answer, Time now);
+                         const WindowCounts& counts, const DnsAnswer& answer, Time now);
 
 // The keys of [[dkim]] as a signer.
 std::unique_ptr<Signer> signer_of(const Config& config);

@@ -1,5 +1,6 @@
 #include "schedule/evaluation.h"
 
+#include <array>
 #include <limits>
 #include <set>
 #include <utility>
@@ -22,29 +23,72 @@ std::int64_t integer(std::uint64_t number) {
   return number > static_cast<std::uint64_t>(kMax) ? kMax : static_cast<std::int64_t>(number);
 }
 
-expr::MapEnvironment environment_of(const Question& question) {
-  expr::MapEnvironment environment;
-  environment.set("rcpt_domain", question.domain);
-  if (question.window != nullptr) {
-    const auto& facts = *question.window;
-    environment.set("window_start", std::int64_t{facts.period.start.time_since_epoch().count()});
-    environment.set("window_end", std::int64_t{facts.period.end.time_since_epoch().count()});
-    environment.set("frequency", expr::Constant{std::string(to_string(facts.frequency))});
-    environment.set("successful_sessions", integer(facts.successful));
-    environment.set("failed_sessions", integer(facts.failed));
-    environment.set("policy_types", strings(facts.policy_types));
-    environment.set("result_types", strings(facts.result_types));
-    environment.set("rua", strings(facts.rua));
+// The values of the variables, each made when an expression first asks for it.
+class QuestionEnvironment final : public expr::Environment {
+ public:
+  // The question outlives this object.
+  explicit QuestionEnvironment(const Question& question) : question_(question) {}
+
+  const expr::Value* variable(std::size_t slot, std::string_view) const override {
+    auto& value = values_.at(slot);
+    if (!value) value = make(static_cast<Variable>(slot));
+    return value ? &*value : nullptr;
   }
-  if (question.part != nullptr) {
-    environment.set("submitter", question.part->submitter);
-    environment.set("report_id", question.part->report_id);
-    environment.set("part", std::int64_t{question.part->part});
-    environment.set("parts", std::int64_t{question.part->parts});
+  expr::Dns* dns() const override { return question_.dns; }
+
+ private:
+  std::optional<expr::Value> make(Variable variable) const {
+    if (variable == Variable::kRcptDomain) return question_.domain;
+    if (variable == Variable::kDeliveryId) return question_.delivery_id;
+    if (variable < Variable::kSubmitter) {
+      if (question_.window == nullptr) return std::nullopt;
+      return of_window(variable, *question_.window);
+    }
+    if (question_.part == nullptr) return std::nullopt;
+    return of_part(variable, *question_.part);
   }
-  environment.set("delivery_id", question.delivery_id);
-  return environment;
-}
+
+  static std::optional<expr::Value> of_window(Variable variable, const WindowFacts& facts) {
+    switch (variable) {
+      case Variable::kWindowStart:
+        return std::int64_t{facts.period.start.time_since_epoch().count()};
+      case Variable::kWindowEnd:
+        return std::int64_t{facts.period.end.time_since_epoch().count()};
+      case Variable::kFrequency:
+        return expr::Constant{std::string(to_string(facts.frequency))};
+      case Variable::kSuccessfulSessions:
+        return integer(facts.successful);
+      case Variable::kFailedSessions:
+        return integer(facts.failed);
+      case Variable::kPolicyTypes:
+        return strings(facts.policy_types);
+      case Variable::kResultTypes:
+        return strings(facts.result_types);
+      case Variable::kRua:
+        return strings(facts.rua);
+      default:
+        return std::nullopt;
+    }
+  }
+
+  static std::optional<expr::Value> of_part(Variable variable, const PartFacts& facts) {
+    switch (variable) {
+      case Variable::kSubmitter:
+        return facts.submitter;
+      case Variable::kReportId:
+        return facts.report_id;
+      case Variable::kPart:
+        return std::int64_t{facts.part};
+      case Variable::kParts:
+        return std::int64_t{facts.parts};
+      default:
+        return std::nullopt;
+    }
+  }
+
+  const Question& question_;
+  mutable std::array<std::optional<expr::Value>, kVariableCount> values_;
+};
 
 // Where an unset setting takes its value from.
 std::optional<Setting> source_of(Setting setting) {
@@ -59,19 +103,66 @@ std::optional<Setting> source_of(Setting setting) {
   }
 }
 
-Answer derived(const Config& config, Setting setting, Setting source, const Question& question) {
-  Answer answer = evaluate(config, source, question);
-  answer.setting = setting;
-  answer.derived_from = source;
-  answer.rule = nullptr;
-  answer.trace = {};
-  if (!answer.value) {
-    answer.problem = std::string(to_string(source)) + " " + answer.problem;
-  } else if (setting == Setting::kOutboundReportSubmitter) {
-    answer.value = std::string(domain_of_address(std::get<std::string>(*answer.value)));
+// Evaluates settings of one domain. Made for one question and thrown away.
+class Evaluator {
+ public:
+  // All outlive this object.
+  Evaluator(const Config& config, const Question& question, bool traced)
+      : rules_(config.settings.rules(question.domain)), environment_(question), traced_(traced) {}
+
+  Answer answer(Setting setting) {
+    Answer answer;
+    answer.setting = setting;
+    answer.rule = rules_[setting];
+    if (answer.rule != nullptr) {
+      evaluate(answer);
+    } else if (const auto source = source_of(setting)) {
+      derive(*source, answer);
+    } else {
+      answer.problem = "has no value";
+    }
+    return answer;
   }
-  return answer;
-}
+
+ private:
+  void evaluate(Answer& answer) {
+    const auto& rule = *answer.rule;
+    expr::Evaluation evaluation(rule.block, environment_);
+    const auto chosen = evaluation.choose(traced_ ? &answer.trace : nullptr);
+    if (const auto* failure = std::get_if<expr::Failure>(&chosen)) return fail(*failure, answer);
+    const auto branch = std::get<std::size_t>(chosen);
+    if (branch < rule.block.branches.size()) answer.trace.branch = branch;
+    if (const auto* settled = rule.settled_result(branch)) {
+      answer.value = *settled;
+      return;
+    }
+    auto outcome = evaluation.result(branch);
+    if (const auto* failure = std::get_if<expr::Failure>(&outcome)) return fail(*failure, answer);
+    auto conformed = conform(answer.setting, std::get<expr::Value>(std::move(outcome)));
+    answer.value = std::move(conformed.value);
+    answer.problem = std::move(conformed.problem);
+  }
+
+  static void fail(const expr::Failure& failure, Answer& answer) {
+    answer.problem = "failed: " + failure.message;
+  }
+
+  void derive(Setting source, Answer& derived) {
+    Answer given = answer(source);
+    derived.derived_from = source;
+    if (!given.value) {
+      derived.problem = std::string(to_string(source)) + " " + given.problem;
+    } else if (derived.setting == Setting::kOutboundReportSubmitter) {
+      derived.value = std::string(domain_of_address(std::get<std::string>(*given.value)));
+    } else {
+      derived.value = std::move(given.value);
+    }
+  }
+
+  const RuleSet rules_;
+  const QuestionEnvironment environment_;
+  const bool traced_;
+};
 
 Result<expr::Value> value_of(const Config& config, Setting setting, const Question& question) {
   auto answer = evaluate(config, setting, question);
@@ -106,30 +197,14 @@ WindowFacts facts_of(const Window& window, const WindowCounts& counts,
 }
 
 Answer evaluate(const Config& config, Setting setting, const Question& question) {
-  Answer answer;
-  answer.setting = setting;
-  answer.rule = config.settings.rule(setting, question.domain);
-  if (answer.rule == nullptr) {
-    if (const auto source = source_of(setting)) return derived(config, setting, *source, question);
-    answer.problem = "has no value";
-    return answer;
-  }
-  const auto environment = environment_of(question);
-  auto outcome = expr::evaluate(answer.rule->block, environment, &answer.trace);
-  if (const auto* failure = std::get_if<expr::Failure>(&outcome)) {
-    answer.problem = "failed: " + failure->message;
-    return answer;
-  }
-  auto conformed = conform(setting, std::get<expr::Value>(outcome));
-  answer.value = std::move(conformed.value);
-  answer.problem = std::move(conformed.problem);
-  return answer;
+  return Evaluator(config, question, false).answer(setting);
 }
 
-std::vector<Answer> evaluate_all(const Config& config, const Question& question) {
+std::vector<Answer> evaluate_all(const Config& config, const Question& question, bool traced) {
+  Evaluator evaluator(config, question, traced);
   std::vector<Answer> answers;
   answers.reserve(kSettings.size());
-  for (const auto setting : kSettings) answers.push_back(evaluate(config, setting, question));
+  for (const auto setting : kSettings) answers.push_back(evaluator.answer(setting));
   return answers;
 }
 

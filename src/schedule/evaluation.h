@@ -40,10 +40,12 @@ struct Question {
   std::string domain;                   // rcpt_domain, normalised
   const WindowFacts* window = nullptr;  // null: only rcpt_domain has a value
   const PartFacts* part = nullptr;
-  std::string delivery_id;  // for envelopeFrom
+  std::string delivery_id;   // for envelopeFrom
+  expr::Dns* dns = nullptr;  // answers dns_query(); null: it fails
 };
 
-// A setting's value and how it came about.
+// A setting's value and how it came about. The conditions of the trace are
+// kept only by evaluate_all() with `traced`.
 struct Answer {
   Setting setting = Setting::kFromName;
   std::optional<expr::Value> value;  // of the one form that conform() gives
@@ -55,8 +57,9 @@ struct Answer {
 
 Answer evaluate(const Config& config, Setting setting, const Question& question);
 
-// Every setting in the order of kSettings.
-std::vector<Answer> evaluate_all(const Config& config, const Question& question);
+// Every setting in the order of kSettings. `traced`: with the value of each condition.
+std::vector<Answer> evaluate_all(const Config& config, const Question& question,
+                                 bool traced = false);
 
 // The same as plain C++ values. Each fails with Fault::kConfig, naming the setting, the place of
 // its rule and the problem.

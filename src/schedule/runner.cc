@@ -1,10 +1,13 @@
 #include "schedule/runner.h"
 
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dns/tlsrpt_record.h"
 #include "schedule/assembler.h"
+#include "schedule/dns_answers.h"
 
 namespace rapporteur {
 
@@ -14,6 +17,26 @@ constexpr std::size_t kPage = 200;
 
 // A window whose own rows cannot be read or written is put aside for so long.
 constexpr Seconds kBrokenRetry{15 * 60};
+
+// Lets the settings' questions to the DNS be asked for all windows together, as far as they can be
+// known without reading the counts.
+void prepare(const Config& config, std::span<const Window> windows,
+             std::span<const DnsAnswer> answers, DnsAnswers& dns) {
+  if (!config.settings.asks_dns()) return;
+  std::vector<WindowFacts> facts;
+  facts.reserve(windows.size());
+  std::vector<Question> questions;
+  for (std::size_t i = 0; i < windows.size(); ++i) {
+    auto rua = read_tlsrpt_answers(answers[i].records).rua;
+    facts.push_back(facts_of(windows[i], {}, std::move(rua)));
+    questions.push_back({.domain = windows[i].domain,
+                         .window = &facts.back(),
+                         .part = nullptr,
+                         .delivery_id = {},
+                         .dns = nullptr});
+  }
+  dns.prepare(config, questions);
+}
 
 }  // namespace
 
@@ -26,12 +49,14 @@ Result<RunSummary> Runner::run_page(const Config& config, const Signer& signer,
   names.reserve(windows->size());
   for (const auto& window : *windows) names.push_back(tlsrpt_name(window.domain));
   const auto answers = resolver_.txt(names);
+  DnsAnswers dns(resolver_);
+  prepare(config, *windows, answers, dns);
   for (std::size_t i = 0; i < windows->size() && !stopping; ++i) {
     const auto pause = store_.pause();
     if (!pause) return pause.error();
     if (held_by(*pause, clock_.now()).everything) break;
     const auto& window = (*windows)[i];
-    auto done = run(config, signer, window, answers.at(i), summary);
+    auto done = run({config, signer, random_, store_, &dns}, window, answers.at(i), summary);
     if (done) continue;
     // The store as a whole is away: the next run finds the windows as they are.
     if (done.error().fault == Fault::kTransient) return std::move(done).error();
@@ -43,12 +68,11 @@ Result<RunSummary> Runner::run_page(const Config& config, const Signer& signer,
   return summary;
 }
 
-Result<void> Runner::run(const Config& config, const Signer& signer, const Window& window,
-                         const TxtAnswer& answer, RunSummary& summary) {
+Result<void> Runner::run(const AssemblyContext& context, const Window& window,
+                         const DnsAnswer& answer, RunSummary& summary) {
   const auto counts = store_.counts(window.id);
   if (!counts) return counts.error();
   const auto now = clock_.now();
-  const AssemblyContext context{config, signer, random_, store_};
   auto decision = decide(context, window, *counts, answer, now);
   if (!decision) return std::move(decision).error();
 

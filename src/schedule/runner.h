@@ -11,6 +11,7 @@
 #include "config/config.h"
 #include "dkim/signer.h"
 #include "dns/resolver.h"
+#include "schedule/assembler.h"
 #include "store/store.h"
 
 namespace rapporteur {
@@ -37,8 +38,8 @@ class Runner {
                               const std::atomic<bool>& stopping);
 
  private:
-  Result<void> run(const Config& config, const Signer& signer, const Window& window,
-                   const TxtAnswer& answer, RunSummary& summary);
+  Result<void> run(const AssemblyContext& context, const Window& window, const DnsAnswer& answer,
+                   RunSummary& summary);
 
   Result<void> put_aside(const Window& window, const std::string& problem, RunSummary& summary);
 

@@ -35,8 +35,8 @@ inline Time at(const char* text) {
 class SharedResolver final : public Resolver {
  public:
   explicit SharedResolver(Resolver& resolver) : resolver_(resolver) {}
-  std::vector<TxtAnswer> txt(std::span<const std::string> names) override {
-    return resolver_.txt(names);
+  std::vector<DnsAnswer> ask(std::span<const DnsQuestion> questions) override {
+    return resolver_.ask(questions);
   }
   void interrupt() override { resolver_.interrupt(); }
 

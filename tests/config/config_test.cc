@@ -48,7 +48,7 @@ TEST(Config, HasTheDocumentedDefaults) {
   EXPECT_EQ(config->delivery.smtp.tls, RelayTls::kOpportunistic);
   EXPECT_TRUE(config->delivery.https.verify);
   EXPECT_THAT(config->received.count, ElementsAre("dkim", "mta", "local", "https"));
-  EXPECT_THAT(config->lookups, ElementsAre(Pair("local", IsEmpty())));
+  EXPECT_THAT(config->lookups->by_name, ElementsAre(Pair("local", IsEmpty())));
   EXPECT_EQ(config->log.level, LogLevel::kInfo);
   EXPECT_EQ(config->log.format, LogFormat::kText);
 }
@@ -98,7 +98,7 @@ keys = ["Bücher.example"]
   EXPECT_EQ(config->delivery.smtp.url, "smtp://relay.example:587");
   EXPECT_THAT(config->delivery.https.allow, ElementsAre("reports.lan", "10.1.0.0/16", "::1"));
   EXPECT_THAT(config->received.domains, ElementsAre("example.org"));
-  EXPECT_THAT(config->lookups.at("local"), ElementsAre(Pair("xn--bcher-kva.example", "")));
+  EXPECT_THAT(config->lookups->by_name.at("local"), ElementsAre(Pair("xn--bcher-kva.example", "")));
 }
 
 TEST(Config, NamesThisHostIfTheFileDoesNot) {
@@ -234,11 +234,11 @@ TEST(Config, ReadsLookupsFromKeysAndFiles) {
                                 "\"\n[lookup.k]\nkeys = [\"x\", \"y\"]\n"
                                 "[lookup.t]\nkeys = { x = \"1\", \"y z\" = \"2\" }\n");
   ASSERT_TRUE(config);
-  EXPECT_THAT(config->lookups.at("f"),
+  EXPECT_THAT(config->lookups->by_name.at("f"),
               ElementsAre(Pair("a.example", ""), Pair("b.example", "gold partner"),
                           Pair("c.example", "x")));
-  EXPECT_THAT(config->lookups.at("k"), ElementsAre(Pair("x", ""), Pair("y", "")));
-  EXPECT_THAT(config->lookups.at("t"), ElementsAre(Pair("x", "1"), Pair("y z", "2")));
+  EXPECT_THAT(config->lookups->by_name.at("k"), ElementsAre(Pair("x", ""), Pair("y", "")));
+  EXPECT_THAT(config->lookups->by_name.at("t"), ElementsAre(Pair("x", "1"), Pair("y z", "2")));
 }
 
 TEST(Config, NamesTheLineOfALookupFile) {

@@ -53,30 +53,67 @@ TEST(Document, WritesFractionsWithoutExponent) {
   EXPECT_EQ(document.root->find("d")->value.text, "inf");
 }
 
-// A key of that many dots.
-std::string dotted_key(int dots) {
-  std::string key = "a";
-  for (int i = 0; i < dots; ++i) key += ".a";
-  return key;
+std::string repeated(const std::string& text, int times) {
+  std::string all;
+  for (int i = 0; i < times; ++i) all += text;
+  return all;
 }
 
-TEST(Document, RefusesWhatNestsTooDeep) {
-  const auto brackets = "a = " + std::string(5000, '[') + std::string(5000, ']');
-  EXPECT_FALSE(parse_document(SourceText(brackets)).root);
-  for (const auto& text : {dotted_key(1001) + " = 1", "[" + dotted_key(100'000) + "]"}) {
-    const auto document = parse_document(SourceText(text));
-    EXPECT_FALSE(document.root);
-    EXPECT_EQ(document.problem, "the line holds too many dots");
+struct Nesting {
+  const char* name;
+  std::string deepest;  // that is taken
+  std::string deeper;
+  const char* want;
+};
+class DocumentNesting : public testing::TestWithParam<Nesting> {};
+
+TEST_P(DocumentNesting, IsBounded) {
+  const auto& [name, deepest, deeper, want] = GetParam();
+  const auto taken = parse_document(SourceText(deepest));
+  EXPECT_TRUE(taken.root) << taken.problem;
+  const auto refused = parse_document(SourceText(deeper));
+  EXPECT_FALSE(refused.root);
+  EXPECT_EQ(refused.problem, want);
+}
+
+constexpr const char* kTooManyParts = "a key may have 32 parts at most";
+constexpr const char* kTooDeep = "the values nest deeper than 32 levels";
+
+INSTANTIATE_TEST_SUITE_P(
+    OfEachKind, DocumentNesting,
+    testing::Values(
+        Nesting{"DottedKey", "a" + repeated(".a", 31) + " = 1", "a" + repeated(".a", 32) + " = 1",
+                kTooManyParts},
+        Nesting{"QuotedKey", "'a'" + repeated(" . \"a\"", 31) + " = 1",
+                "'a'" + repeated(" . \"a\"", 32) + " = 1", kTooManyParts},
+        Nesting{"Header", "[a" + repeated(".a", 31) + "]", "[a" + repeated(".a", 100'000) + "]",
+                kTooManyParts},
+        Nesting{"Arrays", "a = " + repeated("[", 32) + repeated("]", 32),
+                "a = " + repeated("[", 33) + repeated("]", 33), kTooDeep},
+        Nesting{"ManyArrays", "a = [" + repeated("[],", 1000) + "]",
+                "a = " + repeated("[", 200'000) + repeated("]", 200'000), kTooDeep},
+        Nesting{"Tables", "a = " + repeated("{ b = ", 32) + "1" + repeated("}", 32),
+                "a = " + repeated("{ b = ", 200'000) + "1" + repeated("}", 200'000), kTooDeep},
+        Nesting{"TablesOfDottedKeys",
+                "a = " + repeated("{ b" + repeated(".b", 31) + " = ", 32) + "1" + repeated("}", 32),
+                "a = " + repeated("[ { b.b.b = ", 17) + "1" + repeated("} ]", 17), kTooDeep}),
+    [](const auto& test) { return test.param.name; });
+
+TEST(Document, NestsByNothingInsideOfStringsAndComments) {
+  const auto deep = repeated("[", 99) + repeated(".a", 99);
+  for (const auto& value : {"\"\\\"" + deep + "\\\\\"", "'" + deep + "\\'",
+                            "\"\"\"\n\"\"" + deep + "\\\"\"\"" + deep + "\"\"\"\"\"",
+                            "'''\n''" + deep + "\n" + deep + "'''''", "1 # '" + deep}) {
+    EXPECT_TRUE(parse_document(SourceText("a = " + value + "\nb = [1]\n")).root) << value;
+    EXPECT_EQ(parse_document(SourceText("a = " + value + "\nb = " + deep)).problem, kTooDeep)
+        << value;
   }
 }
 
-TEST(Document, TakesTheDeepestDottedKeyThatItAllows) {
-  EXPECT_TRUE(parse_document(SourceText(dotted_key(1000) + " = 1")).root);
-}
-
-TEST(Document, TakesAnyNumberOfDotsInStrings) {
-  const auto dots = std::string(5000, '.');
-  EXPECT_TRUE(parse_document(SourceText("a = [\"\\\"" + dots + "\", '" + dots + "']")).root);
+TEST(Document, StopsAtTheSizeThatItTakes) {
+  const std::string comment = "# " + std::string((std::size_t{16} << 20U) - 3, 'x') + "\n";
+  EXPECT_TRUE(parse_document(SourceText(comment)).root);
+  EXPECT_EQ(parse_document(SourceText(comment + "\n")).problem, "the file is larger than 16 MiB");
 }
 
 }  // namespace

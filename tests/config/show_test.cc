@@ -80,7 +80,7 @@ TEST(ConfigText, LoadsAgainAsTheSame) {
   ASSERT_TRUE(again.config) << shown(again) << text;
   EXPECT_EQ(config_text(*again.config), text);
   EXPECT_EQ(again.config->settings.patterns(), config->settings.patterns());
-  EXPECT_EQ(again.config->lookups, config->lookups);
+  EXPECT_EQ(again.config->lookups->by_name, config->lookups->by_name);
   EXPECT_EQ(again.config->ingest.datagram->mode, 0600U);
   EXPECT_EQ(again.config->received.on_new_failure, config->received.on_new_failure);
   EXPECT_EQ(again.config->delivery.smtp.tls, RelayTls::kRequired);

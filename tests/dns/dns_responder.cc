@@ -19,10 +19,35 @@ namespace rapporteur::testing_support {
 namespace {
 
 constexpr std::size_t kHeaderBytes = 12;
+constexpr unsigned kA = 1;
+constexpr unsigned kCname = 5;
+constexpr unsigned kSoa = 6;
+constexpr unsigned kPtr = 12;
+constexpr unsigned kMx = 15;
+constexpr unsigned kTxt = 16;
+constexpr unsigned kAaaa = 28;
 
 std::string u16(unsigned value) {
   return {static_cast<char>(value >> 8U & 0xffU), static_cast<char>(value & 0xffU)};
 }
+
+std::string u32(std::uint32_t value) {
+  return u16(value >> 16U) + u16(value & 0xffffU);
+}
+
+std::string resource(const std::string& owner, unsigned type, std::uint32_t ttl,
+                     const std::string& rdata) {
+  return owner + u16(type) + u16(1) + u32(ttl) + u16(static_cast<unsigned>(rdata.size())) + rdata;
+}
+
+// The root's (RFC 1035, section 3.3.13), which stands above every name.
+std::string soa(std::uint32_t minimum) {
+  const auto data = encode_name("ns.example") + encode_name("admin.example") + u32(1) + u32(60) +
+                    u32(60) + u32(60) + u32(minimum);
+  return resource(encode_name(""), kSoa, 3000, data);
+}
+
+}  // namespace
 
 std::string encode_name(std::string_view name) {
   std::string wire;
@@ -35,13 +60,26 @@ std::string encode_name(std::string_view name) {
   return wire + '\0';
 }
 
-std::string resource(const std::string& owner, unsigned type, std::uint32_t ttl,
-                     const std::string& rdata) {
-  return owner + u16(type) + u16(1) + u16(ttl >> 16U) + u16(ttl & 0xffffU) +
-         u16(static_cast<unsigned>(rdata.size())) + rdata;
+DnsResponder::Record txt_record(const std::vector<std::string>& strings) {
+  std::string data;
+  for (const auto& text : strings) data += static_cast<char>(text.size()) + text;
+  return {kTxt, data};
 }
 
-}  // namespace
+DnsResponder::Record mx_record(unsigned preference, std::string_view host) {
+  return {kMx, u16(preference) + encode_name(host)};
+}
+
+DnsResponder::Record address_record(const char* address) {
+  const bool v6 = std::string_view(address).find(':') != std::string_view::npos;
+  std::string data(v6 ? sizeof(in6_addr) : sizeof(in_addr), '\0');
+  if (inet_pton(v6 ? AF_INET6 : AF_INET, address, data.data()) != 1) std::abort();
+  return {v6 ? kAaaa : kA, data};
+}
+
+DnsResponder::Record ptr_record(std::string_view host) {
+  return {kPtr, encode_name(host)};
+}
 
 DnsResponder::DnsResponder(std::map<std::string, Reply> replies) : replies_(std::move(replies)) {
   socket_ = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -101,28 +139,29 @@ std::string DnsResponder::respond(const std::string& query) {
   for (auto& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   if (position + 5 > query.size()) return {};
   const auto question = query.substr(kHeaderBytes, position + 5 - kHeaderBytes);
-  Reply reply{.rcode = 3, .silent = false, .cname = {}, .texts = {}};
+  Reply reply;
+  reply.rcode = 3;
   {
     const std::lock_guard lock(mutex_);
     if (const auto found = replies_.find(name); found != replies_.end()) reply = found->second;
   }
   if (reply.silent) return {};
-  const bool asks_txt = question.substr(question.size() - 4, 2) == u16(16);
+  const auto type = question.substr(question.size() - 4, 2);
   std::string answers;
   unsigned count = 0;
   if (!reply.cname.empty()) {
-    answers += resource("\xc0\x0c", 5, reply.ttl, encode_name(reply.cname));
+    answers += resource("\xc0\x0c", kCname, reply.ttl, encode_name(reply.cname));
     ++count;
-  } else if (asks_txt) {
-    for (const auto& strings : reply.texts) {
-      std::string rdata;
-      for (const auto& text : strings) rdata += static_cast<char>(text.size()) + text;
-      answers += resource("\xc0\x0c", 16, reply.ttl, rdata);
-      ++count;
-    }
   }
+  for (const auto& record : reply.records) {
+    if (u16(record.type) != type) continue;
+    answers += resource("\xc0\x0c", record.type, reply.ttl, record.data);
+    ++count;
+  }
+  const bool with_soa = count == 0 && reply.negative_ttl != 0;
+  if (with_soa) answers += soa(reply.negative_ttl);
   return query.substr(0, 2) + '\x81' + static_cast<char>(0x80 | reply.rcode) + u16(1) + u16(count) +
-         u16(0) + u16(0) + question + answers;
+         u16(with_soa ? 1 : 0) + u16(0) + question + answers;
 }
 
 }  // namespace rapporteur::testing_support

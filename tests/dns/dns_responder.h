@@ -6,6 +6,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -13,12 +14,17 @@ namespace rapporteur::testing_support {
 
 class DnsResponder {
  public:
+  struct Record {
+    unsigned type = 0;
+    std::string data;
+  };
   struct Reply {
     int rcode = 0;
     bool silent = false;
-    std::string cname;                            // lower case, without the last dot; or empty
-    std::vector<std::vector<std::string>> texts;  // records of character-strings
+    std::string cname;            // lower case, without the last dot; or empty
+    std::vector<Record> records;  // of several types; an answer has those of the type asked for
     std::uint32_t ttl = 60;
+    std::uint32_t negative_ttl = 0;  // of the SOA record of an answer without records; 0: no SOA
   };
 
   // Answers names that are not in the table with NXDOMAIN.
@@ -43,5 +49,12 @@ class DnsResponder {
   std::atomic<int> queries_ = 0;
   std::thread thread_;
 };
+
+// Records for replies. Names without the last dot; "" is the root.
+std::string encode_name(std::string_view name);
+DnsResponder::Record txt_record(const std::vector<std::string>& strings);
+DnsResponder::Record mx_record(unsigned preference, std::string_view host);
+DnsResponder::Record address_record(const char* address);  // A or AAAA
+DnsResponder::Record ptr_record(std::string_view host);
 
 }  // namespace rapporteur::testing_support

@@ -6,7 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "dns_responder.h"
+#include "resolver_fixture.h"
 
 namespace rapporteur {
 namespace {
@@ -14,42 +14,15 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-using testing_support::DnsResponder;
-using Status = TxtAnswer::Status;
+using testing_support::txt_record;
+using Status = DnsAnswer::Status;
 using Steady = std::chrono::steady_clock;
 
 using Strings = std::vector<std::string>;
-using Reply = DnsResponder::Reply;
-
-Reply with(std::vector<Strings> texts) {
-  return {.rcode = 0, .silent = false, .cname = {}, .texts = std::move(texts)};
-}
-Reply failing(int rcode) {
-  return {.rcode = rcode, .silent = false, .cname = {}, .texts = {}};
-}
-const Reply kSilence = {.rcode = 0, .silent = true, .cname = {}, .texts = {}};
-
-std::unique_ptr<Resolver> resolver_for(const DnsResponder& server, int concurrency = 200,
-                                       Seconds timeout = Seconds(10)) {
-  auto made = make_resolver({.servers = {server.address()},
-                             .timeout = timeout,
-                             .concurrency = concurrency,
-                             .trust_anchor = {}});
-  if (!made) {
-    ADD_FAILURE() << made.error().text;
-    std::abort();
-  }
-  return *std::move(made);
-}
-
-TxtAnswer ask(Resolver& resolver, const std::string& name) {
-  const Strings names = {name};
-  return resolver.txt(names).at(0);
-}
 
 TEST(Resolver, JoinsTheStringsOfARecordWithoutSeparator) {
   const DnsResponder server(
-      {{"a.example", with({{"v=TLSRPTv1;", "", "rua=mailto:", "a@b.example"}})}});
+      {{"a.example", with({txt_record({"v=TLSRPTv1;", "", "rua=mailto:", "a@b.example"})})}});
   const auto answer = ask(*resolver_for(server), "a.example");
   EXPECT_EQ(answer.status, Status::kFound);
   EXPECT_THAT(answer.records, ElementsAre("v=TLSRPTv1;rua=mailto:a@b.example"));
@@ -60,26 +33,25 @@ TEST(Resolver, JoinsTheStringsOfARecordWithoutSeparator) {
 
 TEST(Resolver, KeepsEveryByteOfALongRecord) {
   const DnsResponder server(
-      {{"a.example", with({{std::string(255, 'x'), std::string("\0\xff", 2)}})}});
+      {{"a.example", with({txt_record({std::string(255, 'x'), std::string("\0\xff", 2)})})}});
   EXPECT_THAT(ask(*resolver_for(server), "a.example").records,
               ElementsAre(std::string(255, 'x') + std::string("\0\xff", 2)));
 }
 
 TEST(Resolver, SortsSeveralRecords) {
-  const DnsResponder server({{"a.example", with({{"c"}, {"a"}, {"b", "1"}})}});
+  const DnsResponder server(
+      {{"a.example", with({txt_record({"c"}), txt_record({"a"}), txt_record({"b", "1"})})}});
   EXPECT_THAT(ask(*resolver_for(server), "a.example").records, ElementsAre("a", "b1", "c"));
 }
 
 TEST(Resolver, FollowsAliases) {
   const DnsResponder server(
-      {{"a.example", {.rcode = 0, .silent = false, .cname = "b.example", .texts = {}}},
-       {"b.example", with({{"there"}})}});
+      {{"a.example", alias("b.example")}, {"b.example", with({txt_record({"there"})})}});
   EXPECT_THAT(ask(*resolver_for(server), "a.example").records, ElementsAre("there"));
 }
 
 TEST(Resolver, AnAliasThatLeadsNowhereIsADefiniteAnswer) {
-  const DnsResponder server(
-      {{"a.example", {.rcode = 0, .silent = false, .cname = "b.example", .texts = {}}}});
+  const DnsResponder server({{"a.example", alias("b.example")}});
   EXPECT_EQ(ask(*resolver_for(server), "a.example").status, Status::kNone);
 }
 
@@ -104,7 +76,7 @@ TEST(Resolver, FailuresOfTheServerAreTemporary) {
 }
 
 TEST(Resolver, SilenceIsTemporaryAndEndsAtTheTimeout) {
-  const DnsResponder server({{"a.example", kSilence}});
+  const DnsResponder server({{"a.example", silence()}});
   const auto resolver = resolver_for(server, 200, Seconds(1));
   const auto begin = Steady::now();
   const auto answer = ask(*resolver, "a.example");
@@ -114,7 +86,8 @@ TEST(Resolver, SilenceIsTemporaryAndEndsAtTheTimeout) {
 }
 
 TEST(Resolver, ASlowNameDoesNotKeepTheOthers) {
-  const DnsResponder server({{"silent.example", kSilence}, {"a.example", with({{"a"}})}});
+  const DnsResponder server(
+      {{"silent.example", silence()}, {"a.example", with({txt_record({"a"})})}});
   const auto resolver = resolver_for(server, 2, Seconds(1));
   Strings names = {"silent.example"};
   names.resize(60, "a.example");
@@ -127,10 +100,10 @@ TEST(Resolver, ASlowNameDoesNotKeepTheOthers) {
 }
 
 TEST(Resolver, AsksAgainAtOnceWhenTheServerIsBack) {
-  DnsResponder server({{"a.example", kSilence}});
+  DnsResponder server({{"a.example", silence()}});
   const auto resolver = resolver_for(server, 200, Seconds(1));
   EXPECT_EQ(ask(*resolver, "a.example").status, Status::kTemporary);
-  server.set("a.example", with({{"back"}}));
+  server.set("a.example", with({txt_record({"back"})}));
   EXPECT_THAT(ask(*resolver, "a.example").records, ElementsAre("back"));
 }
 
@@ -139,7 +112,7 @@ TEST(Resolver, AnswersComeInTheOrderOfTheNames) {
   Strings names;
   for (int index = 0; index < 500; ++index) {
     names.push_back("n" + std::to_string(index) + ".example");
-    if (index % 3 != 0) replies[names.back()] = with({{std::to_string(index)}});
+    if (index % 3 != 0) replies[names.back()] = with({txt_record({std::to_string(index)})});
   }
   const DnsResponder server(std::move(replies));
   const auto resolver = resolver_for(server, 20);
@@ -158,7 +131,7 @@ TEST(Resolver, AnswersComeInTheOrderOfTheNames) {
 TEST(Resolver, ServesSeveralThreadsAtOnce) {
   std::map<std::string, Reply> replies;
   for (int index = 0; index < 50; ++index) {
-    replies["n" + std::to_string(index) + ".example"] = with({{std::to_string(index)}});
+    replies["n" + std::to_string(index) + ".example"] = with({txt_record({std::to_string(index)})});
   }
   const DnsResponder server(std::move(replies));
   const auto resolver = resolver_for(server, 5);
@@ -188,7 +161,7 @@ TEST(Resolver, WhatCannotBeANameHasNoRecord) {
 }
 
 TEST(Resolver, NamesUnderTestAreAskedOfTheServersThatWereNamed) {
-  const DnsResponder server({{"_smtp._tls.a.test", with({{"x"}})}});
+  const DnsResponder server({{"_smtp._tls.a.test", with({txt_record({"x"})})}});
   EXPECT_THAT(ask(*resolver_for(server), "_smtp._tls.a.test").records, ElementsAre("x"));
 }
 
@@ -199,7 +172,7 @@ TEST(Resolver, NoNamesAreNoQueries) {
 }
 
 TEST(Resolver, AnInterruptionEndsWhatIsUnderWayAndWhatComesLater) {
-  const DnsResponder server({{"a.example", kSilence}});
+  const DnsResponder server({{"a.example", silence()}});
   const auto resolver = resolver_for(server, 1, Seconds(100));
   const auto begin = Steady::now();
   std::thread other([&] {

@@ -45,17 +45,22 @@ const std::map<std::string, Names> kMayInclude = {
     {"cli", plus(kAllButIngest, {"ingest", "schedule", "received"})},
 };
 
-// A foreign library: how its headers begin, and the rooms whose .cc files may include it.
+// A foreign library: how its headers begin, and the rooms whose .cc files may include it. In the
+// rooms of `only_in` it is for the files whose paths begin so.
 struct Library {
   std::string_view name;
   std::vector<std::string> headers;
   Names rooms;
+  std::map<std::string, std::string> only_in = {};
 };
 
 const std::vector<Library> kLibraries = {
     {"Boost.Spirit X3", {"boost/spirit/", "boost/fusion/"}, {"expr"}},
     {"toml++", {"toml++/", "toml.hpp"}, {"config"}},
-    {"nlohmann/json", {"nlohmann/"}, {"report", "cli"}},
+    {"nlohmann/json",
+     {"nlohmann/"},
+     {"report", "cli", "config"},
+     {{"config", "config/stalwart"}}},
     {"simdjson", {"simdjson"}, {"ingest"}},
     {"libopendkim", {"opendkim/", "dkim.h"}, {"dkim"}},
     {"OpenSSL", {"openssl/"}, {"base", "expr"}},
@@ -176,6 +181,9 @@ TEST(Layers, ForeignLibrariesStayInTheirRoomsAndOutOfHeaders) {
     ASSERT_NE(library, nullptr) << place(include) << ", a library that is not listed";
     EXPECT_TRUE(library->rooms.contains(include.room))
         << place(include) << ", but " << library->name << " is not for this room";
+    const auto only = library->only_in.find(include.room);
+    EXPECT_TRUE(only == library->only_in.end() || include.file.starts_with(only->second))
+        << place(include) << ", but " << library->name << " is for " << only->second << "* alone";
     EXPECT_FALSE(include.header) << place(include) << ", which belongs in a .cc file";
   }
 }

@@ -92,7 +92,7 @@ std::string hint(Kind kind, const expr::Program& program) {
 
 }  // namespace
 
-Mismatch certain_mismatch(Setting setting, const expr::Program& program) {
+Judgement judge(Setting setting, const expr::Program& program) {
   const auto kind = kind_of(setting);
   const auto type = program.type();
   const auto* value = program.constant();
@@ -100,18 +100,20 @@ Mismatch certain_mismatch(Setting setting, const expr::Program& program) {
   if (!may_be(kind, type) && (value == nullptr || type == expr::Type::kTruth)) {
     return {
         "yields " + std::string(with_article(type)) + ", which " + std::string(not_wanted(kind)),
-        hint(kind, program)};
+        hint(kind, program), std::nullopt};
   }
   if (value == nullptr) return {};
-  auto problem = conform(setting, *value).problem;
-  if (!problem.empty()) return {std::move(problem), hint(kind, program)};
+  auto conformed = conform(setting, *value);
+  if (!conformed.value) {
+    return {std::move(conformed.problem), hint(kind, program), std::nullopt};
+  }
   // True, as every string but the empty one: surely not what was meant.
   const auto* text = std::get_if<std::string>(value);
   if (kind == Kind::kTruth && text != nullptr) {
     return {"is always " + std::string(text->empty() ? "false" : "true") + ": it is a string",
-            hint(kind, program)};
+            hint(kind, program), std::nullopt};
   }
-  return {};
+  return {{}, {}, std::move(conformed.value)};
 }
 
 }  // namespace rapporteur

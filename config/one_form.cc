@@ -1,0 +1,73 @@
+#include "config/one_form.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "config/address.h"
+
+namespace rapporteur {
+
+namespace {
+
+constexpr std::size_t kMaxDomain = 253;
+constexpr std::size_t kMaxLabel = 63;
+
+bool is_label_character(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+}
+
+bool is_printable_ascii(char c) {
+  return c >= 0x20 && c < 0x7F;
+}
+
+// Of valid UTF-8; U+0080 to U+009F are C2 80 to C2 9F.
+bool holds_control(std::string_view text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte < 0x20 || byte == 0x7F) return true;
+    if (byte == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) <= 0x9F) {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+bool is_one_line(std::string_view text) {
+  if (std::ranges::all_of(text, is_printable_ascii)) return true;
+  return is_valid_utf8(text) && !holds_control(text);
+}
+
+bool is_normal_domain(std::string_view text) {
+  if (text.empty() || text.size() > kMaxDomain) return false;
+  std::size_t label = 0;  // where it begins
+  for (std::size_t i = 0; i <= text.size(); ++i) {
+    if (i < text.size() && text[i] != '.') {
+      if (!is_label_character(text[i])) return false;
+      continue;
+    }
+    if (i == label || i - label > kMaxLabel || text[label] == '-' || text[i - 1] == '-') {
+      return false;
+    }
+    label = i + 1;
+  }
+  return true;
+}
+
+bool is_normal_address(std::string_view text) {
+  const auto at = text.rfind('@');
+  if (at == text.npos || text.size() > kMaxAddress || !is_local_part(text.substr(0, at))) {
+    return false;
+  }
+  const auto domain = text.substr(at + 1);
+  return domain.find('.') != domain.npos && is_normal_domain(domain);
+}
+
+bool is_report_uri(std::string_view text) {
+  return (starts_with_ignoring_case(text, "mailto:") ||
+          starts_with_ignoring_case(text, "https:")) &&
+         is_one_line(text);
+}
+
+}  // namespace rapporteur
