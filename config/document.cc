@@ -79,6 +79,12 @@ Node convert(const toml::node& from, const SourceText& source) {
   return node;
 }
 
+// Of a text that is not UTF-8.
+std::size_t first_broken_byte(std::string_view text) {
+  const auto mended = to_valid_utf8(text);
+  return static_cast<std::size_t>(std::ranges::mismatch(text, mended).in1 - text.begin());
+}
+
 ParsedDocument syntax_error(const toml::parse_error& error, const SourceText& source) {
   ParsedDocument document;
   std::string_view text = error.description();
@@ -124,6 +130,10 @@ const Member* Node::find(std::string_view key) const {
 ParsedDocument parse_document(const SourceText& source) {
   if (source.text().size() > kMostBytes) {
     return {std::nullopt, "the file is larger than 16 MiB", {}, {0, 1}};
+  }
+  if (!is_valid_utf8(source.text())) {
+    const auto at = first_broken_byte(source.text());
+    return {std::nullopt, "the file is not UTF-8", {}, {at, at + 1}};
   }
   if (const auto deep = find_deep_nesting(source.text())) {
     return {std::nullopt, deep->problem, {}, {deep->offset, deep->offset + 1}};

@@ -129,10 +129,10 @@ void ExpressionReader::advise_on_subject(const Draft& draft, const std::string& 
     const auto stray = stray_subject(result.program, domain);
     if (!stray) return;
     reporter_.advice(place_of_all(*result.node, reporter_.source()),
-                     "yields subjects such as " + quoted(*stray) +
-                         ", which receivers do not recognise as those of reports",
-                     "RFC 8460, section 5.3, wants 'Report Domain: ' + rcpt_domain + ' Submitter: '"
-                     " + submitter + ' Report-ID: <' + report_id + '>'");
+                     "subject yields, for example, " + quoted(*stray) +
+                         ", which is not of the form of RFC 8460, section 5.3",
+                     "receivers look for 'Report Domain: ' + rcpt_domain + ' Submitter: ' + "
+                     "submitter + ' Report-ID: <' + report_id + '>'");
   };
   for (const auto& result : draft.results) advise(result);
   advise(*draft.otherwise);

@@ -1,8 +1,7 @@
 #include "expr/search.h"
 
-#include <algorithm>
 #include <cstring>
-#include <functional>
+#include <string>
 
 namespace expr {
 namespace {
@@ -22,9 +21,9 @@ std::size_t find_first(std::string_view whole, std::string_view sought) {
 std::size_t find_last(std::string_view whole, std::string_view sought) {
   if (sought.size() <= kShort) return whole.rfind(sought);
   // The first occurrence of what is read backwards.
-  const std::boyer_moore_searcher backwards(sought.rbegin(), sought.rend());
-  const auto [begin, end] = backwards(whole.rbegin(), whole.rend());
-  return begin == end ? whole.npos : static_cast<std::size_t>(whole.rend() - end);
+  const std::string backwards(whole.rbegin(), whole.rend());
+  const auto found = find_first(backwards, std::string(sought.rbegin(), sought.rend()));
+  return found == whole.npos ? found : whole.size() - found - sought.size();
 }
 
 }  // namespace expr

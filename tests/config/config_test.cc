@@ -226,29 +226,6 @@ TEST(Config, TakesAPublicListenerWithItsFiles) {
   EXPECT_EQ(errors_of(with_system("[received]\nlisten = \"127.0.0.2:0\"\n")), "");
 }
 
-TEST(Config, ReadsLookupsFromKeysAndFiles) {
-  const TemporaryFiles files;
-  const auto path =
-      files.write("partners", "# who\n\na.example\nb.example  gold partner \r\nc.example\tx\n");
-  const auto config = config_of("[lookup.f]\nfile = \"" + path +
-                                "\"\n[lookup.k]\nkeys = [\"x\", \"y\"]\n"
-                                "[lookup.t]\nkeys = { x = \"1\", \"y z\" = \"2\" }\n");
-  ASSERT_TRUE(config);
-  EXPECT_THAT(config->lookups->by_name.at("f"),
-              ElementsAre(Pair("a.example", ""), Pair("b.example", "gold partner"),
-                          Pair("c.example", "x")));
-  EXPECT_THAT(config->lookups->by_name.at("k"), ElementsAre(Pair("x", ""), Pair("y", "")));
-  EXPECT_THAT(config->lookups->by_name.at("t"), ElementsAre(Pair("x", "1"), Pair("y z", "2")));
-}
-
-TEST(Config, NamesTheLineOfALookupFile) {
-  const TemporaryFiles files;
-  const auto path = files.write("local", "ok.example\nnot_ok.-\n");
-  EXPECT_THAT(errors_of(with_system("[lookup.local]\nfile = \"" + path + "\"\n")),
-              HasSubstr("r.toml:5:8: error: " + path +
-                        ":2: 'not_ok.-' is no host name: a label begins or ends with '-'"));
-}
-
 std::string dkim(const std::string& domain, const std::string& selector, const std::string& key) {
   return "[[dkim]]\ndomain = \"" + domain + "\"\nselector = \"" + selector + "\"\nkey = \"" + key +
          "\"\n";

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,47 @@ TEST(Schema, OfEveryOtherSettingKnowsTheWindow) {
                     "failed_sessions", "policy_types", "result_types", "rua"))
         << to_string(setting);
   }
+}
+
+TEST(Schema, NumbersEachVariableAlikeEverywhere) {
+  const std::map<std::string, Variable> want = {
+      {"rcpt_domain", Variable::kRcptDomain},
+      {"window_start", Variable::kWindowStart},
+      {"window_end", Variable::kWindowEnd},
+      {"frequency", Variable::kFrequency},
+      {"successful_sessions", Variable::kSuccessfulSessions},
+      {"failed_sessions", Variable::kFailedSessions},
+      {"policy_types", Variable::kPolicyTypes},
+      {"result_types", Variable::kResultTypes},
+      {"rua", Variable::kRua},
+      {"submitter", Variable::kSubmitter},
+      {"report_id", Variable::kReportId},
+      {"part", Variable::kPart},
+      {"parts", Variable::kParts},
+      {"delivery_id", Variable::kDeliveryId}};
+  ASSERT_EQ(want.size(), kVariableCount);
+  for (const auto setting : kSettings) {
+    for (const auto& variable : schema_for(setting, kSystem).variables) {
+      EXPECT_EQ(variable.slot, static_cast<std::size_t>(want.at(variable.name)))
+          << to_string(setting) << " " << variable.name;
+      EXPECT_LT(variable.slot, kVariableCount);
+    }
+  }
+}
+
+TEST(Schema, RefusesTheDnsAtIntakeOnly) {
+  for (const auto setting : kSettings) {
+    const auto compiled =
+        expr::compile("count(dns_query(rcpt_domain, 'mx'))", schema_for(setting, kSystem));
+    EXPECT_EQ(compiled.program.has_value(), setting != Setting::kSendFrequency)
+        << to_string(setting);
+  }
+}
+
+TEST(Schema, HandsDownTheLookups) {
+  const auto lookups = std::make_shared<const expr::Lookups>();
+  EXPECT_EQ(schema_for(Setting::kOrgName, kSystem, lookups).lookups, lookups);
+  EXPECT_EQ(schema_for(Setting::kOrgName, kSystem).lookups, nullptr);
 }
 
 TEST(Schema, ExplainsEachNameThatIsKnownElsewhere) {
@@ -275,6 +317,86 @@ TEST(SettingTable, HasNoRuleForWhatDerivesFromAnotherSetting) {
     EXPECT_EQ(config->settings.rule(setting, "a.example") == nullptr, derived)
         << to_string(setting);
   }
+}
+
+TEST(SettingTable, GivesAllRulesOfADomainAtOnce) {
+  const auto config = config_of(kOverrides);
+  ASSERT_TRUE(config);
+  for (const auto* domain : {"other.example", "x.example.org", "x.sub.example.org",
+                             "a.sub.example.org", "b.sub.example.org", "test", ""}) {
+    const auto rules = config->settings.rules(domain);
+    for (const auto setting : kSettings) {
+      EXPECT_EQ(rules[setting], config->settings.rule(setting, domain))
+          << domain << " " << to_string(setting);
+    }
+  }
+}
+
+TEST(SettingTable, SharesItsRulesWithCopies) {
+  const auto config = config_of(kOverrides);
+  ASSERT_TRUE(config);
+  auto copy = config->settings;
+  const auto* before = config->settings.rule(Setting::kOrgName, "a.test");
+  EXPECT_EQ(copy.rule(Setting::kOrgName, "a.test"), before);
+  copy.set(Setting::kOrgName, "*.test", Rule{.block = before->block, .origin = "test"});
+  EXPECT_EQ(copy.rule(Setting::kOrgName, "a.test")->origin, "test");
+  EXPECT_EQ(config->settings.rule(Setting::kOrgName, "a.test"), before);
+}
+
+TEST(SettingTable, KnowsWhetherAnyRuleAsksTheDns) {
+  const std::string asks = "\"count(dns_query(rcpt_domain, 'mx')) > 0\"";
+  const auto asks_dns = [](const std::string& rest) {
+    const auto config = config_of(rest);
+    return config && config->settings.asks_dns();
+  };
+  EXPECT_FALSE(asks_dns(kOverrides));
+  EXPECT_TRUE(asks_dns("[report.tls]\nsendWhen = " + asks + "\n"));
+  EXPECT_TRUE(asks_dns("[report.tls.domain.\"a.example\"]\nsendWhen = [ { if = " + asks +
+                       ", then = \"false\" }, { else = \"true\" } ]\n"));
+  EXPECT_TRUE(asks_dns("[report.tls]\nsendWhen = [ { if = \"rcpt_domain\", then = " + asks +
+                       " }, { else = \"true\" } ]\n"));
+
+  auto config = *config_of("[report.tls]\nsendWhen = " + asks + "\n");
+  const auto quiet = *config_of("")->settings.common(Setting::kSendWhen);
+  const auto loud = *config.settings.common(Setting::kSendWhen);
+  config.settings.set(Setting::kSendWhen, "a.example", loud);
+  config.settings.set(Setting::kSendWhen, quiet);
+  EXPECT_TRUE(config.settings.asks_dns());
+  config.settings.set(Setting::kSendWhen, "a.example", quiet);
+  EXPECT_FALSE(config.settings.asks_dns());
+}
+
+// As the language writes it; "-" for what is not known beforehand.
+std::string settled(const Config& config, Setting setting, std::size_t branch) {
+  const auto* value = config.settings.rule(setting, "a.example")->settled_result(branch);
+  return value == nullptr ? "-" : expr::to_literal(*value);
+}
+
+TEST(Rule, KnowsTheResultsThatDependOnNothing) {
+  const auto config = config_of(R"(
+[report.tls]
+fromAddress = "'TLS@Bücher.Example'"
+maxReportSize = "'5mb'"
+sendFrequency = [ { if = "rcpt_domain == 'b.example'", then = "'disable'" },
+                  { if = "rcpt_domain == 'c.example'", then = "if_then(rcpt_domain, weekly, daily)" },
+                  { else = "hourly" } ]
+sendWhen = 5
+reportTo = "'mailto:a@b.example'"
+dkimSignDomain = "system('domain')"
+)");
+  ASSERT_TRUE(config);
+  EXPECT_EQ(settled(*config, Setting::kFromAddress, 0), "'TLS@xn--bcher-kva.example'");
+  EXPECT_EQ(settled(*config, Setting::kMaxReportSize, 0), "5242880");
+  EXPECT_EQ(settled(*config, Setting::kSendFrequency, 0), "never");
+  EXPECT_EQ(settled(*config, Setting::kSendFrequency, 1), "-");
+  EXPECT_EQ(settled(*config, Setting::kSendFrequency, 2), "hourly");
+  EXPECT_EQ(settled(*config, Setting::kSendFrequency, 3), "-");
+  EXPECT_EQ(settled(*config, Setting::kSendWhen, 0), "1");
+  EXPECT_EQ(settled(*config, Setting::kReportTo, 0), "['mailto:a@b.example']");
+  EXPECT_EQ(settled(*config, Setting::kDkimSignDomain, 0), "'example.org'");
+  // The defaults, too.
+  EXPECT_EQ(settled(*config, Setting::kFromName, 0), "'Report Subsystem'");
+  EXPECT_EQ(settled(*config, Setting::kOrgName, 0), "'example.org'");
 }
 
 TEST(SettingTable, KnowsItsOverrides) {

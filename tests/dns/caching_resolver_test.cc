@@ -159,15 +159,19 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& test) { return test.param.name; });
 
 TEST_F(CachingResolverTest, ATtlCountsFromBeforeTheLookup) {
-  inner.say(DnsType::kTxt, "a.example", {"a"}, Seconds(60));
-  inner_takes(Seconds(10));
-  ask("a.example");
-  inner_takes(Seconds(0));
-  clock.advance(Seconds(49));
-  EXPECT_EQ(ask("a.example").ttl, Seconds(1));
-  clock.advance(Seconds(1));
-  ask("a.example");
-  EXPECT_THAT(asked(), ElementsAre("a.example", "a.example"));
+  for (const auto& answer : {found(Seconds(60)), none(Seconds(60))}) {
+    inner.set(DnsType::kTxt, "a.example", answer);
+    inner_takes(Seconds(10));
+    ask("a.example");
+    inner_takes(Seconds(0));
+    clock.advance(Seconds(49));
+    EXPECT_EQ(ask("a.example").ttl, Seconds(1));
+    EXPECT_THAT(asked(), ElementsAre("a.example"));
+    clock.advance(Seconds(1));
+    ask("a.example");
+    EXPECT_THAT(asked(), ElementsAre("a.example"));
+    clock.advance(Seconds(60));
+  }
 }
 
 TEST_F(CachingResolverTest, AFailureCountsFromItsEnd) {
@@ -303,6 +307,7 @@ class NestedResolver final : public Resolver {
     const auto answer = answers.at(calls++);
     if (calls == 1) {
       std::thread([&] { cache->ask(questions); }).join();
+      clock.advance(takes);
     }
     return std::vector<DnsAnswer>(questions.size(), answer);
   }
@@ -310,20 +315,42 @@ class NestedResolver final : public Resolver {
 
   std::vector<DnsAnswer> answers;
   std::size_t calls = 0;
+  FakeClock clock;
+  Seconds takes{0};
   CachingResolver* cache = nullptr;
 };
 
-TEST(CachingResolverThreads, AFailureDoesNotReplaceWhatAnotherThreadWasTold) {
-  const FakeClock clock;
-  auto owned = std::make_unique<NestedResolver>();
-  auto& inner = *owned;
-  CachingResolver cache(std::move(owned), clock);
-  inner.cache = &cache;
-  inner.answers = {{.status = Status::kTemporary, .problem = "SERVFAIL"}, found(Seconds(60))};
-  const Strings names = {"a.example"};
-  EXPECT_EQ(cache.txt(names).at(0).status, Status::kTemporary);
-  EXPECT_EQ(cache.txt(names).at(0).status, Status::kFound);
-  EXPECT_EQ(inner.calls, 2U);
+class CachingResolverRace : public testing::Test {
+ protected:
+  CachingResolverRace() {
+    auto owned = std::make_unique<NestedResolver>();
+    inner = owned.get();
+    cache = std::make_unique<CachingResolver>(std::move(owned), inner->clock);
+    inner->cache = cache.get();
+    inner->answers = {{.status = Status::kTemporary, .problem = "SERVFAIL"}, found(Seconds(60))};
+  }
+
+  Status ask() {
+    const Strings names = {"a.example"};
+    return cache->txt(names).at(0).status;
+  }
+
+  NestedResolver* inner = nullptr;
+  std::unique_ptr<CachingResolver> cache;
+};
+
+TEST_F(CachingResolverRace, AFailureDoesNotReplaceWhatAnotherThreadWasTold) {
+  inner->takes = Seconds(59);
+  EXPECT_EQ(ask(), Status::kTemporary);
+  EXPECT_EQ(ask(), Status::kFound);
+  EXPECT_EQ(inner->calls, 2U);
+}
+
+TEST_F(CachingResolverRace, AFailureReplacesWhatAnotherThreadWasToldAndHoldsNoLonger) {
+  inner->takes = Seconds(60);
+  EXPECT_EQ(ask(), Status::kTemporary);
+  EXPECT_EQ(ask(), Status::kTemporary);
+  EXPECT_EQ(inner->calls, 2U);
 }
 
 TEST(CachingResolverThreads, ManyThreadsShareOneMemory) {

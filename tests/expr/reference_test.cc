@@ -45,7 +45,10 @@ std::string result(const std::string& expression) {
     const Diagnostic& first = compilation.diagnostics.at(0);
     return "error: " + first.message + (first.suggestion.empty() ? "" : "; " + first.suggestion);
   }
-  const Outcome outcome = evaluate(*compilation.program, testing_support::environment());
+  testing_support::TableDns dns;
+  MapEnvironment environment = testing_support::environment();
+  environment.set_dns(&dns);
+  const Outcome outcome = evaluate(*compilation.program, environment);
   if (const auto* failure = std::get_if<Failure>(&outcome)) return "failure: " + failure->message;
   return to_literal(std::get<Value>(outcome));
 }

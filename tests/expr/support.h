@@ -5,9 +5,11 @@
 #include <gtest/gtest.h>
 
 #include <cctype>
+#include <memory>
 #include <ostream>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "expr/expression.h"
 
@@ -23,8 +25,46 @@ inline void PrintTo(const Diagnostic& found, std::ostream* out) {
 
 namespace testing_support {
 
+// What docs/expressions.md says of the lookups in its examples.
+inline std::shared_ptr<const Lookups> lookups() {
+  Lookups lookups;
+  lookups.by_name["partners"] = {{"example.com", ""}, {"example.net", ""}};
+  lookups.by_name["contacts"] = {{"example.com", "tls@example.com"}};
+  lookups.is_local_domain = [](std::string_view domain) { return domain == "example.org"; };
+  return std::make_shared<const Lookups>(std::move(lookups));
+}
+
+// A DNS that knows example.com, and is silent about example.net.
+class TableDns final : public Dns {
+ public:
+  DnsResult query(std::string_view name, DnsType type) override {
+    ++asked;
+    if (name == "example.net") return {{}, "SERVFAIL"};
+    if (name == "192.0.2.1" && type == DnsType::kPtr) return {{"mail.example.com"}, ""};
+    if (name != "example.com") return {};
+    switch (type) {
+      case DnsType::kTxt:
+        return {{"v=spf1 mx -all", "other=text"}, ""};
+      case DnsType::kMx:
+        return {{"mx1.example.com", "mx2.example.com"}, ""};
+      case DnsType::kIp:
+        return {{"192.0.2.1", "2001:db8::1"}, ""};
+      case DnsType::kIpv4:
+        return {{"192.0.2.1"}, ""};
+      case DnsType::kIpv6:
+        return {{"2001:db8::1"}, ""};
+      case DnsType::kPtr:
+        break;
+    }
+    return {};
+  }
+
+  int asked = 0;
+};
+
 inline Schema schema() {
   Schema schema;
+  schema.lookups = lookups();
   schema.variables = {{"rcpt_domain", Type::kString},
                       {"empty", Type::kString},
                       {"failed_sessions", Type::kInteger},
