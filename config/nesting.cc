@@ -54,7 +54,9 @@ std::optional<DeepNesting> find_deep_nesting(std::string_view text) {
         at = skip_string(text, at);
         continue;
       case '.':
-        if (++parts > kMostParts) return DeepNesting{"a key may have 32 parts at most", at};
+        if (++parts > kMostParts) {
+          return DeepNesting{"too many dots: a key may have 32 parts at most", at};
+        }
         if (parts == 2 && !behind_equals && ++dotted > kMostDotted) {
           return DeepNesting{"the file has more than 100,000 keys and headers with dots", at};
         }

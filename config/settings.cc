@@ -212,6 +212,7 @@ void SettingTable::set(Setting setting, const std::string& pattern, Rule rule) {
 }
 
 void SettingTable::put(RuleRow& row, Setting setting, Rule&& rule) {
+  rule.block.captures_read = expr::captures_read_by(rule.block);
   auto& place = row[index_of(setting)];
   if (calls_dns_query(place.get())) --asking_;
   place = std::make_shared<const Rule>(std::move(rule));

@@ -215,7 +215,7 @@ class Importer {
   std::string refusal(Setting setting, const std::string& value, std::size_t branches) const {
     const auto text = system_ + "[" + std::string(table_of(setting)) + "]\n" +
                       std::string(to_string(setting)) + " = " + value + "\n";
-    const auto first_line = static_cast<std::size_t>(std::ranges::count(system_, '\n')) + 2;
+    const auto key_line = static_cast<int>(std::ranges::count(system_, '\n')) + 2;
     const std::string prefix = std::string(to_string(setting)) + " ";
     std::vector<std::string> problems;
     for (const auto& diagnostic : parse_config(text, "").diagnostics) {
@@ -224,8 +224,9 @@ class Importer {
       if (message.starts_with(prefix)) message.remove_prefix(prefix.size());
       std::string place;
       if (branches > 0) {
-        const auto row = static_cast<std::size_t>(diagnostic.where.line) - first_line;
-        place = row > branches ? "else: " : "branch " + std::to_string(row) + ": ";
+        const auto row = std::max(diagnostic.where.line - key_line, 1);
+        const bool is_else = static_cast<std::size_t>(row) > branches;
+        place = is_else ? "else: " : "branch " + std::to_string(row) + ": ";
       }
       problems.push_back(place + std::string(message) +
                          (diagnostic.suggestion.empty() ? "" : " (" + diagnostic.suggestion + ")"));

@@ -142,7 +142,8 @@ class Rewriter {
   std::string_view string_here() {
     const auto begin = at_;
     const char quote = text_[at_++];
-    while (at_ < text_.size() && text_[at_] != quote) at_ += text_[at_] == '\\' ? std::size_t{2} : 1;
+    while (at_ < text_.size() && text_[at_] != quote)
+      at_ += text_[at_] == '\\' ? std::size_t{2} : 1;
     at_ = std::min(at_ + 1, text_.size());
     return text_.substr(begin, at_ - begin);
   }

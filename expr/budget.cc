@@ -15,17 +15,15 @@ std::int64_t processor_time() {
 
 }  // namespace
 
-bool afford(Budget& budget, std::int64_t cost) {
-  if (cost > budget.left) {
-    const std::int64_t now = processor_time();
-    if (!budget.measured) {
-      budget.measured = true;
-      budget.started = now;
-    }
-    const std::int64_t used = Budget::kUnmeasured + (now - budget.started);
-    budget.left = budget.total - used;
-    if (cost > budget.left) return false;
+bool afford_measured(Budget& budget, std::int64_t cost) {
+  const std::int64_t now = processor_time();
+  if (!budget.measured) {
+    budget.measured = true;
+    budget.started = now;
   }
+  const std::int64_t used = Budget::kUnmeasured + (now - budget.started);
+  budget.left = budget.total - used;
+  if (cost > budget.left) return false;
   budget.left -= cost;
   return true;
 }

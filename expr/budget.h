@@ -19,11 +19,18 @@ constexpr std::int64_t kInstructionCost = 10;  // of a regular expression, for e
 // What an answer of the DNS adds: its texts are longer than names, and it took longer to come.
 constexpr std::int64_t kAnswerAllowance = 10'000'000;
 
+constexpr std::int64_t kComparisonCost = 30;
+
+// As afford(), by measuring.
+bool afford_measured(Budget& budget, std::int64_t cost);
+
 // Takes the cost off the budget. False if the step must not be begun: the evaluation could take
 // longer than its total.
-bool afford(Budget& budget, std::int64_t cost);
-
-constexpr std::int64_t kComparisonCost = 30;
+inline bool afford(Budget& budget, std::int64_t cost) {
+  if (cost > budget.left) return afford_measured(budget, cost);
+  budget.left -= cost;
+  return true;
+}
 
 // Of searching a text for a regular expression.
 inline std::int64_t cost_of_search(std::size_t instructions, std::size_t bytes) {

@@ -1,13 +1,10 @@
 // The stack machine that runs checked programs. It cannot loop and does not recurse: every jump of
-// its instructions leads forward. Operands are borrowed where they stand (in the program, in the
-// environment) and copied only when they become a result.
+// its instructions leads forward. Operands stay where they stand, in the program or the
+// environment, and are copied only when they become a result.
 
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cstddef>
-#include <limits>
-#include <memory_resource>
 #include <optional>
 #include <span>
 #include <utility>
@@ -34,64 +31,62 @@ struct Shared {
   std::size_t groups;  // how many captures any of the programs reads: those from $0 on
 };
 
-// A value of the machine's own, or one that stands elsewhere and stays there.
-class Cell {
- public:
-  explicit Cell(const Value* borrowed) : borrowed_(borrowed) {}
-  explicit Cell(Value value) : owned_(std::move(value)) {}
-
-  const Value& value() const { return borrowed_ != nullptr ? *borrowed_ : owned_; }
-  Value take() { return borrowed_ != nullptr ? *borrowed_ : std::move(owned_); }
-  void set(Value value) {
-    borrowed_ = nullptr;
-    owned_ = std::move(value);
-  }
-
- private:
-  const Value* borrowed_ = nullptr;
-  Value owned_ = std::int64_t{0};
-};
-
-const std::string* text_in(const Cell& cell) {
-  return std::get_if<std::string>(&cell.value());
-}
-
 std::int64_t elements_of(const Value& value) {
   const auto* array = std::get_if<Array>(&value);
   return array == nullptr ? 1 : static_cast<std::int64_t>(array->size());
 }
 
+// Values of the machine's own live in temporaries_; the stack holds pointers to them and to values
+// that stand elsewhere. A machine runs once.
 class Machine {
  public:
-  Machine(const Code& code, Shared& shared) : code_(code), shared_(shared), stack_(&memory_) {
-    stack_.reserve(code.depth);
+  Machine(const Code& code, Shared& shared) : code_(code), shared_(shared) {
+    if (code.depth <= kUsualDepth) return;
+    large_.resize(code.depth);
+    stack_ = large_.data();
   }
 
-  Outcome run() {
+  // The result, valid as long as this object. Null: failure() says why.
+  const Value* run() {
+    const auto steps = static_cast<std::int64_t>(code_.instructions.size());
+    if (!afford(shared_.budget, steps * kStepCost)) {
+      fail(kTooSlow);
+      return nullptr;
+    }
     while (next_ < code_.instructions.size()) {
       const Instruction& instruction = code_.instructions[next_++];
-      if (!step(instruction)) {
-        return Failure{std::move(problem_), failed_at_.value_or(instruction.point)};
-      }
+      if (!step(instruction)) return nullptr;
     }
-    return stack_.back().take();
+    return top();
+  }
+
+  Failure failure() {
+    const std::size_t last = next_ == 0 ? 0 : next_ - 1;
+    return {std::move(problem_), failed_at_.value_or(code_.instructions[last].point)};
+  }
+
+  // The result as a value of one's own.
+  Value take() {
+    const Value* result = top();
+    for (Value& own : temporaries_) {
+      if (&own == result) return std::move(own);
+    }
+    return *result;
   }
 
  private:
   // Each of these is false if there is a problem_.
   bool step(const Instruction& instruction) {
-    if (!afford(shared_.budget, kStepCost)) return fail(kTooSlow);
     const std::uint32_t operand = instruction.operand;
     switch (instruction.action) {
       case Action::kPush:
-        stack_.emplace_back(&code_.values[operand]);
-        return true;
+        return push(&code_.values[operand]);
       case Action::kVariable:
         return variable(code_.names[operand]);
       case Action::kCapture:
-        return push(operand < shared_.captures.size() ? shared_.captures[operand] : std::string());
+        return capture(operand);
       case Action::kUnary:
-        return unary(static_cast<UnaryOp>(operand));
+        return afford_bytes(1) && replace(1, compute(static_cast<UnaryOp>(operand), *top()));
       case Action::kBinary:
         return binary(static_cast<BinaryOp>(operand));
       case Action::kJoin:
@@ -99,7 +94,7 @@ class Machine {
       case Action::kList:
         return list(operand);
       case Action::kIndex:
-        return index();
+        return replace(2, element(*under_top(), *top()));
       case Action::kCall:
         return call(*code_.calls[operand]);
       case Action::kMatch:
@@ -107,8 +102,7 @@ class Machine {
       case Action::kAsk:
         return ask(static_cast<Special>(operand));
       case Action::kTruth:
-        stack_.back().set(truth(is_true(top())));
-        return true;
+        return replace(1, is_true(*top()));
       default:
         jump(instruction);
         return true;
@@ -116,19 +110,19 @@ class Machine {
   }
 
   void jump(const Instruction& instruction) {
-    const bool holds = instruction.action != Action::kJump && is_true(top());
+    const bool holds = instruction.action != Action::kJump && is_true(*top());
     switch (instruction.action) {
       case Action::kJumpIfFalse:
-        stack_.pop_back();
+        --size_;
         if (holds) return;
         break;
       case Action::kAnd:
-        if (holds) return stack_.pop_back();
-        stack_.back().set(truth(false));
+        if (holds) return void(--size_);
+        replace(1, false);
         break;
       case Action::kOr:
-        if (!holds) return stack_.pop_back();
-        stack_.back().set(truth(true));
+        if (!holds) return void(--size_);
+        replace(1, true);
         break;
       default:
         break;
@@ -142,99 +136,86 @@ class Machine {
     if (size_of(*value) > kMaxValueBytes) {
       return fail("the value of " + variable.name + " is larger than 64 KiB");
     }
-    stack_.emplace_back(value);
-    return true;
+    return push(value);
   }
 
-  bool unary(UnaryOp op) {
-    if (!afford_bytes(1)) return false;
-    stack_.back().set(compute(op, top()));
-    return true;
+  bool capture(std::size_t group) {
+    const auto& captures = shared_.captures;
+    return replace(0, Value(group < captures.size() ? captures[group] : std::string()));
   }
 
   bool binary(BinaryOp op) {
     if (!afford_bytes(2)) return false;
-    Computed result = compute(op, under_top(), top(), code_.constant_order);
+    if (op == BinaryOp::kEqual) return replace(2, equal(*under_top(), *top()));
+    if (op == BinaryOp::kNotEqual) return replace(2, !equal(*under_top(), *top()));
+    Computed result = compute(op, *under_top(), *top(), code_.constant_order);
     if (const auto* problem = std::get_if<std::string_view>(&result)) return fail(*problem);
     return replace(2, std::get<Value>(std::move(result)));
   }
 
   // Texts one after the other. `points` are those of the operators between them.
   bool join(const std::vector<std::uint32_t>& points) {
-    const std::size_t count = points.size() + 1;
-    const auto operands = std::span(stack_).last(count);
-    std::array<std::string, 1> converted;
-    std::string joined;
+    const auto operands = topmost(points.size() + 1);
     std::size_t size = 0;
-    for (const Cell& operand : operands) {
-      const std::string* text = text_in(operand);
-      size += text != nullptr ? text->size() : 0;
-    }
+    for (const Value* operand : operands) size += size_of(*operand);
+    std::string joined;
     joined.reserve(std::min(size, kMaxValueBytes));
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::string* text = text_in(operands[i]);
-      if (text == nullptr) {
-        converted[0] = to_text(operands[i].value());
-        text = &converted[0];
+    for (std::size_t i = 0; i < operands.size(); ++i) {
+      if (const auto* text = std::get_if<std::string>(operands[i])) {
+        joined += *text;
+      } else {
+        joined += to_text(*operands[i]);
       }
-      if (joined.size() + text->size() > kMaxValueBytes) {
+      if (joined.size() > kMaxValueBytes) {
         failed_at_ = points[i == 0 ? 0 : i - 1];
         return fail(kTooLarge);
       }
-      joined += *text;
     }
-    return replace(count, Value(std::move(joined)));
+    return replace(operands.size(), Value(std::move(joined)));
   }
 
   bool list(std::size_t size) {
+    const auto operands = topmost(size);
     std::size_t bytes = 0;
-    for (const Cell& cell : std::span(stack_).last(size)) bytes += size_of(cell.value());
+    for (const Value* operand : operands) bytes += size_of(*operand);
     if (bytes > kMaxValueBytes) return fail(kTooLarge);
     Array array;
     array.reserve(size);
-    for (Cell& cell : std::span(stack_).last(size)) array.push_back(cell.take());
+    for (const Value* operand : operands) array.push_back(*operand);
     return replace(size, Value(std::move(array)));
-  }
-
-  bool index() {
-    Value found = element(under_top(), top());
-    return replace(2, std::move(found));
   }
 
   bool call(const Function& function) {
     if (!afford_bytes(function.arity) || !afford_comparisons(function)) return false;
     std::array<const Value*, kMaxArity> values{};
-    const auto operands = std::span(stack_).last(function.arity);
-    for (std::size_t i = 0; i < operands.size(); ++i) values[i] = &operands[i].value();
-    Value result = function.apply(Arguments(values, code_.constant_order));
-    return replace(function.arity, std::move(result));
+    const auto operands = topmost(function.arity);
+    std::copy(operands.begin(), operands.end(), values.begin());
+    return replace(function.arity, function.apply(Arguments(values, code_.constant_order)));
   }
 
   bool match(const Regex& regex) {
     std::string converted;
-    const std::string* text = text_in(stack_.back());
+    const auto* text = std::get_if<std::string>(top());
     if (text == nullptr) {
-      converted = to_text(top());
+      converted = to_text(*top());
       text = &converted;
     }
     if (!afford(shared_.budget, cost_of_search(regex.instructions(), text->size()))) {
       return fail(kTooSlow);
     }
-    const bool found = regex.search(*text, shared_.groups, shared_.captures);
-    stack_.back().set(truth(found));
-    return true;
+    return replace(1, regex.search(*text, shared_.groups, shared_.captures));
   }
 
   // The functions that ask for what neither the program nor the environment's variables hold.
   bool ask(Special special) {
+    const Lookups* lookups = code_.lookups.get();
     if (special == Special::kIsLocalDomain) {
-      stack_.back().set(is_local_domain(code_.lookups.get(), to_text(top())));
-      return true;
+      return replace(1, is_local_domain(lookups, to_text(*top())));
     }
-    const std::string first = to_text(under_top());
-    const std::string second = to_text(top());
-    Found found = special == Special::kKeyExists ? key_exists(code_.lookups.get(), first, second)
-                  : special == Special::kKeyGet  ? key_get(code_.lookups.get(), first, second)
+    const std::string first = to_text(*under_top());
+    const std::string second = to_text(*top());
+    Found found = special == Special::kKeyExists ? key_exists(lookups, first, second)
+                  : special == Special::kKeyGet  ? key_get(lookups, first, second)
                                                  : query(first, second);
     if (auto* problem = std::get_if<std::string>(&found)) return fail(std::move(*problem));
     return replace(2, std::get<Value>(std::move(found)));
@@ -246,50 +227,59 @@ class Machine {
     return dns_query(shared_.environment.dns(), name, type);
   }
 
-  const Value& top() const { return stack_.back().value(); }
-  const Value& under_top() const { return stack_[stack_.size() - 2].value(); }
+  const Value* top() const { return stack_[size_ - 1]; }
+  const Value* under_top() const { return stack_[size_ - 2]; }
+  std::span<const Value* const> topmost(std::size_t count) const {
+    return {stack_ + (size_ - count), count};
+  }
 
   // Pays for a look at every byte of the topmost `count` values.
   bool afford_bytes(std::size_t count) {
     std::size_t bytes = 0;
-    for (const Cell& cell : std::span(stack_).last(count)) bytes += size_of(cell.value());
+    for (const Value* value : topmost(count)) bytes += size_of(*value);
     return afford(shared_.budget, kByteCost * static_cast<std::int64_t>(bytes)) || fail(kTooSlow);
   }
 
   bool afford_comparisons(const Function& function) {
     if (function.growth == Growth::kBytes) return true;
-    const auto operands = std::span(stack_).last(function.arity);
-    const Value& first = operands[0].value();
-    const Value& other = function.arity == 2 ? operands[1].value() : first;
-    const std::int64_t elements = elements_of(first);
-    std::int64_t comparisons = elements * elements_of(other);
-    // Comparing long texts takes longer.
-    std::int64_t cost = static_cast<std::int64_t>(size_of(first)) * elements_of(other) / 2;
+    const auto operands = topmost(function.arity);
+    const std::int64_t elements = elements_of(*operands.front());
+    const std::int64_t others = elements_of(*operands.back());
+    std::int64_t cost = 0;
     if (function.growth == Growth::kSorting) {
       const auto rounds = std::bit_width(static_cast<std::uint64_t>(elements));
-      comparisons = elements * static_cast<std::int64_t>(rounds);
-      cost = 0;
+      cost = kComparisonCost * elements * static_cast<std::int64_t>(rounds);
+    } else {
+      // Comparing long texts takes longer.
+      const auto bytes = static_cast<std::int64_t>(size_of(*operands.front()));
+      cost = kComparisonCost * elements * others + bytes * others / 2;
     }
-    cost += kComparisonCost * comparisons;
     return afford(shared_.budget, cost) || fail(kTooSlow);
   }
 
-  bool push(Value value) {
-    stack_.emplace_back(std::move(value));
+  bool push(const Value* value) {
+    stack_[size_++] = value;
     return true;
   }
 
   // Puts a result in the place of the topmost `count` values.
+  bool replace(std::size_t count, bool holds) {
+    static const std::array<Value, 2> kTruths = {Value(std::int64_t{0}), Value(std::int64_t{1})};
+    size_ -= count;
+    return push(&kTruths[holds ? 1 : 0]);
+  }
+
   bool replace(std::size_t count, Value value) {
     const std::size_t bytes = size_of(value);
     if (bytes > kMaxValueBytes) return fail(kTooLarge);
     if (!afford(shared_.budget, kCopiedByteCost * static_cast<std::int64_t>(bytes))) {
       return fail(kTooSlow);
     }
-    if (count == 0) return push(std::move(value));
-    stack_.erase(stack_.end() - static_cast<std::ptrdiff_t>(count) + 1, stack_.end());
-    stack_.back().set(std::move(value));
-    return true;
+    // Every instruction runs once at most, so that no value has to move.
+    if (temporaries_.empty()) temporaries_.reserve(code_.instructions.size());
+    temporaries_.push_back(std::move(value));
+    size_ -= count;
+    return push(&temporaries_.back());
   }
 
   bool fail(std::string_view problem) {
@@ -297,13 +287,15 @@ class Machine {
     return false;
   }
 
-  static constexpr std::size_t kUsualDepth = 8;
+  static constexpr std::size_t kUsualDepth = 16;
 
   const Code& code_;
   Shared& shared_;
-  alignas(Cell) std::array<std::byte, kUsualDepth * sizeof(Cell)> room_;
-  std::pmr::monotonic_buffer_resource memory_{room_.data(), room_.size()};
-  std::pmr::vector<Cell> stack_;
+  std::array<const Value*, kUsualDepth> usual_;
+  std::vector<const Value*> large_;
+  const Value** stack_ = usual_.data();
+  std::size_t size_ = 0;
+  std::vector<Value> temporaries_;
   std::size_t next_ = 0;
   std::string problem_;
   std::optional<std::size_t> failed_at_;
@@ -312,18 +304,20 @@ class Machine {
 // Programs that are one value need no machine.
 Outcome run(const Program& program, Shared& shared) {
   if (const Value* known = program.constant()) return *known;
-  return Machine(program.code(), shared).run();
+  Machine machine(program.code(), shared);
+  if (machine.run() == nullptr) return machine.failure();
+  return machine.take();
 }
 
-std::size_t groups_read(const IfBlock& block) {
+}  // namespace
+
+std::size_t captures_read_by(const IfBlock& block) {
   std::size_t groups = block.otherwise.code().groups_read;
   for (const auto& [condition, result] : block.branches) {
     groups = std::max({groups, condition.code().groups_read, result.code().groups_read});
   }
   return groups;
 }
-
-}  // namespace
 
 Outcome evaluate(const Program& program, const Environment& environment) {
   std::vector<std::string> captures;
@@ -341,15 +335,15 @@ Outcome evaluate(const IfBlock& block, const Environment& environment, Trace* tr
 
 std::variant<std::size_t, Failure> Evaluation::choose(Trace* trace) {
   if (trace != nullptr) *trace = {};
-  if (block_.branches.empty()) return std::size_t{0};
-  Shared shared{environment_, captures_, budget_, groups_read(block_)};
+  Shared shared{environment_, captures_, budget_, block_.captures_read};
   for (std::size_t i = 0; i < block_.branches.size(); ++i) {
-    Outcome condition = run(block_.branches[i].condition, shared);
-    if (auto* failure = std::get_if<Failure>(&condition)) return std::move(*failure);
-    auto& value = std::get<Value>(condition);
-    const bool holds = is_true(value);
+    const Code& code = block_.branches[i].condition.code();
+    Machine machine(code, shared);
+    const Value* value = code.constant ? &*code.constant : machine.run();
+    if (value == nullptr) return machine.failure();
+    const bool holds = is_true(*value);
     if (trace != nullptr) {
-      trace->conditions.push_back(std::move(value));
+      trace->conditions.push_back(*value);
       if (holds) trace->branch = i;
     }
     if (holds) return i;
@@ -360,7 +354,7 @@ std::variant<std::size_t, Failure> Evaluation::choose(Trace* trace) {
 Outcome Evaluation::result(std::size_t branch) {
   const Program& program =
       branch < block_.branches.size() ? block_.branches[branch].result : block_.otherwise;
-  Shared shared{environment_, captures_, budget_, program.code().groups_read};
+  Shared shared{environment_, captures_, budget_, block_.captures_read};
   return run(program, shared);
 }
 

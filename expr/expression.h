@@ -174,7 +174,12 @@ struct IfBlock {
   };
   std::vector<Branch> branches;
   Program otherwise;
+  // $0 … $(captures_read - 1) are kept for the programs. Fewer is faster: see captures_read_by().
+  std::size_t captures_read = 100;
 };
+
+// How many captures the programs of the block read at most.
+std::size_t captures_read_by(const IfBlock& block);
 
 // What was found on the way to a block's result. After a Failure it tells which program failed: the
 // result of `branch`; else condition number conditions.size(); else, if all were asked,

@@ -3,6 +3,7 @@
 // form of a record's data; see dns/tlsrpt_record.h and dns/caching_resolver.h.
 
 #include <compare>
+#include <cstddef>
 #include <memory>
 #include <span>
 #include <string>

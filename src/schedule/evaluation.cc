@@ -112,6 +112,12 @@ class Evaluator {
 
   Answer answer(Setting setting) {
     Answer answer;
+    fill(setting, answer);
+    return answer;
+  }
+
+  // `answer` is new.
+  void fill(Setting setting, Answer& answer) {
     answer.setting = setting;
     answer.rule = rules_[setting];
     if (answer.rule != nullptr) {
@@ -121,7 +127,6 @@ class Evaluator {
     } else {
       answer.problem = "has no value";
     }
-    return answer;
   }
 
  private:
@@ -202,9 +207,8 @@ Answer evaluate(const Config& config, Setting setting, const Question& question)
 
 std::vector<Answer> evaluate_all(const Config& config, const Question& question, bool traced) {
   Evaluator evaluator(config, question, traced);
-  std::vector<Answer> answers;
-  answers.reserve(kSettings.size());
-  for (const auto setting : kSettings) answers.push_back(evaluator.answer(setting));
+  std::vector<Answer> answers(kSettings.size());
+  for (std::size_t i = 0; i < answers.size(); ++i) evaluator.fill(kSettings[i], answers[i]);
   return answers;
 }
 

@@ -76,7 +76,7 @@ TEST_P(DocumentNesting, IsBounded) {
   EXPECT_EQ(refused.problem, want);
 }
 
-constexpr const char* kTooManyParts = "a key may have 32 parts at most";
+constexpr const char* kTooManyParts = "too many dots: a key may have 32 parts at most";
 constexpr const char* kTooDeep = "the values nest deeper than 32 levels";
 
 INSTANTIATE_TEST_SUITE_P(

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <ctime>
 #include <string>
 
@@ -49,23 +50,23 @@ TEST_P(HostileText, TakesLinearTime) {
 
 INSTANTIATE_TEST_SUITE_P(
     OfOneKind, HostileText,
-    testing::Values(
-        Hostile{"ArrayOfArrays", "[received]\nmaildir = [", "[],", "]\n"},
-        Hostile{"ArrayOfNumbers", "[received]\nmaildir = [", "1,", "]\n"},
-        Hostile{"ArrayOfLines", "[received]\nmaildir = [", "1,\n", "]\n"},
-        Hostile{"Branches", "[report.tls]\norgName = [",
-                "{ if = \"rcpt_domain\", then = \"'a'\" },", "{ else = \"'b'\" } ]\n"},
-        Hostile{"BrokenBranches", "[report.tls]\norgName = [",
-                "{ if = \"rcpt_domian\", then = \"'a'\" },", "{ else = \"'b'\" } ]\n"},
-        Hostile{"TablesOfKeys", "", "[[dkim]]\n", ""},
-        Hostile{"LongString", "[report.tls]\norgName = \"", "x", "\"\n"},
-        Hostile{"LongStringOfLines", "[report.tls]\norgName = '''", "x\n", "'''\n"},
-        Hostile{"LongText", "[log]\nlevel = \"", "ü", "\"\n"},
-        Hostile{"LongKey", "[log]\n\"", "x", "\" = 1\n"}, Hostile{"Quotes", "a = ", "'", ""},
-        Hostile{"DoubleQuotes", "a = \"\"\"", "\"\" ", ""},
-        Hostile{"Backslashes", "a = \"", "\\", ""},
-        Hostile{"Continuations", "[report.tls]\norgName = \"\"\"", "\\\n ", "\"\"\"\n"},
-        Hostile{"Comment", "# ", "#", "\n"}, Hostile{"EmptyLines", "", "\n", ""}),
+    testing::Values(Hostile{"ArrayOfArrays", "[received]\nmaildir = [", "[],", "]\n"},
+                    Hostile{"ArrayOfNumbers", "[received]\nmaildir = [", "1,", "]\n"},
+                    Hostile{"ArrayOfLines", "[received]\nmaildir = [", "1,\n", "]\n"},
+                    Hostile{"Branches", "[report.tls]\norgName = [",
+                            "{ if = \"rcpt_domain\", then = \"'a'\" },", "{ else = \"'b'\" } ]\n"},
+                    Hostile{"BrokenBranches", "[report.tls]\norgName = [",
+                            "{ if = \"rcpt_domian\", then = \"'a'\" },", "{ else = \"'b'\" } ]\n"},
+                    Hostile{"TablesOfKeys", "", "[[dkim]]\n", ""},
+                    Hostile{"LongString", "[report.tls]\norgName = \"", "x", "\"\n"},
+                    Hostile{"LongStringOfLines", "[report.tls]\norgName = '''", "x\n", "'''\n"},
+                    Hostile{"LongText", "[log]\nlevel = \"", "ü", "\"\n"},
+                    Hostile{"LongKey", "[log]\n\"", "x", "\" = 1\n"},
+                    Hostile{"Quotes", "a = ", "'", ""},
+                    Hostile{"DoubleQuotes", "a = \"\"\"", "\"\" ", ""},
+                    Hostile{"Backslashes", "a = \"", "\\", ""},
+                    Hostile{"Continuations", "[report.tls]\norgName = \"\"\"", "\\\n ", "\"\"\"\n"},
+                    Hostile{"Comment", "# ", "#", "\n"}, Hostile{"EmptyLines", "", "\n", ""}),
     [](const auto& test) { return test.param.name; });
 
 // Each of the texts names things that differ.
@@ -91,6 +92,32 @@ TEST(HostileKeys, TakeLinearTime) {
   }
 }
 
+// Overrides of three settings each, none of whose expressions stands twice.
+std::string overrides(int count) {
+  auto text = with_system("[delivery.smtp]\nrelaySigns = true\n");
+  for (int i = 0; i < count; ++i) {
+    const auto n = std::to_string(i);
+    text += "[report.tls.domain.\"" + std::string(i % 2 == 0 ? "*." : "") + "d" + n +
+            ".example\"]\nsendFrequency = [ { if = \"ends_with(rcpt_domain, '.g" + n +
+            "')\", then = \"hourly\" }, { else = \"weekly\" } ]\n" +
+            "maxReportSize = { match = [ { if = \"rcpt_domain == 'd" + n +
+            ".example'\", then = \"" + n + "\" } ], else = \"5mb\" }\n" + "orgName = \"'Example " +
+            n + " of ' + rcpt_domain\"\n";
+  }
+  return text;
+}
+
+TEST(Overrides, LoadInLinearTime) {
+  const auto loaded = parse_config(overrides(1000), "r.toml");
+  ASSERT_TRUE(loaded.config);
+  EXPECT_TRUE(loaded.diagnostics.empty());
+  EXPECT_EQ(loaded.config->settings.patterns().size(), 1000U);
+  const auto few = seconds_for(overrides(1000));
+  const auto many = seconds_for(overrides(5000));
+  RecordProperty("milliseconds", static_cast<int>(many * 1000));
+  EXPECT_LT(many, few * 20) << "five times as many";
+}
+
 TEST(HostileKeys, WithDotsAreCounted) {
   const auto text = numbered("x", ".a = 1\n", 60'000) + numbered("x", ".b = 1\n", 60'000);
   const auto loaded = parse_config(text, "r.toml");
@@ -101,16 +128,15 @@ TEST(HostileKeys, WithDotsAreCounted) {
 }
 
 TEST(Diagnostics, AreCountedBeyondAThousand) {
-  const auto loaded = parse_config(
-      with_system("[delivery.smtp]\nrelaySigns = true\n[received]\nmaildir = [" +
-                  repeated("1,", 1234) + "]\n[report.tls]\norgName = [" +
-                  repeated("{ if = \"rcpt_domain\", then = \"'a'\" },", 2002) +
-                  "{ else = \"'b'\" } ]\n"),
-      "r.toml");
+  const auto loaded =
+      parse_config(with_system("[delivery.smtp]\nrelaySigns = true\n[received]\nmaildir = [" +
+                               repeated("1,", 1234) + "]\n[report.tls]\norgName = [" +
+                               repeated("{ if = \"rcpt_domain\", then = \"'a'\" },", 2002) +
+                               "{ else = \"'b'\" } ]\n"),
+                   "r.toml");
   EXPECT_FALSE(loaded.config);
   ASSERT_EQ(loaded.diagnostics.size(), 2002U);
-  EXPECT_EQ(loaded.diagnostics[2000].text(),
-            "r.toml: error: 234 further errors are not shown");
+  EXPECT_EQ(loaded.diagnostics[2000].text(), "r.toml: error: 234 further errors are not shown");
   EXPECT_EQ(loaded.diagnostics[2001].text(),
             "r.toml: advice: 1001 further pieces of advice are not shown");
 }
@@ -123,15 +149,16 @@ TEST(Diagnostics, ShowOnlyWhatSurroundsThePlaceInALongLine) {
             "r.toml:5:10: error: '" + repeated("日", 25) +
                 "…' is no value of log.format, which takes text, json\n    format = \"" +
                 repeated("日", 330) + "…\n             ^" + repeated("~", 660) +
-                "\nr.toml:7:2411: error: 'spf' is no value of received.count, which takes dkim, "
+                "\nr.toml:7:2410: error: 'spf' is no value of received.count, which takes dkim, "
                 "mta, local, https\n    …" +
                 repeated("\"dkim\", ", 25) + "\"spf\", " + repeated("\"dkim\", ", 99) +
                 "\"…\n    " + std::string(201, ' ') + "^~~~~\n");
 }
 
 TEST(Diagnostics, ShowNothingThatATerminalObeys) {
-  const auto errors = testing_support::errors_of(with_system("[log]\nlevel = \"\\u001B[2J\"\n"
-                                                             "\"\\u009B2J\" = 1\n"));
+  const auto errors =
+      testing_support::errors_of(with_system("[log]\nlevel = \"\\u001B[2J\"\n"
+                                             "\"\\u009B2J\" = 1\n"));
   EXPECT_EQ(errors.find('\x1B'), errors.npos);
   EXPECT_EQ(errors.find("\xC2\x9B"), errors.npos);
 }

@@ -89,17 +89,21 @@ std::vector<std::string> table() {
           "mailto:\xC3"};
 }
 
-// Short texts of the bytes that decide, so that many of them are nearly right. The seed is fixed.
+// Short texts of what decides: half of them of pieces that names and addresses are made of, so that
+// many are right or nearly so. The seed is fixed.
 std::vector<std::string> random_texts() {
-  const std::vector<std::string> pieces = {"a",    "b",    "9",       "-",      "_",     ".",
-                                           ".",    "@",    "@",       "A",      " ",     "\xC3\xBC",
-                                           "\xC2", "\x80", "mailto:", "https:", "\n",    "xn--",
-                                           "+",    "\"",   "\x7F",    "ex",     "ample", "."};
+  const std::vector<std::string> good = {"a", "b9", "-", "_", ".", ".", "@", "xn--", "ex", "ample"};
+  const std::vector<std::string> any = {"A",       " ",        "\xC3\xBC", "\xC2", "\x80",
+                                        "mailto:", "https:",   "\n",       "+",    "\"",
+                                        "\x7F",    "\xC2\xA0", "a",        ".",    "@"};
   std::mt19937 random(8460);
   std::vector<std::string> texts;
   for (int i = 0; i < 20'000; ++i) {
     std::string text;
-    for (auto size = random() % 9; size > 0; --size) text += pieces[random() % pieces.size()];
+    for (auto size = random() % 9; size > 0; --size) {
+      const auto& pieces = i % 2 == 0 || random() % 4 > 0 ? good : any;
+      text += pieces[random() % pieces.size()];
+    }
     texts.push_back(std::move(text));
   }
   return texts;
@@ -117,7 +121,7 @@ TEST(OneForm, OfDomainsIsWhatNormalisingGives) {
   for (const auto& text : all_texts()) {
     const auto domain = normalise_domain(text);
     EXPECT_EQ(is_normal_domain(text), domain && *domain == text) << shown(text);
-    normal += is_normal_domain(text) ? 1 : 0;
+    if (is_normal_domain(text)) ++normal;
   }
   EXPECT_GT(normal, 1000U);
 }
@@ -127,17 +131,17 @@ TEST(OneForm, OfAddressesIsWhatNormalisingGives) {
   for (const auto& text : all_texts()) {
     const auto address = normalise_address(text);
     EXPECT_EQ(is_normal_address(text), address && *address == text) << shown(text);
-    normal += is_normal_address(text) ? 1 : 0;
+    if (is_normal_address(text)) ++normal;
   }
-  EXPECT_GT(normal, 20U);
+  EXPECT_GT(normal, 50U);
 }
 
 TEST(OneForm, OfTextsIsUtf8WithoutControls) {
   for (const auto& text : all_texts()) {
     EXPECT_EQ(is_one_line(text), is_valid_utf8(text) && without_controls(text) == text)
         << shown(text);
-    const bool scheme = starts_with_ignoring_case(text, "mailto:") ||
-                        starts_with_ignoring_case(text, "https:");
+    const bool scheme =
+        starts_with_ignoring_case(text, "mailto:") || starts_with_ignoring_case(text, "https:");
     EXPECT_EQ(is_report_uri(text), scheme && is_one_line(text)) << shown(text);
   }
 }
@@ -165,7 +169,7 @@ TEST(OneForm, IsMovedThroughConform) {
   EXPECT_EQ(std::get<std::string>(*conformed.value), address);
   EXPECT_EQ(std::get<std::string>(*conformed.value).data(), before);
 
-  expr::Value uris = expr::Array{"mailto:" + address};
+  expr::Value uris = expr::Array{expr::Value("mailto:" + address)};
   const auto* first = std::get<expr::Array>(uris).data();
   const auto list = conform(Setting::kReportTo, std::move(uris));
   ASSERT_TRUE(list.value);

@@ -373,7 +373,7 @@ std::string settled(const Config& config, Setting setting, std::size_t branch) {
 }
 
 TEST(Rule, KnowsTheResultsThatDependOnNothing) {
-  const auto config = config_of(R"(
+  const auto config = config_of(R"~(
 [report.tls]
 fromAddress = "'TLS@Bücher.Example'"
 maxReportSize = "'5mb'"
@@ -383,7 +383,7 @@ sendFrequency = [ { if = "rcpt_domain == 'b.example'", then = "'disable'" },
 sendWhen = 5
 reportTo = "'mailto:a@b.example'"
 dkimSignDomain = "system('domain')"
-)");
+)~");
   ASSERT_TRUE(config);
   EXPECT_EQ(settled(*config, Setting::kFromAddress, 0), "'TLS@xn--bcher-kva.example'");
   EXPECT_EQ(settled(*config, Setting::kMaxReportSize, 0), "5242880");

@@ -80,7 +80,7 @@ TEST(TimeLimit, EndsABlockOfManyExpensiveConditions) {
   ASSERT_TRUE(std::holds_alternative<Failure>(outcome));
   EXPECT_EQ(std::get<Failure>(outcome).message, kTooSlow);
   EXPECT_GE(trace.conditions.size(), 1u);
-  EXPECT_LT(trace.conditions.size(), 100u);
+  EXPECT_LT(trace.conditions.size(), 5'000u);
 }
 
 TEST(TimeLimit, LeavesRoomForABlockOfManyPlainConditions) {

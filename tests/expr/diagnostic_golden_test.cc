@@ -1,8 +1,8 @@
 // The files tests/golden/expr/*.diag: expressions, each with everything that is said about it. A
 // block is the expression in one line and, for each diagnostic, a line of carets under what it is
 // about, "OFFSET+LENGTH error: MESSAGE" and the suggestion if there is one. Empty lines stand
-// between blocks; a block that begins with "# " is a comment. In an expression {{TEXT|N}} is N times
-// TEXT and {{0xFF}} a byte; such an expression has no carets.
+// between blocks; a block that begins with "# " is a comment. In an expression {{TEXT|N}} is N
+// times TEXT and {{0xFF}} a byte; such an expression has no carets.
 
 #include <algorithm>
 #include <filesystem>
@@ -44,8 +44,9 @@ std::string expanded(std::string source) {
 }
 
 std::size_t characters(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(
-      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  }));
 }
 
 std::string carets(std::string_view source, const Diagnostic& found) {

@@ -1,7 +1,7 @@
 #pragma once
-// The language once more, straight from docs/expressions.md and the syntax tree: slow, recursive and
-// without a checker, for comparing. It knows the operators, the special forms but system(), and the
-// functions to_uppercase() of ASCII and contains().
+// The language once more, straight from docs/expressions.md and the syntax tree: slow, recursive
+// and without a checker, for comparing. It knows the operators, the special forms but system(), and
+// the functions to_uppercase() of ASCII and contains().
 
 #include <algorithm>
 #include <cerrno>

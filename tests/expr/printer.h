@@ -34,8 +34,8 @@ class Printer {
 
   static Bond bond_of(BinaryOp op) {
     static constexpr std::array<Bond, 13> kBonds = {
-        kProduct,  kProduct,  kSum,      kSum,      kRelation, kRelation, kRelation,
-        kRelation, kEquality, kEquality, kXor,      kAnd,      kOr};
+        kProduct,  kProduct,  kSum,      kSum, kRelation, kRelation, kRelation,
+        kRelation, kEquality, kEquality, kXor, kAnd,      kOr};
     return kBonds.at(static_cast<std::size_t>(op));
   }
 

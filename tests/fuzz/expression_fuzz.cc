@@ -51,13 +51,20 @@ Schema schema() {
   auto lookups = std::make_shared<Lookups>();
   lookups->by_name["vip"] = {{"example.com", ""}, {"12", ""}};
   lookups->by_name["owner"] = {{"example.com", "Bob"}, {"a", "1"}, {"", "0"}};
-  lookups->is_local_domain = [](std::string_view domain) { return domain.ends_with("example.org"); };
+  lookups->is_local_domain = [](std::string_view domain) {
+    return domain.ends_with("example.org");
+  };
   Schema schema;
-  schema.variables = {{"rcpt_domain", Type::kString, 0},     {"empty", Type::kString, 1},
-                      {"failed_sessions", Type::kInteger, 2}, {"ratio", Type::kFloat, 3},
-                      {"policy_types", Type::kArray, 4},     {"frequency", Type::kConstant, 5},
-                      {"flag", Type::kTruth, 6},             {"anything", Type::kAny, 7},
-                      {"long", Type::kString, 8},            {"absent", Type::kString, 9}};
+  schema.variables = {{"rcpt_domain", Type::kString, 0},
+                      {"empty", Type::kString, 1},
+                      {"failed_sessions", Type::kInteger, 2},
+                      {"ratio", Type::kFloat, 3},
+                      {"policy_types", Type::kArray, 4},
+                      {"frequency", Type::kConstant, 5},
+                      {"flag", Type::kTruth, 6},
+                      {"anything", Type::kAny, 7},
+                      {"long", Type::kString, 8},
+                      {"absent", Type::kString, 9}};
   schema.constants = {"hourly", "daily", "weekly", "never", "disable"};
   schema.unavailable = {{"report_id", "is known only in subject"},
                         {"hash", "is not available here"}};
@@ -69,8 +76,7 @@ Schema schema() {
 // By slot; where a value is missing the name has none.
 class Row final : public Environment {
  public:
-  Row(std::vector<Value> values, Dns* dns)
-      : values_(std::move(values)), dns_(dns) {}
+  Row(std::vector<Value> values, Dns* dns) : values_(std::move(values)), dns_(dns) {}
   const Value* variable(std::size_t slot, std::string_view) const override {
     return slot < values_.size() ? &values_[slot] : nullptr;
   }
@@ -88,11 +94,13 @@ std::vector<Row> environments(Dns* dns) {
       std::vector<Value>{"mail.example.com", "", integer(7), 0.5, Array{"sts", "tlsa"},
                          Constant{"daily"}, integer(1), Array{"x"}, std::string(60'000, 'a')},
       dns);
-  rows.emplace_back(
-      std::vector<Value>{"12", "", integer(INT64_MIN), -1e308,
-                         Array{integer(1), 2.5, Array{}, "", Constant{"weekly"}}, Constant{"never"},
-                         integer(0), "\xC3\x89" "A.b@C.d\n\xFF", ""},
-      nullptr);
+  rows.emplace_back(std::vector<Value>{"12", "", integer(INT64_MIN), -1e308,
+                                       Array{integer(1), 2.5, Array{}, "", Constant{"weekly"}},
+                                       Constant{"never"}, integer(0),
+                                       "\xC3\x89"
+                                       "A.b@C.d\n\xFF",
+                                       ""},
+                    nullptr);
   rows.emplace_back(std::vector<Value>{"", "", integer(0), 0.0, Array{}, Constant{"disable"},
                                        integer(1), Constant{"hourly"}, "1e5"},
                     dns);

@@ -57,10 +57,7 @@ struct Library {
 const std::vector<Library> kLibraries = {
     {"Boost.Spirit X3", {"boost/spirit/", "boost/fusion/"}, {"expr"}},
     {"toml++", {"toml++/", "toml.hpp"}, {"config"}},
-    {"nlohmann/json",
-     {"nlohmann/"},
-     {"report", "cli", "config"},
-     {{"config", "config/stalwart"}}},
+    {"nlohmann/json", {"nlohmann/"}, {"report", "cli", "config"}, {{"config", "config/stalwart"}}},
     {"simdjson", {"simdjson"}, {"ingest"}},
     {"libopendkim", {"opendkim/", "dkim.h"}, {"dkim"}},
     {"OpenSSL", {"openssl/"}, {"base", "expr"}},
