@@ -163,7 +163,7 @@ struct ConfigDiagnostic {
 };
 
 struct LoadedConfig {
-  std::shared_ptr<const Config> config;       // null if any diagnostic is an error
+  std::shared_ptr<const Config> config;  // null if any diagnostic is an error
   // In the order of the file. At most 1,000 errors and 1,000 pieces of advice; the last ones count
   // those that are left out.
   std::vector<ConfigDiagnostic> diagnostics;

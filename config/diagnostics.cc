@@ -181,8 +181,7 @@ void Reporter::summarise(std::size_t count, expr::Severity severity, std::string
   ConfigDiagnostic diagnostic;
   diagnostic.severity = severity;
   diagnostic.where.file = path_;
-  diagnostic.message =
-      std::to_string(count - kMostOfAKind) + std::string(what) + " are not shown";
+  diagnostic.message = std::to_string(count - kMostOfAKind) + std::string(what) + " are not shown";
   diagnostics_.push_back(std::move(diagnostic));
 }
 

@@ -50,8 +50,7 @@ std::optional<std::uint64_t> branch_number(std::string_view key) {
 }  // namespace
 
 ExpressionReader::ExpressionReader(const std::map<std::string, std::string>& system,
-                                   std::shared_ptr<const expr::Lookups> lookups,
-                                   Reporter& reporter)
+                                   std::shared_ptr<const expr::Lookups> lookups, Reporter& reporter)
     : system_(system), lookups_(std::move(lookups)), reporter_(reporter) {}
 
 std::optional<Rule> ExpressionReader::read(Setting setting, const Node& node, const Scope& scope) {

@@ -15,7 +15,8 @@ struct DeepNesting {
 };
 
 // The first place where a key has more than 32 parts, where more than 32 brackets and braces are
-// open, or behind 100,000 keys and headers of several parts. `text` need not be well formed; what comes after its first error may be misjudged.
+// open, or behind 100,000 keys and headers of several parts. `text` need not be well formed; what
+// comes after its first error may be misjudged.
 std::optional<DeepNesting> find_deep_nesting(std::string_view text);
 
 }  // namespace rapporteur

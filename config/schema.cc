@@ -262,6 +262,7 @@ std::string full_name(const KeySpec& spec) {
 }
 
 std::string default_as_toml(const KeySpec& spec) {
+  if (spec.table == "lookup") return {};  // a list has one of its keys
   switch (spec.form) {
     case Form::kNumber:
     case Form::kTruth:
@@ -278,8 +279,8 @@ std::string default_as_toml(const KeySpec& spec) {
       break;
   }
   const bool none_to_write =
-      spec.fallback.empty() && (spec.required || spec.form == Form::kExpression ||
-                                spec.table == "lookup" || spec.key == "hostname");
+      spec.fallback.empty() &&
+      (spec.required || spec.form == Form::kExpression || spec.key == "hostname");
   return none_to_write ? std::string() : toml_string(spec.fallback);
 }
 

@@ -137,8 +137,8 @@ expr::Schema schema_for(Setting setting, const std::map<std::string, std::string
     }
   }
   if (setting == Setting::kSendFrequency) {
-    schema.unavailable.emplace(
-        "dns_query", "is not allowed in sendFrequency: sessions do not wait for the DNS");
+    schema.unavailable.emplace("dns_query",
+                               "is not allowed in sendFrequency: sessions do not wait for the DNS");
   }
   return schema;
 }
@@ -155,9 +155,7 @@ const Rule* RuleSet::operator[](Setting setting) const {
 }
 
 RuleSet SettingTable::rules(std::string_view domain) const {
-  if (const auto exact = exact_.find(domain); exact != exact_.end()) {
-    return {&exact->second, common_};
-  }
+  if (const auto* exact = exact_.find(domain)) return {&exact->second, common_};
   const auto* suffix = longest_suffix(domain);
   return {suffix == nullptr ? nullptr : &suffix->second, common_};
 }
@@ -166,13 +164,24 @@ const Rule* SettingTable::rule(Setting setting, std::string_view domain) const {
   return rules(domain)[setting];
 }
 
-const SettingTable::Rows::value_type* SettingTable::longest_suffix(std::string_view domain) const {
-  if (below_.empty()) return nullptr;
+auto SettingTable::longest_suffix(std::string_view domain) const -> const Rows::Map::value_type* {
+  if (below_.all().empty()) return nullptr;
   for (auto dot = domain.find('.'); dot != domain.npos; dot = domain.find('.')) {
     domain.remove_prefix(dot + 1);
-    if (const auto found = below_.find(domain); found != below_.end()) return &*found;
+    if (const auto* found = below_.find(domain)) return found;
   }
   return nullptr;
+}
+
+auto SettingTable::Rows::find(std::string_view name) const -> const Map::value_type* {
+  if (rows_.empty() || !marks_[Hash{}(name) % kBits]) return nullptr;
+  const auto found = rows_.find(name);
+  return found == rows_.end() ? nullptr : &*found;
+}
+
+RuleRow& SettingTable::Rows::operator[](std::string_view name) {
+  marks_.set(Hash{}(name) % kBits);
+  return rows_[std::string(name)];
 }
 
 const Rule* SettingTable::common(Setting setting) const {
@@ -182,23 +191,23 @@ const Rule* SettingTable::common(Setting setting) const {
 const Rule* SettingTable::override_rule(Setting setting, std::string_view pattern) const {
   const bool suffix = pattern.starts_with("*.");
   const auto& rows = suffix ? below_ : exact_;
-  const auto row = rows.find(suffix ? pattern.substr(2) : pattern);
-  return row == rows.end() ? nullptr : row->second[index_of(setting)].get();
+  const auto* row = rows.find(suffix ? pattern.substr(2) : pattern);
+  return row == nullptr ? nullptr : row->second[index_of(setting)].get();
 }
 
 std::vector<std::string> SettingTable::patterns() const {
   std::vector<std::string> patterns;
-  patterns.reserve(exact_.size() + below_.size());
-  for (const auto& [domain, row] : exact_) patterns.push_back(domain);
+  patterns.reserve(exact_.all().size() + below_.all().size());
+  for (const auto& [domain, row] : exact_.all()) patterns.push_back(domain);
   std::ranges::sort(patterns);
   const auto exact = static_cast<std::ptrdiff_t>(patterns.size());
-  for (const auto& [domain, row] : below_) patterns.push_back("*." + domain);
+  for (const auto& [domain, row] : below_.all()) patterns.push_back("*." + domain);
   std::sort(patterns.begin() + exact, patterns.end());
   return patterns;
 }
 
 std::string SettingTable::pattern_for(std::string_view domain) const {
-  if (exact_.find(domain) != exact_.end()) return std::string(domain);
+  if (exact_.find(domain) != nullptr) return std::string(domain);
   const auto* suffix = longest_suffix(domain);
   return suffix == nullptr ? std::string() : "*." + suffix->first;
 }
@@ -223,7 +232,7 @@ void SettingTable::add_override(const std::string& pattern) {
   row(pattern);
 }
 
-RuleRow& SettingTable::row(const std::string& pattern) {
+RuleRow& SettingTable::row(std::string_view pattern) {
   return pattern.starts_with("*.") ? below_[pattern.substr(2)] : exact_[pattern];
 }
 

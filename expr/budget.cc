@@ -19,10 +19,10 @@ bool afford_measured(Budget& budget, std::int64_t cost) {
   const std::int64_t now = processor_time();
   if (!budget.measured) {
     budget.measured = true;
+    budget.before = Budget::kUnmeasured - budget.left;
     budget.started = now;
   }
-  const std::int64_t used = Budget::kUnmeasured + (now - budget.started);
-  budget.left = budget.total - used;
+  budget.left = budget.total - budget.before - (now - budget.started);
   if (cost > budget.left) return false;
   budget.left -= cost;
   return true;

@@ -64,6 +64,7 @@ struct Code {
   std::size_t depth = 0;        // values on the stack at most
   std::size_t groups_read = 0;  // $0 … $(groups_read - 1) are mentioned
   bool asks_dns = false;
+  bool is_search = false;  // nothing but matches() with the value of a variable
 };
 
 }  // namespace expr

@@ -192,6 +192,9 @@ Compilation compile(std::string_view source, const Schema& schema) {
   code->constant_order = schema.constants;
   code->lookups = schema.lookups;
   Generator(*code, findings).generate(code->ast.root);
+  const auto& steps = code->instructions;
+  code->is_search = steps.size() == 2 && steps[0].action == Action::kVariable &&
+                    steps[1].action == Action::kMatch;
   compilation.program.emplace(std::move(code));
   return compilation;
 }

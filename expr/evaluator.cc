@@ -23,6 +23,8 @@ namespace {
 constexpr std::string_view kTooLarge = "the result is larger than 64 KiB";
 constexpr std::string_view kTooSlow = "this could take longer than a millisecond";
 
+const std::array<Value, 2> kTruths = {Value(std::int64_t{0}), Value(std::int64_t{1})};
+
 // What the programs of one evaluation share.
 struct Shared {
   const Environment& environment;
@@ -36,8 +38,8 @@ std::int64_t elements_of(const Value& value) {
   return array == nullptr ? 1 : static_cast<std::int64_t>(array->size());
 }
 
-// Values of the machine's own live in temporaries_; the stack holds pointers to them and to values
-// that stand elsewhere. A machine runs once.
+// Values of the machine's own live in first_ and temporaries_; the stack holds pointers to them and
+// to values that stand elsewhere. A machine runs once.
 class Machine {
  public:
   Machine(const Code& code, Shared& shared) : code_(code), shared_(shared) {
@@ -68,6 +70,7 @@ class Machine {
   // The result as a value of one's own.
   Value take() {
     const Value* result = top();
+    if (first_ && result == &*first_) return *std::move(first_);
     for (Value& own : temporaries_) {
       if (&own == result) return std::move(own);
     }
@@ -223,7 +226,6 @@ class Machine {
 
   Found query(const std::string& name, const std::string& type) {
     shared_.budget.total += kAnswerAllowance;
-    shared_.budget.left += kAnswerAllowance;
     return dns_query(shared_.environment.dns(), name, type);
   }
 
@@ -264,7 +266,6 @@ class Machine {
 
   // Puts a result in the place of the topmost `count` values.
   bool replace(std::size_t count, bool holds) {
-    static const std::array<Value, 2> kTruths = {Value(std::int64_t{0}), Value(std::int64_t{1})};
     size_ -= count;
     return push(&kTruths[holds ? 1 : 0]);
   }
@@ -275,10 +276,11 @@ class Machine {
     if (!afford(shared_.budget, kCopiedByteCost * static_cast<std::int64_t>(bytes))) {
       return fail(kTooSlow);
     }
+    size_ -= count;
+    if (!first_) return push(&first_.emplace(std::move(value)));
     // Every instruction runs once at most, so that no value has to move.
     if (temporaries_.empty()) temporaries_.reserve(code_.instructions.size());
     temporaries_.push_back(std::move(value));
-    size_ -= count;
     return push(&temporaries_.back());
   }
 
@@ -295,6 +297,7 @@ class Machine {
   std::vector<const Value*> large_;
   const Value** stack_ = usual_.data();
   std::size_t size_ = 0;
+  std::optional<Value> first_;  // most programs need no more than one of their own
   std::vector<Value> temporaries_;
   std::size_t next_ = 0;
   std::string problem_;
@@ -307,6 +310,19 @@ Outcome run(const Program& program, Shared& shared) {
   Machine machine(program.code(), shared);
   if (machine.run() == nullptr) return machine.failure();
   return machine.take();
+}
+
+// matches() with a variable, the condition of most long blocks, without the machine. Null if it
+// needs the machine after all.
+const Value* search(const Code& code, Shared& shared) {
+  const auto& [name, slot] = code.names[0];
+  const Value* value = shared.environment.variable(slot, name);
+  const auto* text = value == nullptr ? nullptr : std::get_if<std::string>(value);
+  if (text == nullptr || text->size() > kMaxValueBytes) return nullptr;
+  const Regex& regex = code.regexes[0];
+  const auto cost = 2 * kStepCost + cost_of_search(regex.instructions(), text->size());
+  if (!afford(shared.budget, cost)) return nullptr;
+  return &kTruths[regex.search(*text, shared.groups, shared.captures) ? 1 : 0];
 }
 
 }  // namespace
@@ -338,15 +354,16 @@ std::variant<std::size_t, Failure> Evaluation::choose(Trace* trace) {
   Shared shared{environment_, captures_, budget_, block_.captures_read};
   for (std::size_t i = 0; i < block_.branches.size(); ++i) {
     const Code& code = block_.branches[i].condition.code();
-    Machine machine(code, shared);
-    const Value* value = code.constant ? &*code.constant : machine.run();
-    if (value == nullptr) return machine.failure();
-    const bool holds = is_true(*value);
-    if (trace != nullptr) {
-      trace->conditions.push_back(*value);
-      if (holds) trace->branch = i;
-    }
-    if (holds) return i;
+    const Value* value = code.constant    ? &*code.constant
+                         : code.is_search ? search(code, shared)
+                                          : nullptr;
+    std::optional<Machine> machine;
+    if (value == nullptr) value = machine.emplace(code, shared).run();
+    if (value == nullptr) return machine->failure();
+    if (trace != nullptr) trace->conditions.push_back(*value);
+    if (!is_true(*value)) continue;
+    if (trace != nullptr) trace->branch = i;
+    return i;
   }
   return block_.branches.size();
 }

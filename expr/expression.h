@@ -198,11 +198,12 @@ Outcome evaluate(const IfBlock& block, const Environment& environment, Trace* tr
 // The time of an evaluation, in nanoseconds. Its beginning is not measured, but taken to be as long
 // as it can be.
 struct Budget {
-  static constexpr std::int64_t kUnmeasured = 200'000;
+  static constexpr std::int64_t kUnmeasured = 500'000;
   std::int64_t total = 1'000'000;
   std::int64_t left = kUnmeasured;  // certainly
   bool measured = false;
-  std::int64_t started = 0;  // the thread's processor time when measuring began
+  std::int64_t before = 0;   // what was spent, at most, until measuring began
+  std::int64_t started = 0;  // the thread's processor time when it did
 };
 
 // The same in two steps, for callers that know the result of some programs beforehand.

@@ -26,8 +26,11 @@ re2::StringPiece piece(std::string_view text) {
 }  // namespace
 
 struct Regex::Compiled {
-  explicit Compiled(std::string_view pattern) : re(piece(pattern), options()) {}
+  explicit Compiled(std::string_view pattern)
+      : re(piece(pattern), options()),
+        instructions(re.ok() ? static_cast<std::size_t>(re.ProgramSize()) : 0) {}
   RE2 re;
+  std::size_t instructions;
 };
 
 Regex::Regex(std::shared_ptr<const Compiled> compiled) : compiled_(std::move(compiled)) {}
@@ -50,13 +53,16 @@ std::size_t Regex::compiled_bytes() const {
 }
 
 std::size_t Regex::instructions() const {
-  return static_cast<std::size_t>(compiled_->re.ProgramSize());
+  return compiled_->instructions;
 }
 
 bool Regex::search(std::string_view text, std::size_t groups,
                    std::vector<std::string>& captures) const {
   captures.clear();
   const RE2& re = compiled_->re;
+  if (groups == 0) {
+    return re.Match(piece(text), 0, text.size(), RE2::UNANCHORED, nullptr, 0);
+  }
   const auto known = static_cast<std::size_t>(re.NumberOfCapturingGroups()) + 1;
   groups = std::min(groups, known);
   std::array<re2::StringPiece, kUsualGroups> few;

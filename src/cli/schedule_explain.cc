@@ -145,7 +145,7 @@ std::string origin(const Answer& answer) {
 }
 
 void print_people(const Context& context, const std::string& domain, const Subject& subject,
-                  const std::vector<Answer>& answers) {
+                  const Answers& answers) {
   auto& out = context.world.out;
   out << domain << '\n';
   if (subject.window) {

@@ -132,6 +132,10 @@ class Evaluator {
  private:
   void evaluate(Answer& answer) {
     const auto& rule = *answer.rule;
+    if (const auto* settled = rule.block.branches.empty() ? rule.settled_result(0) : nullptr) {
+      answer.value = *settled;
+      return;
+    }
     expr::Evaluation evaluation(rule.block, environment_);
     const auto chosen = evaluation.choose(traced_ ? &answer.trace : nullptr);
     if (const auto* failure = std::get_if<expr::Failure>(&chosen)) return fail(*failure, answer);
@@ -205,9 +209,9 @@ Answer evaluate(const Config& config, Setting setting, const Question& question)
   return Evaluator(config, question, false).answer(setting);
 }
 
-std::vector<Answer> evaluate_all(const Config& config, const Question& question, bool traced) {
+Answers evaluate_all(const Config& config, const Question& question, bool traced) {
   Evaluator evaluator(config, question, traced);
-  std::vector<Answer> answers(kSettings.size());
+  Answers answers;
   for (std::size_t i = 0; i < answers.size(); ++i) evaluator.fill(kSettings[i], answers[i]);
   return answers;
 }

@@ -2,6 +2,7 @@
 // The settings of one recipient domain: which rule holds, and what it yields. Supplies the
 // variables that config/settings.h declares.
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -47,6 +48,8 @@ struct Question {
 // A setting's value and how it came about. The conditions of the trace are
 // kept only by evaluate_all() with `traced`.
 struct Answer {
+  Answer() {}  // not defaulted: g++ would clear the memory of all members first
+
   Setting setting = Setting::kFromName;
   std::optional<expr::Value> value;  // of the one form that conform() gives
   std::string problem;               // one sentence if there is no value
@@ -58,8 +61,8 @@ struct Answer {
 Answer evaluate(const Config& config, Setting setting, const Question& question);
 
 // Every setting in the order of kSettings. `traced`: with the value of each condition.
-std::vector<Answer> evaluate_all(const Config& config, const Question& question,
-                                 bool traced = false);
+using Answers = std::array<Answer, kSettingCount>;
+Answers evaluate_all(const Config& config, const Question& question, bool traced = false);
 
 // The same as plain C++ values. Each fails with Fault::kConfig, naming the setting, the place of
 // its rule and the problem.

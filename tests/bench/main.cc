@@ -10,6 +10,8 @@ int main(int argc, char** argv) {
   const std::vector<Claim> claims = {
       {"Every setting of a realistic configuration for a domain, against C++ written by hand",
        "settings_evaluated", "settings_by_hand", 4.0},
+      {"The same with 5,000 overrides, against 10", "settings_evaluated",
+       "settings_of_10_overrides", 1.25},
       {"A block of matches() conditions, against the RE2 calls alone", "matches_block",
        "matches_re2_alone", 1.3},
       {"Loading 5,000 overrides, against parsing their TOML", "load_5000_overrides",
