@@ -75,6 +75,28 @@ TEST_F(RunnerTest, OneDomainsTroubleStopsNoOther) {
   EXPECT_EQ(window("silent.example").retry, clock.now() + 1min);
 }
 
+TEST_F(RunnerTest, SettingsAskTheDnsForAllWindowsOfAPageAtOnce) {
+  config = config_of(
+      "[report.tls]\norgName = \"if_then(dns_query(rcpt_domain, 'mx') == ['mx.partner.example'], "
+      "'Partner', 'Others')\"\n");
+  for (const std::string name : {"a.example", "b.example", "c.example"}) {
+    add(name);
+    resolver.say("_smtp._tls." + name, {"v=TLSRPTv1; rua=mailto:r@" + name});
+    resolver.say(DnsType::kMx, name, {"mx.partner.example"});
+  }
+  resolver.fail(DnsType::kMx, "c.example", "SERVFAIL");
+  const auto summary = run();
+  EXPECT_EQ(resolver.calls, 2);  // the records, then what the settings ask
+  EXPECT_EQ(summary.assembled, 2U);
+  EXPECT_EQ(summary.blocked, 1U);
+  EXPECT_EQ(window("c.example").state, WindowState::kBlocked);
+  EXPECT_THAT(window("c.example").reason, testing::HasSubstr("SERVFAIL"));
+
+  resolver.say(DnsType::kMx, "c.example", {});
+  clock.advance(15min);
+  EXPECT_EQ(run().assembled, 1U);
+}
+
 TEST_F(RunnerTest, ABlockedWindowGoesOutWhenTheKeyIsThere) {
   add("a.example");
   resolver.say(kName, {"v=TLSRPTv1; rua=mailto:r@a.example"});
