@@ -320,6 +320,10 @@ class Checker {
     });
     if (variable)
       return error(call.name, mention(call.function) + " is a variable, not a function");
+    const auto& constants = schema_.constants;
+    if (std::find(constants.begin(), constants.end(), call.function) != constants.end()) {
+      return error(call.name, mention(call.function) + " is a constant, not a function");
+    }
     error(call.name, "unknown function " + mention(call.function),
           did_you_mean(call.function, function_names()));
   }

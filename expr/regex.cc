@@ -6,6 +6,8 @@
 #include <array>
 #include <utility>
 
+#include "expr/literal.h"
+
 namespace expr {
 namespace {
 
@@ -21,6 +23,12 @@ RE2::Options options() {
 
 re2::StringPiece piece(std::string_view text) {
   return {text.data(), text.size()};
+}
+
+// RE2 quotes the pattern in what it says.
+std::string one_line(std::string_view text) {
+  const std::string quoted = mention(text);
+  return quoted.substr(1, quoted.size() - 2);
 }
 
 }  // namespace
@@ -41,7 +49,7 @@ std::variant<Regex, std::string> Regex::compile(std::string_view pattern) {
   if (re.error_code() == RE2::ErrorPatternTooLarge) {
     return "the regular expression takes more than 1 MiB when compiled";
   }
-  if (!re.ok()) return "the regular expression is not valid: " + re.error();
+  if (!re.ok()) return "the regular expression is not valid: " + one_line(re.error());
   if (re.NumberOfCapturingGroups() > kMaxRegexGroups) {
     return "the regular expression has more than 99 groups";
   }
