@@ -4,7 +4,7 @@ import socket
 import struct
 import threading
 
-from dnslib import CNAME, QTYPE, RCODE, RR, SOA, TXT, DNSRecord
+from dnslib import AAAA, CNAME, MX, PTR, QTYPE, RCODE, RR, SOA, TXT, A, DNSRecord
 
 NXDOMAIN = "NXDOMAIN"
 NODATA = "NODATA"
@@ -28,9 +28,10 @@ def character_strings(text, size=255):
 
 
 class DnsServer:
-    """Answers TXT queries from `zone`: a name in lower case without trailing dot to one of
-    NXDOMAIN, NODATA, SERVFAIL, SILENCE, an Alias, or a list of TXT records. A record is a text, cut
-    into pieces as needed, or a list of its pieces. A name that is not in the zone does not exist."""
+    """Answers queries from `zone`: a name in lower case without trailing dot to one of NXDOMAIN,
+    NODATA, SERVFAIL, SILENCE, an Alias, a list of TXT records, or a dict of lists by type: "TXT",
+    "MX" (pairs of preference and name), "A", "AAAA", "PTR". A TXT record is a text, cut into pieces
+    as needed, or a list of its pieces. A name that is not in the zone does not exist."""
 
     def __init__(self, zone=None):
         self.zone = dict(zone or {})
@@ -110,20 +111,36 @@ class DnsServer:
             return None
         if entry == SERVFAIL:
             reply.header.rcode = RCODE.SERVFAIL
-        elif entry == NXDOMAIN or entry == NODATA or request.q.qtype != QTYPE.TXT:
+        elif not (records := self._records(entry, QTYPE[request.q.qtype])):
             if entry == NXDOMAIN:
                 reply.header.rcode = RCODE.NXDOMAIN
             authority = SOA("ns.example", "hostmaster.example", (1, 3600, 600, 86400, 0))
             reply.add_auth(RR("example", QTYPE.SOA, rdata=authority, ttl=0))
         else:
-            for record in entry:
-                pieces = (
-                    [p.encode() if isinstance(p, str) else p for p in record]
-                    if isinstance(record, list)
-                    else character_strings(record)
-                )
-                reply.add_answer(RR(owner, QTYPE.TXT, rdata=TXT(pieces), ttl=0))
+            for data in records:
+                reply.add_answer(RR(owner, request.q.qtype, rdata=data, ttl=0))
         return reply
+
+    @staticmethod
+    def _records(entry, kind):
+        """The data of the records of one type."""
+        if isinstance(entry, list):
+            entry = {"TXT": entry}
+        if not isinstance(entry, dict):
+            return []
+
+        def text(record):
+            pieces = record if isinstance(record, list) else character_strings(record)
+            return TXT([piece.encode() if isinstance(piece, str) else piece for piece in pieces])
+
+        make = {
+            "TXT": text,
+            "MX": lambda record: MX(record[1], record[0]),
+            "A": A,
+            "AAAA": AAAA,
+            "PTR": PTR,
+        }
+        return [make[kind](record) for record in entry.get(kind, [])] if kind in make else []
 
     def _serve_udp(self):
         while not self._closed:
