@@ -147,7 +147,9 @@ void Reporter::quote_line(Span where, ConfigDiagnostic& diagnostic) const {
   }
   const auto text = source_.text();
   const auto place = std::min(where.begin, line.end);
+  // As much as is allowed, also near the end of the line.
   auto begin = place - line.begin > kBefore ? place - kBefore : line.begin;
+  begin = std::min(begin, line.end - kLongestLine);
   auto end = std::min(begin + kLongestLine, line.end);
   while (begin > line.begin && continues_character(text[begin])) --begin;
   while (end < line.end && continues_character(text[end])) ++end;
