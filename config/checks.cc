@@ -187,15 +187,31 @@ class KnownSettings {
 
 void advise_on_submitter(const KnownSettings& known, Reporter& reporter) {
   using enum Setting;
-  const auto where = known.first_written({kOutboundReportSubmitter, kContactInfo, kFromAddress});
+  const auto contact_setting = known.is_set(kContactInfo) ? kContactInfo : kFromAddress;
+  const auto where = known.first_written({kOutboundReportSubmitter, contact_setting});
   if (!where || !known.is_set(kOutboundReportSubmitter)) return;
   const auto submitter = known.text(kOutboundReportSubmitter);
-  const auto contact = known.text(known.is_set(kContactInfo) ? kContactInfo : kFromAddress);
+  const auto contact = known.text(contact_setting);
   if (!submitter || !contact || domain_of_address(*contact) == *submitter) return;
   reporter.advice(*where,
                   "outboundReportSubmitter is " + *submitter + ", but contactInfo is in " +
                       std::string(domain_of_address(*contact)),
                   "RFC 8460, section 5.3, wants one domain in both");
+}
+
+// Whether DMARC may take them for names of one organisation (RFC 7489, section 3.1.1): one stands
+// below the other, or both below a name of two labels. Where organisations really begin is not
+// known here.
+bool are_related(std::string_view one, std::string_view other) {
+  if (is_same_or_below(one, other) || is_same_or_below(other, one)) return true;
+  const auto last_two = [](std::string_view name) {
+    const auto last = name.rfind('.');
+    if (last == name.npos || last == 0) return name;
+    const auto before = name.rfind('.', last - 1);
+    return before == name.npos ? name : name.substr(before + 1);
+  };
+  const auto parent = last_two(one);
+  return parent == last_two(other) && parent.find('.') != parent.npos;
 }
 
 void advise_on_alignment(const KnownSettings& known, Reporter& reporter) {
@@ -205,7 +221,7 @@ void advise_on_alignment(const KnownSettings& known, Reporter& reporter) {
   const auto signer = known.text(kDkimSignDomain);
   if (!where || !from || !signer) return;
   const auto domain = domain_of_address(*from);
-  if (is_same_or_below(domain, *signer) || is_same_or_below(*signer, domain)) return;
+  if (are_related(domain, *signer)) return;
   reporter.advice(*where,
                   "reports come from " + std::string(domain) + " but are signed by " + *signer,
                   "DMARC wants a signature of the domain in From");

@@ -1,17 +1,20 @@
 #include "config/expressions.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
 #include <utility>
 
 #include "base/text.h"
 #include "config/reachability.h"
 #include "config/subject_form.h"
+#include "config/values.h"
 
 namespace rapporteur {
 
 namespace {
+
+// Compiling them takes about a second and a half, and as much memory again as they need to run.
+constexpr std::size_t kMostRegexBytes = std::size_t{16} << 20;
 
 // Where a stretch of an expression was written. Numbers and truth values are short enough to be
 // shown whole.
@@ -37,14 +40,6 @@ Span place_of_all(const Node& node, const SourceText& source) {
 bool is_expression(const Node& node) {
   return node.type == NodeType::kString || node.type == NodeType::kInteger ||
          node.type == NodeType::kFloat || node.type == NodeType::kBoolean;
-}
-
-// The number of a branch in Stalwart's numbered form.
-std::optional<std::uint64_t> branch_number(std::string_view key) {
-  std::uint64_t number = 0;
-  const auto [end, fault] = std::from_chars(key.data(), key.data() + key.size(), number);
-  if (key.empty() || fault != std::errc{} || end != key.data() + key.size()) return std::nullopt;
-  return number;
 }
 
 }  // namespace
@@ -94,7 +89,7 @@ std::optional<Rule> ExpressionReader::built_in(Setting setting, std::string_view
   auto compiled = expr::compile(source, language(setting).schema);
   Judgement judgement;
   if (compiled.program) {
-    judgement = judge(setting, *compiled.program);
+    judgement = judge(setting, compiled.program->possible_results().front());
   } else {
     judgement.problem = "does not compile: " + compiled.diagnostics.front().message;
   }
@@ -256,6 +251,7 @@ std::optional<expr::Program> ExpressionReader::compile(Setting setting, const No
                                    std::string(with_article(node.type)));
     return std::nullopt;
   }
+  if (regex_bytes_ > kMostRegexBytes) return std::nullopt;
   auto& [schema, programs] = language(setting);
   if (const auto known = programs.find(node.text); known != programs.end()) return known->second;
   auto compiled = expr::compile(node.text, schema);
@@ -266,6 +262,14 @@ std::optional<expr::Program> ExpressionReader::compile(Setting setting, const No
     reporter_.report(severity, place_in(node, offset, length, reporter_.source()),
                      std::move(message), std::move(suggestion));
   }
+  if (compiled.program) regex_bytes_ += compiled.program->regex_bytes();
+  if (regex_bytes_ > kMostRegexBytes) {
+    reporter_.error(node.span,
+                    "the regular expressions of the file take more than 16 MiB when compiled; "
+                    "nothing behind this one is checked",
+                    "shorten them: classes such as \\pL with a large repetition take most");
+    return std::nullopt;
+  }
   return std::move(compiled.program);
 }
 
@@ -273,11 +277,23 @@ std::optional<ExpressionReader::Result> ExpressionReader::compile_result(Setting
                                                                          const Node& node) {
   auto program = compile(setting, node);
   if (!program) return std::nullopt;
-  auto [problem, suggestion, settled] = judge(setting, *program);
-  if (problem.empty()) return Result{*std::move(program), std::move(settled), &node};
-  reporter_.error(place_of_all(node, reporter_.source()),
-                  std::string(to_string(setting)) + " " + problem, std::move(suggestion));
-  return std::nullopt;
+  const auto& results = program->possible_results();
+  std::optional<expr::Value> settled;
+  bool refused = false;
+  for (const auto& result : results) {
+    auto judgement = judge(setting, result);
+    settled = std::move(judgement.settled);
+    if (judgement.problem.empty()) continue;
+    refused = true;
+    const auto& source = reporter_.source();
+    const auto place = results.size() == 1 ? place_of_all(node, source)
+                                           : place_in(node, result.offset, result.length, source);
+    reporter_.error(place, std::string(to_string(setting)) + " " + judgement.problem,
+                    std::move(judgement.suggestion));
+  }
+  if (refused) return std::nullopt;
+  if (results.size() > 1) settled.reset();
+  return Result{*std::move(program), std::move(settled), &node};
 }
 
 ExpressionReader::Language& ExpressionReader::language(Setting setting) {

@@ -86,6 +86,7 @@ class ExpressionReader {
   std::shared_ptr<const expr::Lookups> lookups_;
   Reporter& reporter_;
   std::array<std::optional<Language>, kSettingCount> languages_;
+  std::size_t regex_bytes_ = 0;  // of all programs so far
 };
 
 // What is known about a result before any evaluation.
@@ -94,6 +95,6 @@ struct Judgement {
   std::string suggestion;
   std::optional<expr::Value> settled;  // if it depends on nothing, as conform() gives it
 };
-Judgement judge(Setting setting, const expr::Program& program);
+Judgement judge(Setting setting, const expr::PossibleResult& result);
 
 }  // namespace rapporteur

@@ -8,26 +8,6 @@ namespace rapporteur {
 
 namespace {
 
-std::string_view with_article(expr::Type type) {
-  switch (type) {
-    case expr::Type::kAny:
-      return "any value";
-    case expr::Type::kString:
-      return "a string";
-    case expr::Type::kInteger:
-      return "an integer";
-    case expr::Type::kFloat:
-      return "a fraction";
-    case expr::Type::kArray:
-      return "an array";
-    case expr::Type::kConstant:
-      return "a constant";
-    case expr::Type::kTruth:
-      return "a truth value";
-  }
-  std::terminate();
-}
-
 std::string_view not_wanted(Kind kind) {
   switch (kind) {
     case Kind::kText:
@@ -69,10 +49,10 @@ bool may_be(Kind kind, expr::Type type) {
   std::terminate();
 }
 
-std::string hint(Kind kind, const expr::Program& program) {
+std::string hint(Kind kind, expr::Type type) {
   switch (kind) {
     case Kind::kFrequency:
-      return program.type() == expr::Type::kTruth
+      return type == expr::Type::kTruth
                  ? "to choose a frequency, write if_then(condition, weekly, daily)"
                  : "write hourly, daily, weekly or never";
     case Kind::kAddress:
@@ -92,26 +72,23 @@ std::string hint(Kind kind, const expr::Program& program) {
 
 }  // namespace
 
-Judgement judge(Setting setting, const expr::Program& program) {
+Judgement judge(Setting setting, const expr::PossibleResult& result) {
   const auto kind = kind_of(setting);
-  const auto type = program.type();
-  const auto* value = program.constant();
+  const auto type = result.type;
+  if (!result.failure.empty()) return {"always fails: " + result.failure, {}, std::nullopt};
   // Of a truth value the type says more than its 1 or 0.
-  if (!may_be(kind, type) && (value == nullptr || type == expr::Type::kTruth)) {
-    return {
-        "yields " + std::string(with_article(type)) + ", which " + std::string(not_wanted(kind)),
-        hint(kind, program), std::nullopt};
+  if (!may_be(kind, type) && (!result.value || type == expr::Type::kTruth)) {
+    return {"yields " + expr::with_article(type) + ", which " + std::string(not_wanted(kind)),
+            hint(kind, type), std::nullopt};
   }
-  if (value == nullptr) return {};
-  auto conformed = conform(setting, *value);
-  if (!conformed.value) {
-    return {std::move(conformed.problem), hint(kind, program), std::nullopt};
-  }
+  if (!result.value) return {};
+  auto conformed = conform(setting, *result.value);
+  if (!conformed.value) return {std::move(conformed.problem), hint(kind, type), std::nullopt};
   // True, as every string but the empty one: surely not what was meant.
-  const auto* text = std::get_if<std::string>(value);
+  const auto* text = std::get_if<std::string>(&*result.value);
   if (kind == Kind::kTruth && text != nullptr) {
     return {"is always " + std::string(text->empty() ? "false" : "true") + ": it is a string",
-            hint(kind, program), std::nullopt};
+            hint(kind, type), std::nullopt};
   }
   return {{}, {}, std::move(conformed.value)};
 }

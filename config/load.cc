@@ -176,7 +176,7 @@ LoadedConfig parse_config(std::string_view text, const std::string& path) {
 }
 
 LoadedConfig load_config(const std::string& path) {
-  const auto text = read_file(path);
+  const auto text = read_file(path, std::size_t{16} << 20U);
   if (text) return parse_config(*text, path);
   const SourceText nothing("");
   Reporter reporter(path, nothing);

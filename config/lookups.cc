@@ -60,7 +60,8 @@ void read_lookup_file(const std::string& list, const Node& node, expr::Lookup& e
                       Reporter& reporter) {
   const auto path = read_string("lookup." + list + ".file", node, reporter);
   if (!path) return;
-  const auto content = read_file(*path);
+  constexpr std::size_t kMostBytes = std::size_t{64} << 20;
+  const auto content = read_regular_file(*path, kMostBytes);
   if (!content) return reporter.error(node.span, content.error().text);
   std::size_t number = 0;
   for (const auto raw : split(*content, '\n')) {
@@ -104,13 +105,7 @@ void read_one_lookup(const Member& member, expr::Lookups& lookups, Reporter& rep
   if (file != nullptr) read_lookup_file(member.key, file->value, entries, reporter);
 }
 
-struct Hash {
-  using is_transparent = void;
-  std::size_t operator()(std::string_view text) const {
-    return std::hash<std::string_view>{}(text);
-  }
-};
-using Domains = std::unordered_set<std::string, Hash, std::equal_to<>>;
+using Domains = std::unordered_set<std::string, TextHash, std::equal_to<>>;
 
 // Owns its domains: it may outlive the list, and be copied.
 std::function<bool(std::string_view)> membership(const expr::Lookup& local) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/domain.h"
 #include "base/text.h"
 #include "config/address.h"
 
@@ -67,9 +68,20 @@ bool is_normal_address(std::string_view text) {
 }
 
 bool is_report_uri(std::string_view text) {
-  return (starts_with_ignoring_case(text, "mailto:") ||
-          starts_with_ignoring_case(text, "https:")) &&
-         is_one_line(text);
+  if (!is_one_line(text) || text.find(' ') != text.npos) return false;
+  if (starts_with_ignoring_case(text, "mailto:")) {
+    const auto address = text.substr(std::string_view("mailto:").size());
+    const auto path = address.substr(0, address.find('?'));
+    // Percent-decoded it may be another one; who sends the report sees that.
+    return path.find('%') != path.npos || is_normal_address(path) ||
+           normalise_address(path).has_value();
+  }
+  if (!starts_with_ignoring_case(text, "https://")) return false;
+  const auto rest = text.substr(std::string_view("https://").size());
+  const auto authority = rest.substr(0, rest.find_first_of("/?#"));
+  if (authority.starts_with('[')) return authority.find(']') != authority.npos;
+  const auto host = authority.substr(0, authority.find(':'));
+  return is_normal_domain(host) || static_cast<bool>(normalise_domain(host));
 }
 
 }  // namespace rapporteur

@@ -1,6 +1,6 @@
 #pragma once
-// Whether a text has the one form that conform() gives already. Nothing here allocates; what is
-// refused may still be brought into the form.
+// Whether a text has the one form that conform() gives already. What has the form is
+// told without allocating; what is refused may still be brought into it.
 
 #include <string_view>
 

@@ -126,7 +126,8 @@ expr::Schema schema_for(Setting setting, const std::map<std::string, std::string
   expr::Schema schema;
   schema.system = system;
   schema.lookups = std::move(lookups);
-  schema.constants = {"hourly", "daily", "weekly", "never", "disable"};
+  schema.constants = {"hourly", "daily", "weekly", "never"};
+  schema.synonyms = {{"disable", "never"}};
   for (const auto& offer : kOffers) {
     const auto reason = why_not(offer.known, setting);
     if (reason.empty()) {
@@ -174,13 +175,13 @@ auto SettingTable::longest_suffix(std::string_view domain) const -> const Rows::
 }
 
 auto SettingTable::Rows::find(std::string_view name) const -> const Map::value_type* {
-  if (rows_.empty() || !marks_[Hash{}(name) % kBits]) return nullptr;
+  if (rows_.empty() || !marks_[TextHash{}(name) % kBits]) return nullptr;
   const auto found = rows_.find(name);
   return found == rows_.end() ? nullptr : &*found;
 }
 
 RuleRow& SettingTable::Rows::operator[](std::string_view name) {
-  marks_.set(Hash{}(name) % kBits);
+  marks_.set(TextHash{}(name) % kBits);
   return rows_[std::string(name)];
 }
 

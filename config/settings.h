@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/text.h"
 #include "expr/expression.h"
 
 namespace rapporteur {
@@ -152,17 +153,11 @@ class SettingTable {
   void add_override(const std::string& pattern);
 
  private:
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const {
-      return std::hash<std::string_view>{}(text);
-    }
-  };
   // Most domains have no override. The bits of those that have one fit into the processor's nearest
   // cache, where a table of some thousand rows does not.
   class Rows {
    public:
-    using Map = std::unordered_map<std::string, RuleRow, Hash, std::equal_to<>>;
+    using Map = std::unordered_map<std::string, RuleRow, TextHash, std::equal_to<>>;
 
     // Null if there is none.
     const Map::value_type* find(std::string_view name) const;

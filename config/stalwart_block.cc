@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdint>
 #include <map>
 #include <utility>
 
 #include "base/text.h"
 #include "config/reporter.h"
+#include "config/values.h"
 
 namespace rapporteur::stalwart {
 
@@ -20,17 +20,10 @@ struct Rows {
   std::string problem;
 };
 
-std::optional<std::uint64_t> row_number(std::string_view key) {
-  std::uint64_t number = 0;
-  const auto [end, fault] = std::from_chars(key.data(), key.data() + key.size(), number);
-  if (key.empty() || fault != std::errc{} || end != key.data() + key.size()) return std::nullopt;
-  return number;
-}
-
 Rows numbered_rows(const Item& item) {
   std::map<std::uint64_t, const Item*> ordered;
   for (const auto& [key, value] : item.fields) {
-    const auto number = row_number(key);
+    const auto number = branch_number(key);
     if (!number) return {{}, quoted(key) + " is no number of a branch"};
     if (!ordered.emplace(*number, &value).second) {
       return {{}, "two branches are number " + std::to_string(*number)};
@@ -290,7 +283,7 @@ ReadBlock read_block(const Item& item) {
   }
   const bool is_numbered =
       !item.fields.empty() && std::ranges::all_of(item.fields, [](const auto& field) {
-        return row_number(field.key).has_value();
+        return branch_number(field.key).has_value();
       });
   if (is_numbered) return block_of(numbered_rows(item), nullptr);
   if (auto problem = unknown_key(item, {"match", "else"}); !problem.empty()) {

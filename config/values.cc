@@ -420,4 +420,11 @@ void set_default(const KeySpec& spec, Config& config) {
   read_value(spec, default_node(spec), config, reporter);
 }
 
+std::optional<std::uint64_t> branch_number(std::string_view key) {
+  std::uint64_t number = 0;
+  const auto [end, fault] = std::from_chars(key.data(), key.data() + key.size(), number);
+  if (key.empty() || fault != std::errc{} || end != key.data() + key.size()) return std::nullopt;
+  return number;
+}
+
 }  // namespace rapporteur

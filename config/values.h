@@ -2,8 +2,10 @@
 // One plain value of the file: its type, its form and its bounds. What several values mean together
 // is judged in config/checks.h.
 
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "config/document.h"
 #include "config/reporter.h"
@@ -26,5 +28,8 @@ std::optional<std::string> read_domain(const std::string& name, const Node& node
 // "name must be a string, not an integer"
 void report_type(const std::string& name, std::string_view wanted, const Node& node,
                  Reporter& reporter, std::string suggestion = {});
+
+// The number of a branch where `match` is a table by decimal numbers, as Stalwart writes it.
+std::optional<std::uint64_t> branch_number(std::string_view key);
 
 }  // namespace rapporteur

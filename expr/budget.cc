@@ -1,6 +1,9 @@
 #include "expr/budget.h"
 
+#include <bit>
 #include <ctime>
+
+#include "expr/value.h"
 
 namespace expr {
 namespace {
@@ -11,6 +14,22 @@ std::int64_t processor_time() {
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
   constexpr std::int64_t kNanoseconds = 1'000'000'000;
   return std::int64_t{now.tv_sec} * kNanoseconds + now.tv_nsec;
+}
+
+std::int64_t bytes_of(const Value& value) {
+  return static_cast<std::int64_t>(size_of(value));
+}
+
+std::int64_t elements_of(const Value& value) {
+  const auto* array = std::get_if<Array>(&value);
+  return array == nullptr ? 1 : static_cast<std::int64_t>(array->size());
+}
+
+// Whether the function makes texts of arguments that are none.
+bool takes_texts(const Function& function) {
+  const bool each =
+      function.gives == Gives::kStringOrArray || function.gives == Gives::kTruthOrArray;
+  return each || function.growth == Growth::kPairs || function.accepts[0] == Accepts::kText;
 }
 
 }  // namespace
@@ -26,6 +45,51 @@ bool afford_measured(Budget& budget, std::int64_t cost) {
   if (cost > budget.left) return false;
   budget.left -= cost;
   return true;
+}
+
+std::int64_t cost_of_bytes(std::span<const Value* const> values) {
+  std::int64_t bytes = 0;
+  for (const Value* value : values) bytes += bytes_of(*value);
+  return kByteCost * bytes;
+}
+
+std::int64_t cost_of_texts(std::span<const Value* const> values) {
+  std::int64_t bytes = 0;
+  for (const Value* value : values) {
+    if (std::holds_alternative<std::string>(*value)) continue;
+    bytes += static_cast<std::int64_t>(most_text_bytes(*value));
+  }
+  return kByteCost * bytes;
+}
+
+std::int64_t cost_of_pairs(const Value& one, const Value& other) {
+  const std::int64_t elements = elements_of(one);
+  const std::int64_t others = elements_of(other);
+  // Comparing with a long text takes longer.
+  const std::int64_t bytes = bytes_of(one) * others + bytes_of(other) * elements;
+  return kComparisonCost * elements * others + bytes / 2;
+}
+
+std::int64_t cost_of_call(const Function& function, std::span<const Value* const> arguments) {
+  std::int64_t cost = cost_of_bytes(arguments);
+  if (takes_texts(function)) cost += cost_of_texts(arguments);
+  switch (function.growth) {
+    case Growth::kBytes:
+      break;
+    case Growth::kLetters:
+      cost *= kLetterCost / kByteCost;
+      break;
+    case Growth::kSorting: {
+      const std::int64_t elements = elements_of(*arguments.front());
+      const auto rounds = std::bit_width(static_cast<std::uint64_t>(elements));
+      cost += kComparisonCost * elements * static_cast<std::int64_t>(rounds);
+      break;
+    }
+    case Growth::kPairs:
+      cost += cost_of_pairs(*arguments.front(), *arguments.back());
+      break;
+  }
+  return cost;
 }
 
 }  // namespace expr

@@ -5,21 +5,25 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "expr/expression.h"
+#include "expr/functions.h"
 
 namespace expr {
 
 // Nanoseconds in the worst case, on a machine of 2020 and without sanitizers.
 constexpr std::int64_t kStepCost = 100;
-constexpr std::int64_t kByteCost = 12;  // that a function looks at, as size_of() counts
+constexpr std::int64_t kByteCost = 12;    // that is looked at, as size_of() counts
+constexpr std::int64_t kLetterCost = 36;  // the same, where the case of letters is looked up
 constexpr std::int64_t kCopiedByteCost = 2;
+constexpr std::int64_t kComparisonCost = 30;
 constexpr std::int64_t kInstructionCost = 10;  // of a regular expression, for each byte of the text
+
+constexpr std::int64_t kDomainCost = 20'000;  // of bringing a name into the form of the DNS
 
 // What an answer of the DNS adds: its texts are longer than names, and it took longer to come.
 constexpr std::int64_t kAnswerAllowance = 10'000'000;
-
-constexpr std::int64_t kComparisonCost = 30;
 
 // As afford(), by measuring.
 bool afford_measured(Budget& budget, std::int64_t cost);
@@ -32,9 +36,20 @@ inline bool afford(Budget& budget, std::int64_t cost) {
   return true;
 }
 
+// Of looking at every byte of the values.
+std::int64_t cost_of_bytes(std::span<const Value* const> values);
+
+// Of to_text() of those that are no texts.
+std::int64_t cost_of_texts(std::span<const Value* const> values);
+
+// Of comparing every element of one with every element of the other.
+std::int64_t cost_of_pairs(const Value& one, const Value& other);
+
+std::int64_t cost_of_call(const Function& function, std::span<const Value* const> arguments);
+
 // Of searching a text for a regular expression.
-inline std::int64_t cost_of_search(std::size_t instructions, std::size_t bytes) {
-  return kInstructionCost * static_cast<std::int64_t>(instructions * bytes);
+constexpr std::int64_t cost_of_search(std::size_t instructions, std::size_t bytes) {
+  return kInstructionCost * static_cast<std::int64_t>(instructions * (bytes + 1));
 }
 
 }  // namespace expr

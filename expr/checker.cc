@@ -52,6 +52,10 @@ class Checker {
       set_value(Value(Constant{name.text}), Type::kConstant);
       return;
     }
+    if (const auto other = schema_.synonyms.find(name.text); other != schema_.synonyms.end()) {
+      set_value(Value(Constant{other->second}), Type::kConstant);
+      return;
+    }
     explain_name(name.text, span(here_));
   }
 
@@ -176,7 +180,7 @@ class Checker {
     if (key == nullptr) return;
     auto found =
         exists ? key_exists(lookups, name, to_text(*key)) : key_get(lookups, name, to_text(*key));
-    set_value(std::get<Value>(std::move(found)), type(here_));
+    fold(std::get<Value>(std::move(found)));
   }
 
   void check_local(const Call& call) {
@@ -307,6 +311,7 @@ class Checker {
     std::vector<std::string_view> candidates = {"true", "false"};
     for (const auto& variable : schema_.variables) candidates.push_back(variable.name);
     candidates.insert(candidates.end(), schema_.constants.begin(), schema_.constants.end());
+    for (const auto& [synonym, constant] : schema_.synonyms) candidates.push_back(synonym);
     error(where, "unknown name " + mention(name), did_you_mean(name, candidates));
   }
 
@@ -362,6 +367,7 @@ class Checker {
   }
 
   void advise_failure(const std::string& problem) {
+    findings_.failures.emplace(here_, problem);
     report(Severity::kAdvice, {ast_.nodes[here_].point, 1},
            "this fails whenever it is evaluated: " + problem, "");
   }

@@ -24,7 +24,8 @@ struct Findings {
   std::map<NodeId, Regex> regexes;           // of calls of matches()
   std::map<NodeId, std::size_t> slots;       // of variables, as the schema gives them
   std::set<std::string, std::less<>> variables;
-  std::vector<Diagnostic> diagnostics;  // in the order of their offsets
+  std::map<NodeId, std::string> failures;  // of nodes whose evaluation is certain to fail
+  std::vector<Diagnostic> diagnostics;     // in the order of their offsets
 };
 
 Findings check(const Ast& ast, const Schema& schema);

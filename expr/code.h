@@ -51,6 +51,7 @@ struct Code {
   Ast ast;
   Type type = Type::kAny;
   std::optional<Value> constant;
+  std::vector<PossibleResult> results;
   std::set<std::string, std::less<>> variables;  // that the source mentions
   std::vector<std::string> constant_order;       // the schema's, for comparing
 
@@ -63,6 +64,7 @@ struct Code {
   std::shared_ptr<const Lookups> lookups;
   std::size_t depth = 0;        // values on the stack at most
   std::size_t groups_read = 0;  // $0 … $(groups_read - 1) are mentioned
+  bool asks_lookups = false;
   bool asks_dns = false;
   bool is_search = false;  // nothing but matches() with the value of a variable
 };

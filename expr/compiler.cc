@@ -101,7 +101,9 @@ class Generator {
     }
     for (const NodeId argument : call.arguments) generate(argument);
     if (function->special != Special::kNone) {
-      code_.asks_dns = code_.asks_dns || function->special == Special::kDnsQuery;
+      const bool dns = function->special == Special::kDnsQuery;
+      code_.asks_dns = code_.asks_dns || dns;
+      code_.asks_lookups = code_.asks_lookups || !dns;
       emit(Action::kAsk, static_cast<std::uint32_t>(function->special), id);
       return;
     }
@@ -166,6 +168,28 @@ class Generator {
   std::ptrdiff_t depth_ = 0;
 };
 
+// The values that the node may yield. As deep as calls can be nested.
+void collect_results(const Ast& ast, const Findings& findings, NodeId id,
+                     std::vector<PossibleResult>& results) {
+  const Node& node = ast.nodes[id];
+  const Function* function = findings.functions[id];
+  if (!findings.values[id] && function != nullptr && function->special == Special::kIfThen) {
+    const auto& arguments = std::get<Call>(node.form).arguments;
+    const auto& condition = findings.values[arguments[0]];
+    if (!condition || is_true(*condition)) {
+      collect_results(ast, findings, arguments[1], results);
+    }
+    if (!condition || !is_true(*condition)) {
+      collect_results(ast, findings, arguments[2], results);
+    }
+    return;
+  }
+  const auto failure = findings.failures.find(id);
+  results.push_back({findings.types[id], findings.values[id],
+                     failure == findings.failures.end() ? std::string() : failure->second,
+                     node.span.offset, node.span.length});
+}
+
 }  // namespace
 
 Compilation compile(std::string_view source, const Schema& schema) {
@@ -188,6 +212,7 @@ Compilation compile(std::string_view source, const Schema& schema) {
 
   code->type = findings.types[code->ast.root];
   code->constant = findings.values[code->ast.root];
+  collect_results(code->ast, findings, code->ast.root, code->results);
   code->variables = std::move(findings.variables);
   code->constant_order = schema.constants;
   code->lookups = schema.lookups;
@@ -211,8 +236,22 @@ const Value* Program::constant() const {
   return code_->constant ? &*code_->constant : nullptr;
 }
 
+const std::vector<PossibleResult>& Program::possible_results() const {
+  return code_->results;
+}
+
+std::size_t Program::regex_bytes() const {
+  std::size_t bytes = 0;
+  for (const Regex& regex : code_->regexes) bytes += regex.compiled_bytes();
+  return bytes;
+}
+
 bool Program::mentions(std::string_view variable) const {
   return code_->variables.contains(variable);
+}
+
+bool Program::asks_lookups() const {
+  return code_->asks_lookups;
 }
 
 bool Program::asks_dns() const {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <optional>
 #include <span>
 #include <utility>
@@ -21,7 +20,9 @@ namespace expr {
 namespace {
 
 constexpr std::string_view kTooLarge = "the result is larger than 64 KiB";
-constexpr std::string_view kTooSlow = "this could take longer than a millisecond";
+constexpr std::string_view kTooSlow =
+    "this could take longer than a setting may: shorten the text or the regular expression, or ask "
+    "a lookup";
 
 const std::array<Value, 2> kTruths = {Value(std::int64_t{0}), Value(std::int64_t{1})};
 
@@ -33,15 +34,12 @@ struct Shared {
   std::size_t groups;  // how many captures any of the programs reads: those from $0 on
 };
 
-std::int64_t elements_of(const Value& value) {
-  const auto* array = std::get_if<Array>(&value);
-  return array == nullptr ? 1 : static_cast<std::int64_t>(array->size());
-}
-
 // Values of the machine's own live in first_ and temporaries_; the stack holds pointers to them and
 // to values that stand elsewhere. A machine runs once.
 class Machine {
  public:
+  Machine(const Machine&) = delete;
+  Machine& operator=(const Machine&) = delete;
   Machine(const Code& code, Shared& shared) : code_(code), shared_(shared) {
     if (code.depth <= kUsualDepth) return;
     large_.resize(code.depth);
@@ -89,7 +87,8 @@ class Machine {
       case Action::kCapture:
         return capture(operand);
       case Action::kUnary:
-        return afford_bytes(1) && replace(1, compute(static_cast<UnaryOp>(operand), *top()));
+        return pay(cost_of_bytes(topmost(1))) &&
+               replace(1, compute(static_cast<UnaryOp>(operand), *top()));
       case Action::kBinary:
         return binary(static_cast<BinaryOp>(operand));
       case Action::kJoin:
@@ -136,9 +135,12 @@ class Machine {
   bool variable(const Code::Variable& variable) {
     const Value* value = shared_.environment.variable(variable.slot, variable.name);
     if (value == nullptr) return fail(mention(variable.name) + " has no value here");
-    if (size_of(*value) > kMaxValueBytes) {
+    const std::size_t bytes = size_of(*value);
+    if (bytes > kMaxValueBytes) {
       return fail("the value of " + variable.name + " is larger than 64 KiB");
     }
+    const bool counted = std::holds_alternative<Array>(*value);  // element by element
+    if (counted && !pay(static_cast<std::int64_t>(bytes) / 4)) return false;
     return push(value);
   }
 
@@ -148,7 +150,7 @@ class Machine {
   }
 
   bool binary(BinaryOp op) {
-    if (!afford_bytes(2)) return false;
+    if (!pay(cost_of_operands(op))) return false;
     if (op == BinaryOp::kEqual) return replace(2, equal(*under_top(), *top()));
     if (op == BinaryOp::kNotEqual) return replace(2, !equal(*under_top(), *top()));
     Computed result = compute(op, *under_top(), *top(), code_.constant_order);
@@ -156,9 +158,17 @@ class Machine {
     return replace(2, std::get<Value>(std::move(result)));
   }
 
+  std::int64_t cost_of_operands(BinaryOp op) const {
+    std::int64_t cost = cost_of_bytes(topmost(2));
+    if (op == BinaryOp::kAdd) cost += cost_of_texts(topmost(2));
+    if (op == BinaryOp::kSubtract) cost += cost_of_pairs(*under_top(), *top());
+    return cost;
+  }
+
   // Texts one after the other. `points` are those of the operators between them.
   bool join(const std::vector<std::uint32_t>& points) {
     const auto operands = topmost(points.size() + 1);
+    if (!pay(cost_of_texts(operands))) return false;
     std::size_t size = 0;
     for (const Value* operand : operands) size += size_of(*operand);
     std::string joined;
@@ -189,30 +199,32 @@ class Machine {
   }
 
   bool call(const Function& function) {
-    if (!afford_bytes(function.arity) || !afford_comparisons(function)) return false;
-    std::array<const Value*, kMaxArity> values{};
     const auto operands = topmost(function.arity);
+    if (!pay(cost_of_call(function, operands))) return false;
+    std::array<const Value*, kMaxArity> values{};
     std::copy(operands.begin(), operands.end(), values.begin());
     return replace(function.arity, function.apply(Arguments(values, code_.constant_order)));
   }
 
   bool match(const Regex& regex) {
+    if (!pay(cost_of_texts(topmost(1)))) return false;
     std::string converted;
     const auto* text = std::get_if<std::string>(top());
     if (text == nullptr) {
       converted = to_text(*top());
       text = &converted;
     }
-    if (!afford(shared_.budget, cost_of_search(regex.instructions(), text->size()))) {
-      return fail(kTooSlow);
-    }
+    if (!pay(cost_of_search(regex.instructions(), text->size()))) return false;
     return replace(1, regex.search(*text, shared_.groups, shared_.captures));
   }
 
   // The functions that ask for what neither the program nor the environment's variables hold.
   bool ask(Special special) {
     const Lookups* lookups = code_.lookups.get();
+    const auto operands = topmost(special == Special::kIsLocalDomain ? 1 : 2);
+    if (!pay(cost_of_bytes(operands) + cost_of_texts(operands))) return false;
     if (special == Special::kIsLocalDomain) {
+      if (!pay(kDomainCost)) return false;
       return replace(1, is_local_domain(lookups, to_text(*top())));
     }
     const std::string first = to_text(*under_top());
@@ -235,29 +247,7 @@ class Machine {
     return {stack_ + (size_ - count), count};
   }
 
-  // Pays for a look at every byte of the topmost `count` values.
-  bool afford_bytes(std::size_t count) {
-    std::size_t bytes = 0;
-    for (const Value* value : topmost(count)) bytes += size_of(*value);
-    return afford(shared_.budget, kByteCost * static_cast<std::int64_t>(bytes)) || fail(kTooSlow);
-  }
-
-  bool afford_comparisons(const Function& function) {
-    if (function.growth == Growth::kBytes) return true;
-    const auto operands = topmost(function.arity);
-    const std::int64_t elements = elements_of(*operands.front());
-    const std::int64_t others = elements_of(*operands.back());
-    std::int64_t cost = 0;
-    if (function.growth == Growth::kSorting) {
-      const auto rounds = std::bit_width(static_cast<std::uint64_t>(elements));
-      cost = kComparisonCost * elements * static_cast<std::int64_t>(rounds);
-    } else {
-      // Comparing long texts takes longer.
-      const auto bytes = static_cast<std::int64_t>(size_of(*operands.front()));
-      cost = kComparisonCost * elements * others + bytes * others / 2;
-    }
-    return afford(shared_.budget, cost) || fail(kTooSlow);
-  }
+  bool pay(std::int64_t cost) { return afford(shared_.budget, cost) || fail(kTooSlow); }
 
   bool push(const Value* value) {
     stack_[size_++] = value;
@@ -273,9 +263,7 @@ class Machine {
   bool replace(std::size_t count, Value value) {
     const std::size_t bytes = size_of(value);
     if (bytes > kMaxValueBytes) return fail(kTooLarge);
-    if (!afford(shared_.budget, kCopiedByteCost * static_cast<std::int64_t>(bytes))) {
-      return fail(kTooSlow);
-    }
+    if (!pay(kCopiedByteCost * static_cast<std::int64_t>(bytes))) return false;
     size_ -= count;
     if (!first_) return push(&first_.emplace(std::move(value)));
     // Every instruction runs once at most, so that no value has to move.

@@ -34,6 +34,8 @@ struct Value : std::variant<std::string, std::int64_t, double, Array, Constant> 
 enum class Type { kAny, kString, kInteger, kFloat, kArray, kConstant, kTruth };
 
 std::string_view to_string(Type type);  // "string", "integer", "truth value", …
+std::string with_article(Type type);    // "a string", "an integer", "any value", …
+Type type_of(const Value& value);       // never kAny or kTruth
 
 // As `+` would join it to a string: numbers in their shortest form, arrays as ['a', 1].
 std::string to_text(const Value& value);
@@ -74,6 +76,7 @@ struct Schema {
   };
   std::vector<Variable> variables;
   std::vector<std::string> constants;  // "hourly", …; the same name may not be a variable
+  std::map<std::string, std::string> synonyms;  // other names of constants: {"disable", "never"}
   // Names and functions that exist but not here, with the reason: {"report_id", "is known only in
   // subject"}.
   std::map<std::string, std::string> unavailable;
@@ -136,6 +139,16 @@ struct Failure {
 
 using Outcome = std::variant<Value, Failure>;
 
+// One of the values that a program may yield: of if_then(…) one for each side, of everything else
+// one. Offset and length are bytes of its source.
+struct PossibleResult {
+  Type type = Type::kAny;
+  std::optional<Value> value;  // if it depends on nothing
+  std::string failure;         // what ends every evaluation of it; mostly empty
+  std::size_t offset = 0;
+  std::size_t length = 1;
+};
+
 struct Code;  // the checked program; expr/code.h
 
 // A checked expression. Immutable, cheap to copy, used from any number of threads at once.
@@ -146,9 +159,12 @@ class Program {
   const std::string& source() const;
   Type type() const;              // of its result, as far as it is known
   const Value* constant() const;  // the result if it depends on nothing; else null
+  const std::vector<PossibleResult>& possible_results() const;
+  std::size_t regex_bytes() const;  // of its compiled regular expressions
   bool mentions(std::string_view variable) const;
+  bool asks_lookups() const;    // calls key_exists(), key_get() or is_local_domain()
   bool asks_dns() const;        // calls dns_query()
-  bool reads_captures() const;  // mentions $0, $1, …
+  bool reads_captures() const;  // reads $0, $1, …
   std::string dump() const;     // one line, for tests: "(+ 'a' (call system 'domain'))"
   const Code& code() const { return *code_; }
 

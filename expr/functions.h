@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "expr/expression.h"
+#include "expr/value.h"
 
 namespace expr {
 
@@ -70,9 +71,10 @@ class Arguments {
   mutable std::array<std::string, kMaxArity> converted_;
 };
 
-// How the time that a function takes grows with its arguments.
+// How the time that a function takes grows with its arguments; see expr/budget.h.
 enum class Growth {
   kBytes,    // with their bytes
+  kLetters,  // the same, but each costs more
   kSorting,  // as sorting the elements of the first does
   kPairs,    // with the pairs of elements that it compares
 };
@@ -115,9 +117,6 @@ Value map_text(const Value& value, const Change& change) {
   return Value(std::move(changed));
 }
 
-inline Value truth(bool value) {
-  return Value(std::int64_t{value});
-}
 inline Value count(std::size_t number) {
   return Value(static_cast<std::int64_t>(number));
 }

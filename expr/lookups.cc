@@ -4,13 +4,10 @@
 #include <utility>
 
 #include "expr/literal.h"
+#include "expr/value.h"
 
 namespace expr {
 namespace {
-
-Value truth(bool value) {
-  return Value(std::int64_t{value});
-}
 
 // Null if there is no lookup of this name.
 const Lookup* lookup_of(const Lookups* lookups, std::string_view name) {
@@ -55,9 +52,9 @@ Found dns_query(Dns* dns, std::string_view name, std::string_view type) {
   }
   if (dns_type == DnsType::kTxt) {
     std::string text;
-    for (const auto& record : result.records) {
-      if (!text.empty()) text += '\n';
-      text += record;
+    for (std::size_t i = 0; i < result.records.size(); ++i) {
+      if (i > 0) text += '\n';
+      text += result.records[i];
     }
     return Value(std::move(text));
   }

@@ -15,10 +15,6 @@ namespace {
 
 constexpr std::string_view kNotFinite = "the result is too large for a float";
 
-Value truth(bool value) {
-  return Value(std::int64_t{value});
-}
-
 std::int64_t saturated(bool negative) {
   return negative ? std::numeric_limits<std::int64_t>::min()
                   : std::numeric_limits<std::int64_t>::max();

@@ -44,7 +44,4 @@ struct Refusal {
 std::optional<Refusal> refuse(UnaryOp op, Type operand);
 std::optional<Refusal> refuse(BinaryOp op, Type left, Type right);
 
-// "an integer", "a string", …
-std::string with_article(Type type);
-
 }  // namespace expr

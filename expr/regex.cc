@@ -36,9 +36,14 @@ std::string one_line(std::string_view text) {
 struct Regex::Compiled {
   explicit Compiled(std::string_view pattern)
       : re(piece(pattern), options()),
-        instructions(re.ok() ? static_cast<std::size_t>(re.ProgramSize()) : 0) {}
+        instructions(re.ok() ? static_cast<std::size_t>(re.ProgramSize()) : 0),
+        // Makes RE2 compile what it needs to search backwards now, not during the first evaluation.
+        most_instructions(std::max(
+            instructions,
+            re.ok() ? static_cast<std::size_t>(std::max(re.ReverseProgramSize(), 0)) : 0)) {}
   RE2 re;
   std::size_t instructions;
+  std::size_t most_instructions;
 };
 
 Regex::Regex(std::shared_ptr<const Compiled> compiled) : compiled_(std::move(compiled)) {}
@@ -57,11 +62,11 @@ std::variant<Regex, std::string> Regex::compile(std::string_view pattern) {
 }
 
 std::size_t Regex::compiled_bytes() const {
-  return instructions() * kInstructionBytes;
+  return compiled_->instructions * kInstructionBytes;
 }
 
 std::size_t Regex::instructions() const {
-  return compiled_->instructions;
+  return compiled_->most_instructions;
 }
 
 bool Regex::search(std::string_view text, std::size_t groups,

@@ -22,7 +22,7 @@ class Regex {
   static std::variant<Regex, std::string> compile(std::string_view pattern);
 
   std::size_t compiled_bytes() const;  // of its instructions
-  std::size_t instructions() const;
+  std::size_t instructions() const;    // that a search goes through for each byte, at most
 
   // Whether it matches anywhere in the text. If it does, `captures` becomes the match and its
   // groups, `groups` texts in all at most; a group that took no part is ''. If it does not,

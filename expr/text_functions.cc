@@ -88,10 +88,13 @@ Value lines(const Arguments& arguments) {
   return Value(std::move(found));
 }
 
+// What has more pieces is larger than a value may be, so that the rest need not be cut.
+constexpr std::size_t kMostPieces = kMaxValueBytes / kElementBytes + 1;
+
 // With an empty separator every character is a piece, between an empty first and last one.
 Array split_at_characters(std::string_view whole) {
   Array pieces(1, text(""));
-  while (!whole.empty()) {
+  while (!whole.empty() && pieces.size() < kMostPieces) {
     const auto bytes = next_character(whole).bytes;
     pieces.push_back(text(bytes));
     whole.remove_prefix(bytes.size());
@@ -101,6 +104,7 @@ Array split_at_characters(std::string_view whole) {
 }
 
 Array split_text(std::string_view whole, std::string_view separator, std::size_t most) {
+  most = std::min(most, kMostPieces);
   Array pieces;
   for (auto at = find_first(whole, separator); at != whole.npos && pieces.size() < most;
        at = find_first(whole, separator)) {
@@ -136,7 +140,8 @@ Value rsplit(const Arguments& arguments) {
     return Value(std::move(pieces));
   }
   std::string_view rest = whole;
-  for (auto at = find_last(rest, separator); at != rest.npos; at = find_last(rest, separator)) {
+  for (auto at = find_last(rest, separator); at != rest.npos && pieces.size() < kMostPieces;
+       at = find_last(rest, separator)) {
     pieces.push_back(text(rest.substr(at + separator.size())));
     rest = rest.substr(0, at);
   }

@@ -92,6 +92,7 @@ bool contains(const CaseRange& range, std::int64_t code) {
 }
 
 char32_t to_lower(char32_t code) {
+  if (code < 0x80) return code >= 'A' && code <= 'Z' ? code + 0x20 : code;
   for (const CaseRange& range : kRanges) {
     if (contains(range, code))
       return static_cast<char32_t>(static_cast<std::int64_t>(code) + range.delta);
@@ -100,6 +101,7 @@ char32_t to_lower(char32_t code) {
 }
 
 char32_t to_upper(char32_t code) {
+  if (code < 0x80) return code >= 'a' && code <= 'z' ? code - 0x20 : code;
   for (const CaseRange& range : kRanges) {
     const std::int64_t upper = static_cast<std::int64_t>(code) - range.delta;
     if (contains(range, upper)) return static_cast<char32_t>(upper);
@@ -165,6 +167,7 @@ bool is_uppercase(char32_t code) {
 }
 
 bool is_lowercase(char32_t code) {
+  if (code < 0x80) return code >= 'a' && code <= 'z';
   return to_upper(code) != code || !to_several_upper(code).empty() || code == 0x138;
 }
 
@@ -187,8 +190,8 @@ std::string to_lowercase(std::string_view text) {
   while (!text.empty()) {
     const Character character = next_character(text);
     text.remove_prefix(character.bytes.size());
-    const bool before_letter = !text.empty() && has_case(next_character(text).code);
-    if (character.code == kSigma && after_letter && !before_letter) {
+    const auto before_letter = [&] { return !text.empty() && has_case(next_character(text).code); };
+    if (character.code == kSigma && after_letter && !before_letter()) {
       append(lower, kFinalSigma);
     } else if (character.code == kDottedI) {
       lower += "i\xCC\x87";
@@ -208,7 +211,9 @@ std::string to_uppercase(std::string_view text) {
   while (!text.empty()) {
     const Character character = next_character(text);
     text.remove_prefix(character.bytes.size());
-    if (const auto several = to_several_upper(character.code); !several.empty()) {
+    if (character.code < 0x80) {
+      append(upper, to_upper(character.code));
+    } else if (const auto several = to_several_upper(character.code); !several.empty()) {
       upper += several;
     } else if (const char32_t code = to_upper(character.code); code != character.code) {
       append(upper, code);

@@ -248,9 +248,25 @@ std::size_t size_of(const Value& value) {
   if (const auto* constant = std::get_if<Constant>(&value)) return constant->name.size();
   const auto* array = std::get_if<Array>(&value);
   if (array == nullptr) return 0;
-  constexpr std::size_t kElement = 16;
   std::size_t size = 0;
-  for (const Value& element : *array) size += kElement + size_of(element);
+  for (const Value& element : *array) size += kElementBytes + size_of(element);
+  return size;
+}
+
+std::size_t most_text_bytes(const Value& value) {
+  constexpr std::size_t kIntegerDigits = 20;
+  constexpr std::size_t kFloatDigits = 330;
+  if (const auto* text = std::get_if<std::string>(&value)) return text->size();
+  if (const auto* constant = std::get_if<Constant>(&value)) return constant->name.size();
+  if (std::holds_alternative<std::int64_t>(value)) return kIntegerDigits;
+  const auto* array = std::get_if<Array>(&value);
+  if (array == nullptr) return kFloatDigits;
+  std::size_t size = 2;
+  for (const Value& element : *array) {
+    const std::size_t bytes = most_text_bytes(element);
+    // Every character may need a backslash; quotes and a comma stand around it.
+    size += std::holds_alternative<std::string>(element) ? 2 * bytes + 4 : bytes + 2;
+  }
   return size;
 }
 

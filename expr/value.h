@@ -19,8 +19,6 @@ constexpr std::size_t kMaxValueBytes = 65'536;
 
 using Number = std::variant<std::int64_t, double>;
 
-Type type_of(const Value& value);  // never kAny or kTruth
-
 // The number that the whole of a text is: digits with an optional sign, fraction and exponent.
 std::optional<Number> read_decimal(std::string_view text);
 
@@ -49,7 +47,16 @@ std::partial_ordering compare(const Value& a, const Value& b,
 // within itself as compare().
 bool sorts_before(const Value& a, const Value& b, const std::vector<std::string>& constants);
 
-// What counts toward kMaxValueBytes: the bytes of a text, and 16 for each element of an array.
+// What counts toward kMaxValueBytes: the bytes of a text, and kElementBytes for each element of an
+// array.
+constexpr std::size_t kElementBytes = 16;
 std::size_t size_of(const Value& value);
+
+// How long to_text() is at most.
+std::size_t most_text_bytes(const Value& value);
+
+inline Value truth(bool value) {
+  return Value(std::int64_t{value});
+}
 
 }  // namespace expr

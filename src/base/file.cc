@@ -20,7 +20,16 @@ std::string system_error(const std::string& what) {
   return what + ": " + std::generic_category().message(errno);
 }
 
-Result<std::string> read_file(const std::string& path) {
+Result<std::string> read_regular_file(const std::string& path, std::size_t most) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) {
+    return Error{Fault::kPermanent, system_error("cannot open " + path)};
+  }
+  if (!S_ISREG(status.st_mode)) return Error{Fault::kPermanent, path + " is no regular file"};
+  return read_file(path, most);
+}
+
+Result<std::string> read_file(const std::string& path, std::size_t most) {
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return Error{Fault::kPermanent, system_error("cannot open " + path)};
   std::string content;
@@ -31,6 +40,10 @@ Result<std::string> read_file(const std::string& path) {
     if (size < 0) return Error{Fault::kPermanent, system_error("cannot read " + path)};
     if (size == 0) return content;
     content.append(buffer.data(), static_cast<std::size_t>(size));
+    if (content.size() > most) {
+      return Error{Fault::kPermanent,
+                   path + " is larger than " + std::to_string(most >> 20U) + " MiB"};
+    }
   }
 }
 

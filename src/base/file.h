@@ -1,6 +1,8 @@
 #pragma once
 // Files and their descriptors.
 
+#include <cstddef>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -30,8 +32,13 @@ class Fd {
   int fd_ = -1;
 };
 
-// The whole file. Fails with Fault::kPermanent and the system's reason.
-Result<std::string> read_file(const std::string& path);
+// The whole file. Fails with Fault::kPermanent and the system's reason, also if it has more than
+// `most` bytes; no more than these are read.
+Result<std::string> read_file(const std::string& path,
+                              std::size_t most = std::numeric_limits<std::size_t>::max());
+
+// The same of a regular file: no pipe, which could keep its reader waiting, and no device.
+Result<std::string> read_regular_file(const std::string& path, std::size_t most);
 
 // Writes a file whole or not at all: a temporary file beside it, fsync, rename. `mode` as for
 // open(2). Fails with Fault::kTransient and leaves whatever stood under `path` as it was.

@@ -2,6 +2,7 @@
 // Small things done to text. Case means ASCII case throughout: domains and keywords are ASCII.
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,14 @@ bool glob_matches(std::string_view pattern, std::string_view text);
 // The number of single-character insertions, deletions, replacements and swaps of neighbours that
 // turn one word into the other.
 std::size_t edit_distance(std::string_view a, std::string_view b);
+
+// For unordered containers with keys of type std::string that are searched with a string_view.
+struct TextHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const {
+    return std::hash<std::string_view>{}(text);
+  }
+};
 
 // Standard base64 (RFC 4648, section 4) on one line.
 std::string base64(std::string_view bytes);

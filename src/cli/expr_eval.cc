@@ -21,22 +21,6 @@ struct Surroundings {
   expr::MapEnvironment environment;
 };
 
-expr::Type type_of(const expr::Value& value) {
-  if (std::holds_alternative<std::string>(value)) return expr::Type::kString;
-  if (std::holds_alternative<std::int64_t>(value)) return expr::Type::kInteger;
-  if (std::holds_alternative<double>(value)) return expr::Type::kFloat;
-  if (std::holds_alternative<expr::Array>(value)) return expr::Type::kArray;
-  return expr::Type::kConstant;
-}
-
-std::string_view type_name(const expr::Value& value) {
-  if (std::holds_alternative<std::string>(value)) return "string";
-  if (std::holds_alternative<std::int64_t>(value)) return "integer";
-  if (std::holds_alternative<double>(value)) return "float";
-  if (std::holds_alternative<expr::Array>(value)) return "array";
-  return "constant";
-}
-
 bool is_name(std::string_view text) {
   const auto is_letter = [](char c) {
     return c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -80,7 +64,7 @@ Surroundings surroundings_of(std::map<std::string, expr::Value> values, const Co
     }
   }
   for (auto& [name, value] : values) {
-    result.schema.variables.push_back({name, type_of(value)});
+    result.schema.variables.push_back({name, expr::type_of(value)});
     result.environment.set(name, std::move(value));
   }
   return result;
@@ -150,7 +134,9 @@ void print_advice(const Context& context, const std::vector<Remark>& remarks) {
 
 int print_value(const Context& context, const expr::Value& value) {
   if (context.json) {
-    context.print(Json::object().set("type", type_name(value)).set("value", Json::of(value)));
+    context.print(Json::object()
+                      .set("type", expr::to_string(expr::type_of(value)))
+                      .set("value", Json::of(value)));
   } else {
     context.world.out << expr::to_text(value) << '\n';
   }

@@ -26,7 +26,8 @@ struct Subject {
   std::string_view rua_from = "empty here: no record is known before the DNS is asked at assembly";
 };
 
-Result<void> read_newest_window(Store& store, const std::string& domain, Subject& subject) {
+Result<void> read_newest_window(Store& store, const Config& config, const std::string& domain,
+                                Subject& subject) {
   WindowFilter filter;
   filter.domain = domain;
   auto windows = all_windows(store, filter);
@@ -44,7 +45,7 @@ Result<void> read_newest_window(Store& store, const std::string& domain, Subject
     subject.rua_from = "of the record that the MTA saw; at assembly the DNS decides";
   }
   if (record->empty()) subject.rua_from = Subject().rua_from;
-  subject.facts = facts_of(window, *counts, parse_tlsrpt_record(*record).rua);
+  subject.facts = facts_of(config, window, *counts, parse_tlsrpt_record(*record).rua);
   subject.window = window;
   return {};
 }
@@ -63,7 +64,7 @@ Subject subject_of(const Context& context, const Config& config, const std::stri
   std::string problem;
   if (store) {
     token = (*store)->token();
-    const auto read = read_newest_window(**store, domain, subject);
+    const auto read = read_newest_window(**store, config, domain, subject);
     if (!read) problem = read.error().text;
   } else {
     problem = store.error().text;
@@ -88,13 +89,20 @@ std::string place(const Location& where) {
   return fmt::format("{}:{}:{}", where.file, where.line, where.column);
 }
 
-// Where the value stands: its branch in an if-block, else the rule.
+// The condition that could not be evaluated, if it was one.
+std::optional<std::size_t> failed_condition(const Answer& answer) {
+  if (answer.value || answer.rule == nullptr || answer.trace.branch) return std::nullopt;
+  const auto asked = answer.trace.conditions.size();
+  if (asked >= answer.rule->block.branches.size()) return std::nullopt;
+  return asked;
+}
+
+// Where the value stands, or what failed: its branch in an if-block, else the rule.
 Location location_of(const Answer& answer) {
   if (answer.rule == nullptr) return {};
   const auto& branches = answer.rule->branches;
-  const auto branch = answer.trace.branch;
-  if (branch && *branch < branches.size()) return branches[*branch];
-  return answer.value ? answer.rule->otherwise : answer.rule->where;
+  const auto branch = answer.trace.branch ? answer.trace.branch : failed_condition(answer);
+  return branch ? branches.at(*branch) : answer.rule->otherwise;
 }
 
 Json answer_json(const Answer& answer) {
@@ -106,15 +114,20 @@ Json answer_json(const Answer& answer) {
           .set("rule", answer.rule ? Json(answer.rule->origin) : Json())
           .set("value-of", answer.derived_from ? Json(to_string(*answer.derived_from)) : Json());
   const bool if_block = answer.rule != nullptr && !answer.rule->block.branches.empty();
-  json.set("branch", !if_block             ? Json()
-                     : answer.trace.branch ? Json(std::uint64_t{*answer.trace.branch + 1})
-                     : answer.value        ? Json("else")
-                                           : Json());
+  json.set("branch", !if_block                  ? Json()
+                     : answer.trace.branch      ? Json(std::uint64_t{*answer.trace.branch + 1})
+                     : failed_condition(answer) ? Json()
+                                                : Json("else"));
   auto conditions = Json::array();
   for (std::size_t i = 0; if_block && i < answer.trace.conditions.size(); ++i) {
     conditions.add(Json::object()
                        .set("if", answer.rule->block.branches[i].condition.source())
                        .set("value", Json::of(answer.trace.conditions[i])));
+  }
+  if (const auto failed = failed_condition(answer)) {
+    conditions.add(Json::object()
+                       .set("if", answer.rule->block.branches[*failed].condition.source())
+                       .set("value", Json()));
   }
   json.set("conditions", std::move(conditions));
   const auto where = location_of(answer);
@@ -135,9 +148,11 @@ std::string origin(const Answer& answer) {
   if (answer.rule == nullptr) return "no rule";
   auto text = answer.rule->origin;
   const auto count = answer.rule->block.branches.size();
-  if (count > 0 && answer.trace.branch) {
+  if (const auto failed = failed_condition(answer)) {
+    text += fmt::format(", condition {} of {}", *failed + 1, count);
+  } else if (count > 0 && answer.trace.branch) {
     text += fmt::format(", condition {} of {}", *answer.trace.branch + 1, count);
-  } else if (count > 0 && answer.value) {
+  } else if (count > 0) {
     text += ", else";
   }
   const auto where = location_of(answer);
@@ -165,6 +180,10 @@ void print_people(const Context& context, const std::string& domain, const Subje
       out << fmt::format("  if {}: {}\n", printable(branch.condition.source()),
                          printable(expr::to_text(answer.trace.conditions[i])));
     }
+    if (const auto failed = failed_condition(answer)) {
+      const auto& branch = answer.rule->block.branches[*failed];
+      out << fmt::format("  if {}: failed\n", printable(branch.condition.source()));
+    }
   }
 }
 
@@ -190,6 +209,7 @@ int schedule_explain(const Context& context, const std::string& name) {
   question.window = &subject.facts;
   question.part = &subject.part;
   question.delivery_id = kSampleDelivery;
+  if (dns) dns->prepare(*config, std::span(&question, 1));
   const auto answers = evaluate_all(*config, question, true);
 
   int exit_code = kExitDone;

@@ -22,7 +22,7 @@ namespace rapporteur {
 //   nothing: whoever needs the same answer twice must hold it.
 // - kTemporary for five seconds from when it came (RFC 9520, section 3.2: failures are remembered,
 //   so that a name whose servers are silent costs its time-out once and not once for every setting
-//   that asks for it). Retries of windows are a minute apart or more and never meet such an answer.
+//   that asks for it). Windows that are tried again by themselves wait a minute or more.
 // - nothing whose records are larger than 8 KiB together.
 // Two questions are the same if only case, the last dot or the spelling of the address differ.
 // When there is no room, the answers that expire first leave first. A clock that is set back

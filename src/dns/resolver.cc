@@ -295,6 +295,7 @@ class Batch {
         --open_;
         *query.answer = temporary(
             stopped ? "interrupted" : "no answer within " + format_duration(options_.timeout));
+        query.answer->timed_out = !stopped;
       }
       under_way_.pop_front();
     }

@@ -54,7 +54,8 @@ struct DnsAnswer {
   // How long the answer holds, that there is nothing included (RFC 2308); 0: for this moment only.
   // 0 for kTemporary.
   Seconds ttl{0};
-  std::string problem;  // kTemporary: what happened, for people
+  std::string problem;     // kTemporary: what happened, for people
+  bool timed_out = false;  // kTemporary: the whole time-out went by without an answer
 };
 
 class Resolver {

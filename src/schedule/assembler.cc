@@ -130,11 +130,6 @@ Result<std::optional<Decision>> own_reports_only(const AssemblyContext& context,
       suppressed("own reports only: the same failures were reported within 7 days"));
 }
 
-std::vector<std::string> first_of(std::vector<std::string> rua, int most) {
-  if (rua.size() > static_cast<std::size_t>(most)) rua.resize(static_cast<std::size_t>(most));
-  return rua;
-}
-
 enum class Mode { kRun, kPreview };
 
 Result<Decision> decide_in(Mode mode, const AssemblyContext& context, const Window& window,
@@ -152,8 +147,7 @@ Result<Decision> decide_in(Mode mode, const AssemblyContext& context, const Wind
   const auto wanted = asked(asking, answer, now);
   if (wanted.refusal) return *wanted.refusal;
 
-  const auto facts =
-      facts_of(window, counts, first_of(wanted.record.rua, config.delivery.max_destinations));
+  const auto facts = facts_of(config, window, counts, wanted.record.rua);
   const Question question{
       .domain = window.domain, .window = &facts, .delivery_id = {}, .dns = context.dns};
   const auto fingerprint = fingerprint_of(counts, facts);

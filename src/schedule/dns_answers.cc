@@ -8,6 +8,7 @@ namespace rapporteur {
 namespace {
 
 constexpr int kRounds = 4;
+constexpr int kMostTimeOuts = 3;
 
 DnsType type_of(expr::DnsType type) {
   switch (type) {
@@ -73,10 +74,12 @@ expr::DnsResult DnsAnswers::answer(const DnsQuestion& question) {
       wanted_.insert(question);
       return {{}, "not asked yet"};
     }
-    if (gave_up_) return {{}, "the DNS did not answer before"};
+    if (time_outs_ >= kMostTimeOuts) {
+      return {{}, "not asked, because other questions had no answer in their time"};
+    }
     auto answers = resolver_.ask(std::span(&question, 1));
     found = known_.emplace(question, std::move(answers.at(0))).first;
-    gave_up_ = found->second.status == DnsAnswer::Status::kTemporary;
+    if (found->second.timed_out) ++time_outs_;
   }
   const auto& known = found->second;
   if (known.status == DnsAnswer::Status::kTemporary) return {{}, known.problem};

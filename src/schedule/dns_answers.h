@@ -20,9 +20,8 @@ namespace rapporteur {
 ResolverOptions resolver_options(const DnsConfig& dns);
 
 // Remembers every answer as long as it lives, that nothing is known included: made for one page of
-// windows or one command. One thread. Once a single query has timed out, those that were not
-// prepared are no longer asked: a DNS that is down costs its time-out a few times and not for every
-// window.
+// windows or one command. One thread. After a few time-outs, questions that were not prepared are
+// no longer asked: a DNS that is silent costs its time-out a few times and not for every window.
 class DnsAnswers final : public expr::Dns {
  public:
   // `resolver` outlives this object. Its time-out bounds every query.
@@ -41,7 +40,7 @@ class DnsAnswers final : public expr::Dns {
   std::map<DnsQuestion, DnsAnswer> known_;
   std::set<DnsQuestion> wanted_;  // while preparing
   bool preparing_ = false;
-  bool gave_up_ = false;
+  int time_outs_ = 0;  // of questions that were asked alone
 };
 
 }  // namespace rapporteur

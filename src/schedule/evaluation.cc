@@ -160,7 +160,8 @@ class Evaluator {
     Answer given = answer(source);
     derived.derived_from = source;
     if (!given.value) {
-      derived.problem = std::string(to_string(source)) + " " + given.problem;
+      derived.problem =
+          "takes its value from " + std::string(to_string(source)) + ", which " + given.problem;
     } else if (derived.setting == Setting::kOutboundReportSubmitter) {
       derived.value = std::string(domain_of_address(std::get<std::string>(*given.value)));
     } else {
@@ -185,8 +186,10 @@ Result<expr::Value> value_of(const Config& config, Setting setting, const Questi
 
 }  // namespace
 
-WindowFacts facts_of(const Window& window, const WindowCounts& counts,
+WindowFacts facts_of(const Config& config, const Window& window, const WindowCounts& counts,
                      std::vector<std::string> rua) {
+  const auto most = static_cast<std::size_t>(config.delivery.max_destinations);
+  if (rua.size() > most) rua.resize(most);
   WindowFacts facts{.period = window.period,
                     .frequency = window.frequency,
                     .successful = window.successful,

@@ -26,7 +26,8 @@ struct WindowFacts {
   std::vector<std::string> rua;
 };
 
-WindowFacts facts_of(const Window& window, const WindowCounts& counts,
+// Of `rua`, the record's destinations, as many as [delivery] maxDestinations allows.
+WindowFacts facts_of(const Config& config, const Window& window, const WindowCounts& counts,
                      std::vector<std::string> rua);
 
 // What only `subject` may ask.

@@ -18,17 +18,21 @@ constexpr std::size_t kPage = 200;
 // A window whose own rows cannot be read or written is put aside for so long.
 constexpr Seconds kBrokenRetry{15 * 60};
 
-// Lets the settings' questions to the DNS be asked for all windows together, as far as they can be
-// known without reading the counts.
-void prepare(const Config& config, std::span<const Window> windows,
-             std::span<const DnsAnswer> answers, DnsAnswers& dns) {
-  if (!config.settings.asks_dns()) return;
+// Lets the settings' questions to the DNS be asked for all windows together. Fails if the store
+// does.
+Result<void> prepare(const Config& config, Store& store, std::span<const Window> windows,
+                     std::span<const DnsAnswer> answers, DnsAnswers& dns) {
+  if (!config.settings.asks_dns()) return {};
   std::vector<WindowFacts> facts;
   facts.reserve(windows.size());
   std::vector<Question> questions;
   for (std::size_t i = 0; i < windows.size(); ++i) {
-    auto rua = read_tlsrpt_answers(answers[i].records).rua;
-    facts.push_back(facts_of(windows[i], {}, std::move(rua)));
+    auto record = read_tlsrpt_answers(answers[i].records);
+    if (record.status != RecordStatus::kOk) continue;  // there is nothing to evaluate
+    const auto counts = store.counts(windows[i].id);
+    if (!counts && counts.error().fault == Fault::kTransient) return counts.error();
+    if (!counts) continue;  // its run will say so
+    facts.push_back(facts_of(config, windows[i], *counts, std::move(record.rua)));
     questions.push_back({.domain = windows[i].domain,
                          .window = &facts.back(),
                          .part = nullptr,
@@ -36,6 +40,7 @@ void prepare(const Config& config, std::span<const Window> windows,
                          .dns = nullptr});
   }
   dns.prepare(config, questions);
+  return {};
 }
 
 }  // namespace
@@ -50,7 +55,9 @@ Result<RunSummary> Runner::run_page(const Config& config, const Signer& signer,
   for (const auto& window : *windows) names.push_back(tlsrpt_name(window.domain));
   const auto answers = resolver_.txt(names);
   DnsAnswers dns(resolver_);
-  prepare(config, *windows, answers, dns);
+  if (auto prepared = prepare(config, store_, *windows, answers, dns); !prepared) {
+    return std::move(prepared).error();
+  }
   for (std::size_t i = 0; i < windows->size() && !stopping; ++i) {
     const auto pause = store_.pause();
     if (!pause) return pause.error();

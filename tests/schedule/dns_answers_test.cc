@@ -64,11 +64,32 @@ TEST(DnsAnswers, AsksEveryQuestionOnce) {
 
 TEST(DnsAnswers, StopsAskingOnceTheDnsIsSilent) {
   TableResolver resolver;
-  resolver.fail(DnsType::kMx, "silent.example", "no answer within 10s");
+  const DnsAnswer silence{.status = DnsAnswer::Status::kTemporary,
+                          .problem = "no answer within 10s",
+                          .timed_out = true};
+  for (const std::string name : {"a.example", "b.example", "c.example", "d.example"}) {
+    resolver.set(DnsType::kMx, name, silence);
+  }
   DnsAnswers dns(resolver);
-  EXPECT_EQ(dns.query("silent.example", expr::DnsType::kMx).problem, "no answer within 10s");
-  EXPECT_NE(dns.query("b.example", expr::DnsType::kMx).problem, "");
-  EXPECT_THAT(resolver.asked, ElementsAre("silent.example"));
+  for (const std::string name : {"a.example", "b.example", "c.example"}) {
+    EXPECT_EQ(dns.query(name, expr::DnsType::kMx).problem, "no answer within 10s");
+  }
+  EXPECT_NE(dns.query("d.example", expr::DnsType::kMx).problem, "");
+  EXPECT_THAT(resolver.asked, ElementsAre("a.example", "b.example", "c.example"));
+}
+
+TEST(DnsAnswers, AsksOnAfterAFailureThatCameAtOnce) {
+  TableResolver resolver;
+  for (int i = 0; i < 10; ++i) {
+    resolver.fail(DnsType::kMx, "broken" + std::to_string(i) + ".example", "SERVFAIL");
+  }
+  resolver.say(DnsType::kMx, "a.example", {"mx.a.example"});
+  DnsAnswers dns(resolver);
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(dns.query("broken" + std::to_string(i) + ".example", expr::DnsType::kMx).problem,
+              "SERVFAIL");
+  }
+  EXPECT_THAT(dns.query("a.example", expr::DnsType::kMx).records, ElementsAre("mx.a.example"));
 }
 
 TEST(DnsAnswers, PreparesAllQuestionsInOneBatchForEachLevel) {

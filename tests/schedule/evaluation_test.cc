@@ -112,7 +112,7 @@ TEST(FactsOf, ListsEachPolicyAndResultTypeOnce) {
   FailureDetail expired;
   expired.result_type = ResultType::kCertificateExpired;
   for (auto& policy : counts) policy.details = {{expired, 1}};
-  const auto facts = facts_of(Window{}, counts, {});
+  const auto facts = facts_of(*config_of(""), Window{}, counts, {});
   EXPECT_THAT(facts.policy_types, ElementsAre("sts", "tlsa"));
   EXPECT_THAT(facts.result_types, ElementsAre("certificate-expired"));
 }
