@@ -9,6 +9,9 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/print.h"
+#include "config/reporter.h"
+#include "config/source_text.h"
+#include "model/window.h"
 #include "schedule/dns_answers.h"
 
 namespace rapporteur {
@@ -38,7 +41,13 @@ std::string read_assignment(std::string_view text, std::map<std::string, expr::V
   }
   auto read = read_value(text.substr(equals + 1));
   if (!read.value) return fmt::format("--set: '{}': {}", text, read.problem);
-  values.insert_or_assign(std::string(name), *std::move(read.value));
+  auto& value = values[std::string(name)];
+  value = *std::move(read.value);
+  // The one variable that is a constant in settings.
+  const auto* word = std::get_if<std::string>(&value);
+  if (name == "frequency" && word != nullptr && parse_frequency(*word)) {
+    value = expr::Constant{*word};
+  }
   return "";
 }
 
@@ -48,12 +57,18 @@ std::map<std::string, std::string> system_of(const Config* config) {
   return {{"domain", config->domain}, {"hostname", config->hostname}};
 }
 
+bool mentions_configuration(std::string_view expression) {
+  return expression.find("system") != expression.npos || expression.find("key_") != expression.npos;
+}
+
 Surroundings surroundings_of(std::map<std::string, expr::Value> values, const Config* config) {
   Surroundings result;
   const auto system = system_of(config);
   result.schema.system = system;
   if (config != nullptr) result.schema.lookups = config->lookups;
-  for (const auto& constant : schema_for(Setting::kSendFrequency, system).constants) {
+  const auto known = schema_for(Setting::kSendFrequency, system);
+  result.schema.synonyms = known.synonyms;
+  for (const auto& constant : known.constants) {
     if (!values.contains(constant)) result.schema.constants.push_back(constant);
   }
   for (const auto setting : kSettings) {
@@ -70,46 +85,25 @@ Surroundings surroundings_of(std::map<std::string, expr::Value> values, const Co
   return result;
 }
 
-// "expression:1:5: error: …", the line, and a caret under the place.
-struct Remark {
-  expr::Severity severity = expr::Severity::kError;
-  std::size_t column = 1;  // in characters
-  std::string message;
-  std::string suggestion;
-  std::string text;
-};
-
-std::size_t characters(std::string_view text) {
-  return static_cast<std::size_t>(std::ranges::count_if(
-      text, [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) != 0x80U; }));
+// With their places, in order: "expression:1:5: error: …", the line, and a caret under the place.
+std::vector<ConfigDiagnostic> remarks_on(std::string_view text,
+                                         const std::vector<expr::Diagnostic>& diagnostics) {
+  const std::string name = "expression";
+  const SourceText source(text);
+  Reporter reporter(name, source);
+  for (const auto& [severity, offset, length, message, suggestion] : diagnostics) {
+    const auto begin = std::min(offset, text.size());
+    const auto end = std::min(begin + length, text.size());
+    reporter.report(severity, {begin, std::max(end, begin + 1)}, message, suggestion);
+  }
+  return reporter.take();
 }
 
-Remark remark_on(std::string_view source, const expr::Diagnostic& diagnostic) {
-  const auto offset = std::min(diagnostic.offset, source.size());
-  const auto before = source.substr(0, offset);
-  const auto line_start = before.rfind('\n') + 1;  // 0 if there is none
-  const auto line = source.substr(line_start, source.find('\n', offset) - line_start);
-  const auto line_number = 1 + std::ranges::count(before, '\n');
-  const auto marked = source.substr(offset, diagnostic.length);
-
-  Remark remark;
-  remark.severity = diagnostic.severity;
-  remark.column = 1 + characters(source.substr(line_start, offset - line_start));
-  remark.message = diagnostic.message;
-  remark.suggestion = diagnostic.suggestion;
-  const auto width = std::max<std::size_t>(1, characters(marked.substr(0, marked.find('\n'))));
-  std::string visible(to_valid_utf8(line));
-  std::ranges::replace_if(
-      visible, [](char byte) { return byte >= 0 && byte < ' '; }, ' ');
-  remark.text = fmt::format("expression:{}:{}: {}: {}\n  {}\n  {}^{}", line_number, remark.column,
-                            remark.severity == expr::Severity::kError ? "error" : "advice",
-                            printable(remark.message), visible, std::string(remark.column - 1, ' '),
-                            std::string(width - 1, '~'));
-  if (!remark.suggestion.empty()) remark.text += "\n  " + printable(remark.suggestion);
-  return remark;
+void print_remarks(const Context& context, const std::vector<ConfigDiagnostic>& remarks) {
+  for (const auto& remark : remarks) context.world.err << remark.text() << '\n';
 }
 
-int fail_with(const Context& context, const std::vector<Remark>& remarks) {
+int fail_with(const Context& context, const std::vector<ConfigDiagnostic>& remarks) {
   if (context.json) {
     auto list = Json::array();
     std::string first;
@@ -117,19 +111,16 @@ int fail_with(const Context& context, const std::vector<Remark>& remarks) {
       const bool error = remark.severity == expr::Severity::kError;
       if (error && first.empty()) first = remark.message;
       list.add(Json::object()
-                   .set("column", std::uint64_t{remark.column})
+                   .set("line", remark.where.line)
+                   .set("column", remark.where.column)
                    .set("severity", error ? "error" : "advice")
                    .set("message", remark.message)
                    .set("suggestion", Json::text_or_null(remark.suggestion)));
     }
     context.print(Json::object().set("error", first).set("diagnostics", std::move(list)));
   }
-  for (const auto& remark : remarks) context.world.err << remark.text << '\n';
+  print_remarks(context, remarks);
   return kExitFailed;
-}
-
-void print_advice(const Context& context, const std::vector<Remark>& remarks) {
-  for (const auto& remark : remarks) context.world.err << remark.text << '\n';
 }
 
 int print_value(const Context& context, const expr::Value& value) {
@@ -143,11 +134,11 @@ int print_value(const Context& context, const expr::Value& value) {
   return kExitDone;
 }
 
-// `remarks` are advice. The one that foretells the failure is left out when it comes.
+// `advice` is what the check said. That which foretells the failure is left out when it comes.
 int run(const Context& context, const ExprEvalRequest& request, const expr::Program& program,
-        const expr::Environment& environment, std::vector<Remark> remarks) {
+        const expr::Environment& environment, std::vector<expr::Diagnostic> advice) {
   if (request.dump) {
-    print_advice(context, remarks);
+    print_remarks(context, remarks_on(program.source(), advice));
     if (context.json) {
       context.print(Json::object().set("program", program.dump()));
     } else {
@@ -157,15 +148,11 @@ int run(const Context& context, const ExprEvalRequest& request, const expr::Prog
   }
   const auto outcome = expr::evaluate(program, environment);
   if (const auto* failure = std::get_if<expr::Failure>(&outcome)) {
-    expr::Diagnostic diagnostic;
-    diagnostic.offset = failure->offset;
-    diagnostic.message = failure->message;
-    auto failed = remark_on(program.source(), diagnostic);
-    std::erase_if(remarks, [&](const Remark& remark) { return remark.column == failed.column; });
-    remarks.push_back(std::move(failed));
-    return fail_with(context, remarks);
+    std::erase_if(advice, [&](const auto& found) { return found.offset == failure->offset; });
+    advice.push_back({expr::Severity::kError, failure->offset, 1, failure->message, ""});
+    return fail_with(context, remarks_on(program.source(), advice));
   }
-  print_advice(context, remarks);
+  print_remarks(context, remarks_on(program.source(), advice));
   return print_value(context, std::get<expr::Value>(outcome));
 }
 
@@ -183,15 +170,11 @@ int expr_eval(const Context& context, const ExprEvalRequest& request) {
   auto surroundings = surroundings_of(std::move(values), config.get());
   const auto compiled = expr::compile(request.expression, surroundings.schema);
 
-  std::vector<Remark> remarks;
-  for (const auto& diagnostic : compiled.diagnostics) {
-    remarks.push_back(remark_on(request.expression, diagnostic));
-  }
   if (!compiled.program) {
-    const int exit_code = fail_with(context, remarks);
-    if (!config && request.expression.find("system") != std::string::npos) {
+    const int exit_code = fail_with(context, remarks_on(request.expression, compiled.diagnostics));
+    if (!config && mentions_configuration(request.expression)) {
       context.world.err << "rapporteur: " << printable(context.config_path)
-                        << " cannot be used, so system() knows nothing\n";
+                        << " cannot be used, so system() and the lookups know nothing\n";
     }
     return exit_code;
   }
@@ -204,7 +187,7 @@ int expr_eval(const Context& context, const ExprEvalRequest& request) {
     dns.emplace(*resolver);
     surroundings.environment.set_dns(&*dns);
   }
-  return run(context, request, *compiled.program, surroundings.environment, std::move(remarks));
+  return run(context, request, *compiled.program, surroundings.environment, compiled.diagnostics);
 }
 
 }  // namespace rapporteur

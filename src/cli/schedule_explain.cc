@@ -10,6 +10,7 @@
 #include "schedule/dns_answers.h"
 #include "schedule/evaluation.h"
 #include "schedule/window_math.h"
+#include "store/open.h"
 
 namespace rapporteur {
 
@@ -50,6 +51,16 @@ Result<void> read_newest_window(Store& store, const Config& config, const std::s
   return {};
 }
 
+// Without a store yet there is nothing to ask, and none is made.
+Result<void> ask_store(const Context& context, const Config& config, const std::string& domain,
+                       Subject& subject, std::string& token) {
+  if (!store_exists(config.store.url)) return {};
+  const auto store = context.world.open_store(config.store.url);
+  if (!store) return store.error();
+  token = (*store)->token();
+  return read_newest_window(**store, config, domain, subject);
+}
+
 // The subject of the settings. The store is only asked for facts: without one, they are zero.
 Subject subject_of(const Context& context, const Config& config, const std::string& domain,
                    expr::Dns* dns) {
@@ -60,17 +71,9 @@ Subject subject_of(const Context& context, const Config& config, const std::stri
   subject.facts.period = period_of(subject.facts.frequency, context.now());
 
   std::string token = "xxxxxxxx";
-  const auto store = context.world.open_store(config.store.url);
-  std::string problem;
-  if (store) {
-    token = (*store)->token();
-    const auto read = read_newest_window(**store, config, domain, subject);
-    if (!read) problem = read.error().text;
-  } else {
-    problem = store.error().text;
-  }
-  if (!problem.empty()) {
-    context.world.err << "rapporteur: counts are taken as 0: " << printable(problem) << '\n';
+  if (const auto problem = ask_store(context, config, domain, subject, token); !problem) {
+    context.world.err << "rapporteur: counts are taken as 0: " << printable(problem.error().text)
+                      << '\n';
   }
   Question question;
   question.domain = domain;

@@ -98,6 +98,12 @@ Result<std::unique_ptr<Store>> open_store(const std::string& url, Random& random
   return SqliteStore::open(*path, random);
 }
 
+bool store_exists(const std::string& url) {
+  const auto path = sqlite_path(url);
+  std::error_code ignored;
+  return path && fs::exists(*path, ignored);
+}
+
 Result<std::unique_ptr<DaemonLock>> lock_for_daemon(const std::string& url) {
   auto path = sqlite_path(url);
   if (!path) return std::move(path).error();

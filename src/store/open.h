@@ -17,6 +17,9 @@ namespace rapporteur {
 // of a new store.
 Result<std::unique_ptr<Store>> open_store(const std::string& url, Random& random);
 
+// Whether there is such a store already, so that open_store() would make none.
+bool store_exists(const std::string& url);
+
 // Held by the one daemon that may work on an SQLite store.
 class DaemonLock {
  public:

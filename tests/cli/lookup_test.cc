@@ -190,7 +190,7 @@ TEST_F(CliTest, ExprEvalNeedsNoConfiguration) {
       run_bare({"expr", "eval", "system('domain')", "--config", "/nowhere/n.toml"});
   EXPECT_EQ(without.code, kExitFailed);
   EXPECT_THAT(without.err,
-              HasSubstr("/nowhere/n.toml cannot be used, so system() knows nothing\n"));
+              HasSubstr("/nowhere/n.toml cannot be used, so system() and the lookups know nothing\n"));
 }
 
 TEST_F(CliTest, ExprEvalDumpsTheProgram) {
@@ -203,7 +203,7 @@ TEST_F(CliTest, ExprEvalPointsAtTheFault) {
   const auto outcome = run({"expr", "eval", "'ü' + rcpt_domian"});
   EXPECT_EQ(outcome.code, kExitFailed);
   EXPECT_THAT(outcome.err, HasSubstr("expression:1:7: error: "));
-  EXPECT_THAT(outcome.err, HasSubstr("\n  'ü' + rcpt_domian\n        ^~~~~~~~~~~\n"));
+  EXPECT_THAT(outcome.err, HasSubstr("\n    'ü' + rcpt_domian\n          ^~~~~~~~~~~\n"));
   const auto json = run({"expr", "eval", "--json", "'ü' + rcpt_domian"}).json();
   EXPECT_EQ(json["error"], json["diagnostics"][0]["message"]);
   EXPECT_EQ(json["diagnostics"][0]["column"], 7);
@@ -218,7 +218,7 @@ TEST_F(CliTest, ExprEvalPointsAtAFaultOfTheEvaluation) {
   const auto outcome = run({"expr", "eval", "--set", "x=0", "1 / x"});
   EXPECT_EQ(outcome.code, kExitFailed);
   EXPECT_THAT(outcome.err, HasSubstr("expression:1:"));
-  EXPECT_THAT(outcome.err, HasSubstr("\n  1 / x\n"));
+  EXPECT_THAT(outcome.err, HasSubstr("\n    1 / x\n"));
 }
 
 TEST_F(CliTest, ExprEvalRefusesWhatIsNoAssignment) {

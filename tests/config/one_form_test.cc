@@ -142,7 +142,23 @@ TEST(OneForm, OfTextsIsUtf8WithoutControls) {
         << shown(text);
     const bool scheme =
         starts_with_ignoring_case(text, "mailto:") || starts_with_ignoring_case(text, "https:");
-    EXPECT_EQ(is_report_uri(text), scheme && is_one_line(text)) << shown(text);
+    EXPECT_TRUE(!is_report_uri(text) || (scheme && is_one_line(text))) << shown(text);
+  }
+}
+
+TEST(OneForm, OfReportUrisHasAnAddressOrAHost) {
+  for (const char* good :
+       {"mailto:a@b.example", "MAILTO:a@B.example?subject=x", "mailto:a%21b@c.example",
+        "https://a.example", "https://a.example:8443/x?y", "https://[2001:db8::1]/x",
+        "https://127.0.0.1:4430/",
+        "https://b\xC3\xBC"
+        "cher.example/"}) {
+    EXPECT_TRUE(is_report_uri(good)) << good;
+  }
+  for (const char* bad : {"mailto:", "mailto:x", "mailto:a@b.example,mailto:c@d.example", "https:",
+                          "https://", "https:///", "https://a b/", "https://x.example/a b",
+                          "ftp://a.example", "http://a.example", "https:a.example"}) {
+    EXPECT_FALSE(is_report_uri(bad)) << bad;
   }
 }
 

@@ -106,7 +106,7 @@ TEST(Schema, ExplainsEachNameThatIsKnownElsewhere) {
                     "delivery_id",  "successful_sessions"};
   for (const auto setting : kSettings) {
     const auto schema = schema_for(setting, kSystem);
-    EXPECT_THAT(schema.constants, ElementsAre("hourly", "daily", "weekly", "never", "disable"));
+    EXPECT_THAT(schema.constants, ElementsAre("hourly", "daily", "weekly", "never"));
     EXPECT_EQ(schema.system, kSystem);
     for (const std::string name : all) {
       const auto known = variables_of(setting);
