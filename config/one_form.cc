@@ -33,6 +33,23 @@ bool holds_control(std::string_view text) {
   return false;
 }
 
+constexpr std::string_view kMailto = "mailto:";
+constexpr std::string_view kHttps = "https://";
+
+bool is_report_address(std::string_view address) {
+  if (is_normal_address(address)) return true;
+  const auto path = address.substr(0, address.find('?'));
+  // Percent-decoded it may be another one; who sends the report sees that.
+  return path.find('%') != path.npos || normalise_address(path).has_value();
+}
+
+// What stands behind "https://".
+bool is_report_authority(std::string_view rest) {
+  if (rest.starts_with('[')) return rest.find(']') != rest.npos;
+  const auto host = rest.substr(0, rest.find_first_of(":/?#"));
+  return is_normal_domain(host) || static_cast<bool>(normalise_domain(host));
+}
+
 }  // namespace
 
 bool is_one_line(std::string_view text) {
@@ -68,20 +85,13 @@ bool is_normal_address(std::string_view text) {
 }
 
 bool is_report_uri(std::string_view text) {
-  if (!is_one_line(text) || text.find(' ') != text.npos) return false;
-  if (starts_with_ignoring_case(text, "mailto:")) {
-    const auto address = text.substr(std::string_view("mailto:").size());
-    const auto path = address.substr(0, address.find('?'));
-    // Percent-decoded it may be another one; who sends the report sees that.
-    return path.find('%') != path.npos || is_normal_address(path) ||
-           normalise_address(path).has_value();
-  }
-  if (!starts_with_ignoring_case(text, "https://")) return false;
-  const auto rest = text.substr(std::string_view("https://").size());
-  const auto authority = rest.substr(0, rest.find_first_of("/?#"));
-  if (authority.starts_with('[')) return authority.find(']') != authority.npos;
-  const auto host = authority.substr(0, authority.find(':'));
-  return is_normal_domain(host) || static_cast<bool>(normalise_domain(host));
+  unsigned char flaws = 0;  // as in is_one_line()
+  for (const char c : text) flaws |= static_cast<unsigned char>(c == ' ');
+  if (flaws != 0 || !is_one_line(text)) return false;
+  if (starts_with_ignoring_case(text, kMailto))
+    return is_report_address(text.substr(kMailto.size()));
+  if (!starts_with_ignoring_case(text, kHttps)) return false;
+  return is_report_authority(text.substr(kHttps.size()));
 }
 
 }  // namespace rapporteur

@@ -3,8 +3,6 @@
 #include <bit>
 #include <ctime>
 
-#include "expr/value.h"
-
 namespace expr {
 namespace {
 
@@ -45,21 +43,6 @@ bool afford_measured(Budget& budget, std::int64_t cost) {
   if (cost > budget.left) return false;
   budget.left -= cost;
   return true;
-}
-
-std::int64_t cost_of_bytes(std::span<const Value* const> values) {
-  std::int64_t bytes = 0;
-  for (const Value* value : values) bytes += bytes_of(*value);
-  return kByteCost * bytes;
-}
-
-std::int64_t cost_of_texts(std::span<const Value* const> values) {
-  std::int64_t bytes = 0;
-  for (const Value* value : values) {
-    if (std::holds_alternative<std::string>(*value)) continue;
-    bytes += static_cast<std::int64_t>(most_text_bytes(*value));
-  }
-  return kByteCost * bytes;
 }
 
 std::int64_t cost_of_pairs(const Value& one, const Value& other) {

@@ -9,6 +9,7 @@
 
 #include "expr/expression.h"
 #include "expr/functions.h"
+#include "expr/value.h"
 
 namespace expr {
 
@@ -37,10 +38,20 @@ inline bool afford(Budget& budget, std::int64_t cost) {
 }
 
 // Of looking at every byte of the values.
-std::int64_t cost_of_bytes(std::span<const Value* const> values);
+inline std::int64_t cost_of_bytes(std::span<const Value* const> values) {
+  std::size_t bytes = 0;
+  for (const Value* value : values) bytes += size_of(*value);
+  return kByteCost * static_cast<std::int64_t>(bytes);
+}
 
 // Of to_text() of those that are no texts.
-std::int64_t cost_of_texts(std::span<const Value* const> values);
+inline std::int64_t cost_of_texts(std::span<const Value* const> values) {
+  std::size_t bytes = 0;
+  for (const Value* value : values) {
+    if (!std::holds_alternative<std::string>(*value)) bytes += most_text_bytes(*value);
+  }
+  return kByteCost * static_cast<std::int64_t>(bytes);
+}
 
 // Of comparing every element of one with every element of the other.
 std::int64_t cost_of_pairs(const Value& one, const Value& other);

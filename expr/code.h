@@ -66,7 +66,9 @@ struct Code {
   std::size_t groups_read = 0;  // $0 … $(groups_read - 1) are mentioned
   bool asks_lookups = false;
   bool asks_dns = false;
-  bool is_search = false;  // nothing but matches() with the value of a variable
+  bool is_variable = false;             // nothing but the value of a variable
+  bool is_search = false;               // nothing but matches() with the value of a variable
+  std::size_t search_instructions = 0;  // of its regular expression then
 };
 
 }  // namespace expr

@@ -220,6 +220,8 @@ Compilation compile(std::string_view source, const Schema& schema) {
   const auto& steps = code->instructions;
   code->is_search = steps.size() == 2 && steps[0].action == Action::kVariable &&
                     steps[1].action == Action::kMatch;
+  code->is_variable = steps.size() == 1 && steps[0].action == Action::kVariable;
+  if (code->is_search) code->search_instructions = code->regexes[0].instructions();
   compilation.program.emplace(std::move(code));
   return compilation;
 }

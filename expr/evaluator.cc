@@ -34,6 +34,12 @@ struct Shared {
   std::size_t groups;  // how many captures any of the programs reads: those from $0 on
 };
 
+bool are_texts(std::span<const Value* const> values) {
+  return std::all_of(values.begin(), values.end(), [](const Value* value) {
+    return std::holds_alternative<std::string>(*value);
+  });
+}
+
 // Values of the machine's own live in first_ and temporaries_; the stack holds pointers to them and
 // to values that stand elsewhere. A machine runs once.
 class Machine {
@@ -200,7 +206,9 @@ class Machine {
 
   bool call(const Function& function) {
     const auto operands = topmost(function.arity);
-    if (!pay(cost_of_call(function, operands))) return false;
+    const bool plain = function.growth == Growth::kBytes && are_texts(operands);
+    const auto cost = plain ? cost_of_bytes(operands) : cost_of_call(function, operands);
+    if (!pay(cost)) return false;
     std::array<const Value*, kMaxArity> values{};
     std::copy(operands.begin(), operands.end(), values.begin());
     return replace(function.arity, function.apply(Arguments(values, code_.constant_order)));
@@ -295,7 +303,13 @@ class Machine {
 // Programs that are one value need no machine.
 Outcome run(const Program& program, Shared& shared) {
   if (const Value* known = program.constant()) return *known;
-  Machine machine(program.code(), shared);
+  const Code& code = program.code();
+  if (code.is_variable) {
+    const auto& [name, slot] = code.names[0];
+    auto own = shared.environment.own(slot, name);
+    if (own && size_of(*own) <= kMaxValueBytes) return *std::move(own);
+  }
+  Machine machine(code, shared);
   if (machine.run() == nullptr) return machine.failure();
   return machine.take();
 }
@@ -308,7 +322,7 @@ const Value* search(const Code& code, Shared& shared) {
   const auto* text = value == nullptr ? nullptr : std::get_if<std::string>(value);
   if (text == nullptr || text->size() > kMaxValueBytes) return nullptr;
   const Regex& regex = code.regexes[0];
-  const auto cost = 2 * kStepCost + cost_of_search(regex.instructions(), text->size());
+  const auto cost = 2 * kStepCost + cost_of_search(code.search_instructions, text->size());
   if (!afford(shared.budget, cost)) return nullptr;
   return &kTruths[regex.search(*text, shared.groups, shared.captures) ? 1 : 0];
 }

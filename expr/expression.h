@@ -109,6 +109,11 @@ class Environment {
   // Null if the name has no value here, which ends the evaluation with an error. `slot` is the
   // schema's. The pointer stays valid until the environment is changed.
   virtual const Value* variable(std::size_t slot, std::string_view name) const = 0;
+  // The same as a value of the caller's own.
+  virtual std::optional<Value> own(std::size_t slot, std::string_view name) const {
+    const Value* value = variable(slot, name);
+    return value == nullptr ? std::nullopt : std::optional(*value);
+  }
   // Null: dns_query() ends the evaluation with an error.
   virtual Dns* dns() const { return nullptr; }
 };

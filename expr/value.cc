@@ -243,8 +243,7 @@ bool sorts_before(const Value& a, const Value& b, const std::vector<std::string>
       [&](const Value& x, const Value& y) { return sorts_before(x, y, constants); });
 }
 
-std::size_t size_of(const Value& value) {
-  if (const auto* text = std::get_if<std::string>(&value)) return text->size();
+std::size_t size_of_others(const Value& value) {
   if (const auto* constant = std::get_if<Constant>(&value)) return constant->name.size();
   const auto* array = std::get_if<Array>(&value);
   if (array == nullptr) return 0;

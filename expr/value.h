@@ -50,7 +50,15 @@ bool sorts_before(const Value& a, const Value& b, const std::vector<std::string>
 // What counts toward kMaxValueBytes: the bytes of a text, and kElementBytes for each element of an
 // array.
 constexpr std::size_t kElementBytes = 16;
-std::size_t size_of(const Value& value);
+inline std::size_t size_of(const Value& value);
+
+// size_of() of what is no text.
+std::size_t size_of_others(const Value& value);
+
+inline std::size_t size_of(const Value& value) {
+  const auto* text = std::get_if<std::string>(&value);
+  return text != nullptr ? text->size() : size_of_others(value);
+}
 
 // How long to_text() is at most.
 std::size_t most_text_bytes(const Value& value);

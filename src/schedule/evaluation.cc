@@ -34,6 +34,10 @@ class QuestionEnvironment final : public expr::Environment {
     if (!value) value = make(static_cast<Variable>(slot));
     return value ? &*value : nullptr;
   }
+  std::optional<expr::Value> own(std::size_t slot, std::string_view) const override {
+    const auto& value = values_.at(slot);
+    return value ? value : make(static_cast<Variable>(slot));
+  }
   expr::Dns* dns() const override { return question_.dns; }
 
  private:
