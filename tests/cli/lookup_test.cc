@@ -189,8 +189,9 @@ TEST_F(CliTest, ExprEvalNeedsNoConfiguration) {
   const auto without =
       run_bare({"expr", "eval", "system('domain')", "--config", "/nowhere/n.toml"});
   EXPECT_EQ(without.code, kExitFailed);
-  EXPECT_THAT(without.err,
-              HasSubstr("/nowhere/n.toml cannot be used, so system() and the lookups know nothing\n"));
+  EXPECT_THAT(
+      without.err,
+      HasSubstr("/nowhere/n.toml cannot be used, so system() and the lookups know nothing\n"));
 }
 
 TEST_F(CliTest, ExprEvalDumpsTheProgram) {
