@@ -34,6 +34,32 @@ TEST(Lookups, AreReadFromKeysAndFiles) {
   EXPECT_THAT(lists.at("t"), ElementsAre(Pair("x", "1"), Pair("y z", "2")));
 }
 
+TEST(Lookups, ReadNothingButRegularFiles) {
+  for (const std::string path : {"/dev/zero", "/tmp"}) {
+    EXPECT_THAT(errors_of(with_system("[lookup.l]\nfile = \"" + path + "\"\n")),
+                HasSubstr("is no regular file"))
+        << path;
+  }
+}
+
+TEST(Configurations, AreReadUpToTheirGreatestSize) {
+  const auto loaded = load_config("/dev/zero");
+  EXPECT_EQ(loaded.config, nullptr);
+  ASSERT_EQ(loaded.diagnostics.size(), 1U);
+  EXPECT_THAT(loaded.diagnostics[0].message, HasSubstr("is larger than 16 MiB"));
+}
+
+// Each of them is allowed alone.
+TEST(Configurations, MayNotTakeMoreThanSixteenMebibytesOfRegularExpressions) {
+  std::string text = "[report.tls]\norgName = [\n";
+  for (int i = 0; i < 400; ++i) {
+    text += "{ if = \"matches('\\\\pL{40}" + std::to_string(i) +
+            "', rcpt_domain)\", then = \"'x'\" },\n";
+  }
+  text += "{ else = \"'y'\" } ]\n";
+  EXPECT_THAT(errors_of(with_system(text)), HasSubstr("take more than 16 MiB when compiled"));
+}
+
 TEST(Lookups, NameTheLineOfTheirFile) {
   const TemporaryFiles files;
   const auto error = [&](const std::string& list, const std::string& content) {

@@ -4,6 +4,8 @@
 
 #include "expr/budget.h"
 
+#include <gmock/gmock.h>
+
 #include "expr/search.h"
 #include "expr/support.h"
 
@@ -92,6 +94,20 @@ TEST(TimeLimit, EndsABlockOfManyExpensiveConditions) {
   EXPECT_EQ(std::get<Failure>(outcome).message, kTooSlow);
   EXPECT_GE(trace.conditions.size(), 1u);
   EXPECT_LT(trace.conditions.size(), 5'000u);
+}
+
+// What is made of an array on the way, and a search in an empty text, are not free.
+TEST(TimeLimit, CountsTextsThatAreMadeAndEmptyTexts) {
+  MapEnvironment given;
+  given.set("rcpt_domain", Value("a.example"));
+  given.set("policy_types", Value(Array(2'000, Value(1e300))));
+  for (const char* source : {"key_exists('partners', anything)", "matches('x', policy_types)",
+                             "strip_prefix(anything, 'x')"}) {
+    MapEnvironment values = given;
+    values.set("anything", Value(Array(2'000, Value(1e300))));
+    EXPECT_THAT(shown(evaluate(compiled(source), values)), testing::HasSubstr(kTooSlow)) << source;
+  }
+  EXPECT_GE(cost_of_search(8'000, 0), 8'000 * kInstructionCost);
 }
 
 TEST(TimeLimit, LeavesRoomForABlockOfManyPlainConditions) {

@@ -109,6 +109,18 @@ TEST(Lookups, AreNotThereWithoutAConfiguration) {
   EXPECT_EQ(result("is_local_domain('example.org')", Schema{}), "0");
 }
 
+// Folding does not change what an expression means.
+TEST(Lookups, RefuseAValueThatIsTooLargeWhetherItsKeyIsKnownOrNot) {
+  ::expr::Lookups large;
+  large.by_name["map"] = {{"key", std::string(70'000, 'a')}};
+  Schema known = schema();
+  known.lookups = std::make_shared<const ::expr::Lookups>(std::move(large));
+  EXPECT_EQ(result("len(key_get('map', 'key'))", known),
+            "error 4: the result is larger than 64 KiB");
+  EXPECT_EQ(result("len(key_get('map', if_then(flag, 'key', '')))", known),
+            "error 4: the result is larger than 64 KiB");
+}
+
 TEST(Lookups, LiveAsLongAsTheProgramsThatAskThem) {
   Schema known = schema();
   const auto program = *compile("key_get('contacts', rcpt_domain + '')", known).program;
