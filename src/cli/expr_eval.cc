@@ -1,12 +1,10 @@
 // rapporteur expr eval: tries an expression of the configuration.
 
 #include <algorithm>
-#include <set>
 
 #include <fmt/format.h>
 
 #include "base/domain.h"
-#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/print.h"
 #include "config/reporter.h"

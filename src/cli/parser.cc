@@ -40,16 +40,16 @@ class HelpFormatter final : public CLI::Formatter {
 // Adds an option whose text is read by `read`, which returns an optional; `target` takes what is in
 // it.
 template <class Read, class Target>
-void add_read(CLI::App* app, const std::string& name, const std::string& placeholder, Read read,
+void add_read(CLI::App* app, const std::string& name, const std::string& value_name, Read read,
               Target& target, const std::string& help) {
-  const auto take = [read, &target, name, placeholder](const std::string& text) {
+  const auto take = [read, &target, name, value_name](const std::string& text) {
     const auto value = read(text);
     if (!value) {
-      throw CLI::ValidationError(name, fmt::format("'{}' is no {}", text, to_lower(placeholder)));
+      throw CLI::ValidationError(name, fmt::format("'{}' is no {}", text, to_lower(value_name)));
     }
     target = *value;
   };
-  app->add_option_function<std::string>(name, take, help)->option_text(placeholder);
+  app->add_option_function<std::string>(name, take, help)->option_text(value_name);
 }
 
 class Parser {
