@@ -82,6 +82,7 @@ struct SmtpConfig {
   std::string url;
   RelayTls tls;
   bool relay_signs;
+  std::vector<std::string> bounce_maildirs;
   Seconds connect_timeout;
   Seconds reply_timeout;
   Seconds final_timeout;

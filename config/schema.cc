@@ -179,6 +179,8 @@ const std::array kKeys = {
             "opportunistic", 0, kNoMost, "none,opportunistic,required"},
     KeySpec{"delivery.smtp", "relaySigns", Form::kTruth,
             &at<&C::delivery, &D::smtp, &M::relay_signs>, "false"},
+    KeySpec{"delivery.smtp", "bounceMaildir", Form::kTexts,
+            &at<&C::delivery, &D::smtp, &M::bounce_maildirs>},
     KeySpec{"delivery.smtp", "connectTimeout", Form::kDuration,
             &at<&C::delivery, &D::smtp, &M::connect_timeout>, "30s", 1},
     KeySpec{"delivery.smtp", "replyTimeout", Form::kDuration,

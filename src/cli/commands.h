@@ -95,6 +95,17 @@ struct DeliveryActionRequest {
 };
 int delivery_act(const Context& context, const DeliveryActionRequest& request);
 
+int suppress_list(const Context& context);
+struct SuppressRequest {
+  std::string pattern;  // as parse_suppression() reads it
+  std::optional<Time> until;
+  std::string reason;
+};
+int suppress_add(const Context& context, const SuppressRequest& request);
+int suppress_remove(const Context& context, const std::string& pattern);
+// Files, Maildirs, or "-" alone: standard input.
+int bounce(const Context& context, const std::vector<std::string>& paths);
+
 int record(const Context& context, const std::string& domain);
 
 int config_check(const Context& context);

@@ -72,6 +72,7 @@ class Parser {
     add_pause();
     add_reports();
     add_deliveries();
+    add_suppression();
     add_lookups();
     add_common(&app_);
     app_.footer(
@@ -328,6 +329,27 @@ class Parser {
                         "delivery abandon '*' --domain example.org --dry-run");
   }
 
+  void add_suppression() {
+    auto* suppress = add_top("Reports", "suppress", "destinations that get no reports", "");
+    add(suppress, "list", "which, until when, and why", "suppress list",
+        [this] { return suppress_list(context_); });
+    auto* put = add(suppress, "add", "send no reports there",
+                    "suppress add @example.org --until 30d --reason 'asked for it'",
+                    [this] { return suppress_add(context_, suppress_); });
+    const std::string forms = "an address, @domain, @*.domain, https://host/ or report:DOMAIN";
+    put->add_option("DESTINATION", suppress_.pattern, forms)->required();
+    add_when(put, "--until", suppress_.until, "ends by itself at a time");
+    put->add_option("--reason", suppress_.reason, "kept with it")->option_text("TEXT");
+    add(suppress, "remove", "send reports there again", "suppress remove user@example.org",
+        [this] { return suppress_remove(context_, suppress_.pattern); })
+        ->add_option("DESTINATION", suppress_.pattern, forms)
+        ->required();
+    add_top("Reports", "bounce", "take notices about undeliverable report mails",
+            "bounce - < notice.eml", [this] { return bounce(context_, paths_); })
+        ->add_option("FILE", paths_, "messages or Maildirs; - is standard input")
+        ->required();
+  }
+
   void add_lookups() {
     add_top("Look and check", "record", "look up and explain a domain's TLSRPT record",
             "record example.org", [this] { return record(context_, domain_); })
@@ -421,6 +443,8 @@ class Parser {
   ReportListRequest reports_;
   DeliveryListRequest deliveries_;
   DeliveryActionRequest delivery_;
+  SuppressRequest suppress_;
+  std::vector<std::string> paths_;
   ExprEvalRequest eval_;
   std::string import_path_;
   std::string domain_;

@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "base/file.h"
+#include "base/maildir.h"
 #include "base/text.h"
+#include "deliver/bounce.h"
 #include "deliver/curl_https.h"
 #include "deliver/curl_smtp.h"
 #include "deliver/directory.h"
@@ -19,6 +21,9 @@ namespace {
 
 // The command line works on the same store: this is how soon the daemon notices.
 constexpr std::chrono::milliseconds kPoll{500};
+
+// How often Maildirs are looked at.
+constexpr std::chrono::seconds kBouncePoll{5};
 
 // A stop does not wait long for a store that is locked or away.
 constexpr int kLastRecordAttempts = 2;
@@ -86,6 +91,7 @@ Result<CourierOptions> courier_options(const Config& config) {
       .concurrency = delivery.concurrency,
       .per_destination = delivery.per_destination,
       .rate = delivery.rate,
+      .suppress_after = delivery.suppress_after,
       .mail = *std::move(mail),
       .https = [https](const Interrupt& interrupt) {
         return make_https_transport(https, interrupt);
@@ -123,6 +129,24 @@ std::size_t DeliveryLoop::step() {
   return 0;
 }
 
+void DeliveryLoop::take_bounces_in_maildirs() {
+  const auto& maildirs = config_->delivery.smtp.bounce_maildirs;
+  const auto steady = std::chrono::steady_clock::now();
+  if (maildirs.empty() || (bounces_taken_ && steady - *bounces_taken_ < kBouncePoll)) return;
+  bounces_taken_ = steady;
+  Suppressor suppressor(store_, log_);
+  suppressor.set_suppress_after(config_->delivery.suppress_after);
+  for (const auto& path : maildirs) {
+    const auto taken = take_bounces(store_, suppressor, log_, Maildir(path), clock_.now());
+    const auto problem = taken ? std::string() : taken.error().text;
+    auto& known = bounce_problems_[path];
+    if (problem != known && !problem.empty()) {
+      log_.error("bounces-not-taken", {{"maildir", path}, {"error", problem}});
+    }
+    known = problem;
+  }
+}
+
 bool DeliveryLoop::serve(SharedState& shared) {
   config_ = shared.config.get();
   const auto recovered = store_.recover_interrupted(clock_.now());
@@ -133,6 +157,7 @@ bool DeliveryLoop::serve(SharedState& shared) {
   }
   while (!shared.stopping) {
     follow(shared.config.get());
+    take_bounces_in_maildirs();
     if (step() == 0 && !shared.stopping) courier_.wait(kPoll);
   }
   store_.set_patience(kLastPatience);

@@ -2,7 +2,11 @@
 // The delivery thread: drives the courier with what the configuration and the administrator's pause
 // say.
 
+#include <chrono>
+#include <map>
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -32,6 +36,7 @@ class DeliveryLoop {
  private:
   void follow(const std::shared_ptr<const Config>& config);
   std::size_t step();
+  void take_bounces_in_maildirs();
 
   Store& store_;
   const Clock& clock_;
@@ -39,6 +44,8 @@ class DeliveryLoop {
   Courier courier_;
   std::shared_ptr<const Config> config_;
   bool store_failing_ = false;
+  std::optional<std::chrono::steady_clock::time_point> bounces_taken_;
+  std::map<std::string, std::string> bounce_problems_;  // by Maildir: what was logged last
 };
 
 }  // namespace rapporteur

@@ -85,10 +85,6 @@ bool Scheduler::run_due(SharedState& shared) {
   const auto pause = store_.pause();
   if (!pause) return failed(pause.error());
   if (held_by(*pause, now).everything) return false;
-  const auto due = store_.next_due();
-  if (!due) return failed(due.error());
-  if (!*due || **due > now) return false;
-
   Runner runner(store_, *resolver_, random_, clock_, log_);
   const auto summary = runner.run_page(*config_, *signer_, shared.stopping);
   if (!summary) return failed(summary.error());
@@ -99,7 +95,7 @@ bool Scheduler::run_due(SharedState& shared) {
 
 void Scheduler::prune() {
   const auto now = clock_.now();
-  if (pruned_ && now - *pruned_ < kPruneEvery) return;
+  if (pruned_ && *pruned_ <= now && now - *pruned_ < kPruneEvery) return;
   const auto removed =
       store_.prune(now - config_->store.keep_reports, now - kRememberIds, kPrunePage);
   if (!removed) log_.error("store-failed", {{"error", removed.error().text}});

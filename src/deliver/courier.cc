@@ -49,11 +49,13 @@ Courier::Courier(Store& store, const Clock& clock, Random& random, Log& log,
       clock_(clock),
       random_(random),
       log_(log),
+      suppressor_(store, log),
       pool_(options.concurrency, options.mail, options.https) {
   retry_ = options.retry;
   concurrency_ = std::max(options.concurrency, 1);
   destinations_.set_limits(limits_of(options));
-  relay_.set_longest_wait(options.retry.first_retry);
+  relay_.set_longest_wait(std::min(options.retry.first_retry, kLongestWait));
+  suppressor_.set_suppress_after(options.suppress_after);
 }
 
 Courier::~Courier() {
@@ -67,7 +69,8 @@ void Courier::set_options(const CourierOptions& options) {
   retry_ = options.retry;
   concurrency_ = std::max(options.concurrency, 1);
   destinations_.set_limits(limits_of(options));
-  relay_.set_longest_wait(options.retry.first_retry);
+  relay_.set_longest_wait(std::min(options.retry.first_retry, kLongestWait));
+  suppressor_.set_suppress_after(options.suppress_after);
   pool_.configure(options.concurrency, options.mail, options.https);
 }
 
@@ -100,6 +103,11 @@ void Courier::judge(Flight& flight, Reply reply, Time now) {
   auto record = record_of(flight, reply, now);
   report(flight, reply, record);
   count(reply, record);
+  const bool accepted = record.state == DeliveryState::kDelivered;
+  if (record.blamed || (accepted && !flight.probe_of.empty())) {
+    lessons_.push_back({record.delivery, flight.delivery.destination, reply.text,
+                        accepted ? flight.probe_of : std::string()});
+  }
   records_.push_back(std::move(record));
 }
 
@@ -138,6 +146,7 @@ AttemptRecord Courier::record_of(const Flight& flight, const Reply& reply, Time 
     case Outcome::kPermanent:
     case Outcome::kRefusedByGuard:
       record.state = DeliveryState::kFailed;
+      record.blamed = reply.outcome == Outcome::kPermanent;
       break;
     case Outcome::kTemporary:
     case Outcome::kUncertain:
@@ -154,6 +163,7 @@ void Courier::plan_retry(AttemptRecord& record, const Flight& flight, const Repl
   record.next_attempt = next_attempt(retry_, first, now, reply.retry_after, random_);
   if (!record.next_attempt) {
     record.state = DeliveryState::kFailed;
+    record.blamed = true;
   } else if (reply.outcome == Outcome::kUncertain) {
     record.state = DeliveryState::kUncertain;
   } else {
@@ -221,9 +231,35 @@ Result<void> Courier::write_records() {
     records_.pop_front();
   }
   while (!misjudged_.empty()) {
-    const auto revived = store_.retry_delivery(misjudged_.front(), clock_.now());
-    if (!revived) return revived.error();
+    const auto& id = misjudged_.front();
+    const auto found = store_.deliveries({.id = id});
+    if (!found) return found.error();
+    // What was abandoned meanwhile stays so.
+    if (!found->empty() && found->front().state == DeliveryState::kFailed) {
+      const auto revived = store_.retry_delivery(id, clock_.now());
+      if (!revived) return revived.error();
+    }
+    std::erase_if(lessons_, [&](const Lesson& lesson) { return lesson.delivery == id; });
     misjudged_.pop_front();
+  }
+  return learn();
+}
+
+// Refusals that may still turn out to be the relay's teach nothing yet.
+Result<void> Courier::learn() {
+  for (auto left = lessons_.size(); left > 0; --left) {
+    const auto& lesson = lessons_.front();
+    if (lesson.probe_of.empty() && relay_.suspects(lesson.delivery)) {
+      lessons_.push_back(lesson);
+      lessons_.pop_front();
+      continue;
+    }
+    const auto now = clock_.now();
+    auto learned = lesson.probe_of.empty() ? suppressor_.failed(lesson.delivery, lesson.destination,
+                                                                lesson.response, now)
+                                           : suppressor_.probe_accepted(lesson.probe_of, now);
+    if (!learned) return learned;
+    lessons_.pop_front();
   }
   return {};
 }
@@ -260,7 +296,16 @@ Result<std::size_t> Courier::hand_over(bool mails, bool posts) {
     const auto limit = round.free + kLookAhead;
     auto due = store_.due_deliveries(round.now, limit, excluded(round.now), round.mails, posts);
     if (!due) return std::move(due).error();
-    for (auto& submission : *due) place(submission, round);
+    for (auto& submission : *due) {
+      if (auto placed = place(submission, round); !placed) {
+        // What was chosen before is started by the next step: nothing of it was begun.
+        for (const auto& flight : round.flights) {
+          destinations_.taken_back(flight.key);
+          if (flight.mail) relay_.taken_back(flight.ticket);
+        }
+        return std::move(placed).error();
+      }
+    }
     started += round.jobs.size();
     if (auto begun = start(round); !begun) return std::move(begun).error();
     if (auto written = write_records(); !written) return std::move(written).error();
@@ -269,10 +314,20 @@ Result<std::size_t> Courier::hand_over(bool mails, bool posts) {
   return started;
 }
 
-void Courier::place(Store::Submission& submission, Round& round) {
-  const auto& delivery = submission.delivery;
+Result<void> Courier::place(Store::Submission& submission, Round& round) {
+  auto& delivery = submission.delivery;
   const bool mail = is_mail(delivery.destination);
-  if (mail && !relay_.may_start(round.now)) return;
+  if (mail && !relay_.may_start(round.now)) return {};
+  if (delivery.first_attempt) {
+    delivery.first_attempt =
+        retry_period_began(*delivery.first_attempt, delivery.next_attempt, round.now);
+  }
+  const auto permit = suppressor_.ask(delivery, round.now);
+  if (!permit) return permit.error();
+  if (!permit->go) {
+    suppress(delivery, permit->why, round);
+    return {};
+  }
   const auto key = destination_key(delivery.destination);
   // Tried before, and its retry period begun anew: the administrator wants to see an answer.
   const bool asked_for = delivery.attempts > 0 && !delivery.first_attempt;
@@ -281,13 +336,32 @@ void Courier::place(Store::Submission& submission, Round& round) {
   if (answer == Destinations::Answer::kDown) {
     charge(delivery, key, round);
   } else if (answer == Destinations::Answer::kWait) {
-    if (parked_count_ >= kMostParked) return;
+    if (parked_count_ >= kMostParked) return {};
     parked_[key].push_back(delivery.id);
     ++parked_count_;
     ++round.decided;
   } else if (round.free > 0) {
-    choose(submission, key, round);
+    choose(submission, key, permit->probe_of, round);
   }
+  return {};
+}
+
+void Courier::suppress(const Delivery& delivery, const std::string& why, Round& round) {
+  AttemptRecord record;
+  record.delivery = delivery.id;
+  record.state = DeliveryState::kSuppressed;
+  record.first_attempt = delivery.first_attempt;
+  record.last_response = truncate_utf8(why, kMaxReplyText);
+  record.now = round.now;
+  record.tried = false;
+  log_.info("delivery-suppressed", {{"id", delivery.id},
+                                    {"domain", delivery.domain},
+                                    {"destination", delivery.destination},
+                                    {"reason", record.last_response}});
+  records_.push_back(std::move(record));
+  ++round.decided;
+  const std::lock_guard lock(published_mutex_);
+  ++counts_.suppressed;
 }
 
 bool Courier::is_last_attempt(const Delivery& delivery, Time now) const {
@@ -310,7 +384,8 @@ void Courier::charge(const Delivery& delivery, const std::string& key, Round& ro
   ++round.decided;
 }
 
-void Courier::choose(Store::Submission& submission, const std::string& key, Round& round) {
+void Courier::choose(Store::Submission& submission, const std::string& key,
+                     const std::string& probe_of, Round& round) {
   auto& delivery = submission.delivery;
   Job job;
   job.id = delivery.id;
@@ -320,6 +395,7 @@ void Courier::choose(Store::Submission& submission, const std::string& key, Roun
   job.payload = job.mail ? message_of(submission) : std::move(submission.body);
   Flight flight;
   flight.key = key;
+  flight.probe_of = probe_of;
   flight.mail = job.mail;
   flight.started = round.now;
   if (flight.mail) flight.ticket = relay_.started();

@@ -21,6 +21,7 @@
 #include "deliver/pool.h"
 #include "deliver/relay_state.h"
 #include "deliver/retry.h"
+#include "deliver/suppression.h"
 #include "deliver/transport.h"
 #include "store/store.h"
 
@@ -31,6 +32,7 @@ struct CourierOptions {
   int concurrency = 16;
   int per_destination = 2;
   int rate = 0;  // messages a minute and destination; 0: no limit
+  Seconds suppress_after = std::chrono::hours(72);
   MailTransportFactory mail;
   HttpsTransportFactory https;
 };
@@ -43,6 +45,7 @@ struct CourierCounts {
   std::uint64_t uncertain = 0;
   std::uint64_t relay_trouble = 0;
   std::uint64_t refused = 0;  // by the guard; also in `failed`
+  std::uint64_t suppressed = 0;
   std::size_t under_way = 0;
   std::size_t hosts_down = 0;
 };
@@ -89,6 +92,14 @@ class Courier {
     bool mail = false;
     std::uint64_t ticket = 0;  // mail: of the relay's state
     Time started;
+    std::string probe_of;  // a suppression that it tries
+  };
+  // What an attempt's end means for the suppression of its destination.
+  struct Lesson {
+    std::string delivery;
+    std::string destination;
+    std::string response;
+    std::string probe_of;  // accepted as the probe of this pattern; empty: it failed
   };
   struct Round;
 
@@ -100,12 +111,15 @@ class Courier {
   void report(const Flight& flight, const Reply& reply, const AttemptRecord& record);
   void count(const Reply& reply, const AttemptRecord& record);
   Result<void> write_records();
+  Result<void> learn();
 
   Result<std::size_t> hand_over(bool mails, bool posts);
-  void place(Store::Submission& submission, Round& round);
+  Result<void> place(Store::Submission& submission, Round& round);
+  void suppress(const Delivery& delivery, const std::string& why, Round& round);
   void charge(const Delivery& delivery, const std::string& key, Round& round);
   bool is_last_attempt(const Delivery& delivery, Time now) const;
-  void choose(Store::Submission& submission, const std::string& key, Round& round);
+  void choose(Store::Submission& submission, const std::string& key, const std::string& probe_of,
+              Round& round);
   Result<void> start(Round& round);
   std::vector<std::string> excluded(Time now);
   void publish();
@@ -121,10 +135,12 @@ class Courier {
   std::map<std::string, Flight> flights_;  // by delivery id: handed to the pool
   std::deque<AttemptRecord> records_;      // ended, not yet in the store
   std::deque<std::string> misjudged_;      // to be tried again: their refusal was the relay's
+  std::deque<Lesson> lessons_;             // of what is in the store, to be learned
   std::map<std::string, std::deque<std::string>> parked_;  // ids that wait for their destination
   std::size_t parked_count_ = 0;
   Destinations destinations_;
   RelayState relay_;
+  Suppressor suppressor_;
 
   mutable std::mutex published_mutex_;
   std::string relay_problem_;  // under the lock

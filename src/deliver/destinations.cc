@@ -55,7 +55,8 @@ Destinations::Answer Destinations::ask(const std::string& key, Time now, bool la
   const auto& entry = found->second;
   if (entry.failures > 0) {
     if (entry.probing || entry.under_way > 0) return Answer::kWait;
-    if (now < entry.probe_at && !last_chance) return Answer::kDown;
+    const bool early = now < entry.probe_at && !is_misplanned(entry.probe_at, now, entry.wait);
+    if (early && !last_chance) return Answer::kDown;
   }
   const bool room = entry.under_way < limits_.concurrency && left_of_rate(entry, now) > 0;
   return room ? Answer::kGo : Answer::kWait;
@@ -101,7 +102,8 @@ void Destinations::ended(const std::string& key, const Reply& reply, Time now) {
     // Half of what the delivery itself waits: with its jitter, it does not come too early to probe.
     const auto first = std::max(limits_.first_retry / 2, Seconds(1));
     const auto wait = doubled_wait(first, entry.failures, kLongestWait);
-    entry.probe_at = now + std::max(wait, reply.retry_after.value_or(Seconds(0)));
+    entry.wait = std::max(wait, reply.retry_after.value_or(Seconds(0)));
+    entry.probe_at = now + entry.wait;
     entry.trouble = reply.text;
   } else if (reply.outcome != Reply::Outcome::kInterrupted) {
     entry.failures = 0;

@@ -61,6 +61,7 @@ class Destinations {
     int failures = 0;  // in a row; 0: it is up
     bool probing = false;
     Time probe_at;
+    Seconds wait{0};  // until then, when it was set
     std::string trouble;
   };
 

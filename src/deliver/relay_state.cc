@@ -18,7 +18,8 @@ bool is_refusal_at_rcpt(const Reply& reply) {
 
 bool RelayState::may_start(Time now) const {
   if (!in_trouble()) return true;
-  return !probing_ && now >= probe_at_;
+  const bool due = now >= probe_at_ || is_misplanned(probe_at_, now, longest_wait_);
+  return !probing_ && due;
 }
 
 std::uint64_t RelayState::started() {
@@ -38,6 +39,11 @@ void RelayState::fail(const Reply& reply, Time now) {
   ++failures_;
   text_ = reply.text;
   probe_at_ = now + doubled_wait(kFirstWait, failures_, longest_wait_);
+}
+
+bool RelayState::suspects(const std::string& id) const {
+  return streak_domains_.size() >= kSuspicious &&
+         std::ranges::find(streak_ids_, id) != streak_ids_.end();
 }
 
 // While equal refusals are the trouble, more of them are the same trouble.

@@ -3,6 +3,7 @@
 // at a time, at growing distances, until one comes as far as an answer about its recipient.
 // docs/design.md, "Mail, DKIM, delivery". Pure.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <set>
@@ -18,10 +19,14 @@ class RelayState {
  public:
   // So many different domains refused with one code in a row, and none accepted, are no accident.
   static constexpr std::size_t kSameRefusals = 20;
+  // So many may be the beginning of that.
+  static constexpr std::size_t kSuspicious = 5;
   static constexpr Seconds kFirstWait = std::chrono::seconds(30);
 
   // The wait between probes begins with kFirstWait, doubles, and ends at `longest_wait`.
-  void set_longest_wait(Seconds longest_wait) { longest_wait_ = longest_wait; }
+  void set_longest_wait(Seconds longest_wait) {
+    longest_wait_ = std::max(longest_wait, kFirstWait);
+  }
 
   // Whether a mail may start at `now`: all may, or it is the probe's time.
   bool may_start(Time now) const;
@@ -40,6 +45,9 @@ class RelayState {
   // `domain` is the recipient's.
   Verdict ended(std::uint64_t ticket, const std::string& id, const std::string& domain,
                 const Reply& reply, Time now);
+
+  // Whether the delivery's refusal may still turn out to be the relay's.
+  bool suspects(const std::string& id) const;
 
   bool in_trouble() const { return failures_ > 0; }
   Time next_probe() const { return probe_at_; }

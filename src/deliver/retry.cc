@@ -13,6 +13,12 @@ Seconds with_jitter(Seconds wait, Random& random) {
   return wait * factor / kPerMille;
 }
 
+Time retry_period_began(Time first_attempt, std::optional<Time> planned, Time now) {
+  auto began = first_attempt;
+  if (planned && now - *planned > kNoticedDelay) began += now - *planned;
+  return std::min(began, now);
+}
+
 std::optional<Time> next_attempt(const RetryPolicy& policy, Time first_attempt, Time now,
                                  std::optional<Seconds> retry_after, Random& random) {
   const auto deadline = first_attempt + policy.retry_for;

@@ -17,6 +17,21 @@ struct RetryPolicy {
 // No wait between two attempts is planned to be longer.
 constexpr Seconds kLongestWait = std::chrono::hours(4);
 
+// A delivery that is tried so much later than it was planned could not be tried meanwhile: the time
+// does not count toward its retry period.
+constexpr Seconds kNoticedDelay = std::chrono::minutes(10);
+
+// When the retry period of a delivery began, for an attempt at `now` that was planned for
+// `planned`: `first_attempt`, moved on by the time during which this program was stopped, paused,
+// suspended or without its relay. Never after `now`, whatever the clock has been.
+Time retry_period_began(Time first_attempt, std::optional<Time> planned, Time now);
+
+// Whether the time planned for something lies further ahead than it can have been put off: it was
+// planned while the clock was wrong.
+constexpr bool is_misplanned(Time planned, Time now, Seconds longest_wait) {
+  return planned - now > longest_wait;
+}
+
 // `wait`, changed by chance to something between 85 and 115 percent of it.
 Seconds with_jitter(Seconds wait, Random& random);
 

@@ -200,6 +200,9 @@ Result<std::size_t> SqliteStore::prune(Time finished_before, Time ids_before, st
         "DELETE FROM windows WHERE id IN (SELECT id FROM windows WHERE finished < ?1"
         " AND state IN ('done', 'suppressed') ORDER BY finished LIMIT ?2)",
         finished_before, row_limit(limit)));
+    database_->execute(
+        "DELETE FROM suppressions WHERE lifted < ?1 OR (automatic = 0 AND until < ?1)",
+        finished_before);
     if (auto done = transaction.commit(); !done) return std::move(done).error();
   }
   for (int page = 0; page < kIdPages; ++page) {

@@ -18,6 +18,9 @@ constexpr std::string_view kDeliveryTables =
     " FROM deliveries AS d JOIN windows AS w ON w.id = d.window_id"
     " JOIN parts AS p ON p.window_id = d.window_id AND p.number = d.part ";
 
+// Why the fallbacks of a part were abandoned: the only reason that a bounce takes back.
+constexpr std::string_view kNotNeeded = "not needed: another destination has accepted the report";
+
 // When and where a delivery stands among those that are due.
 struct DuePlace {
   Time at;
@@ -28,15 +31,21 @@ struct DuePlace {
 
 void find_due(Database& database, bool mail, Time now, std::size_t limit,
               const std::unordered_set<std::string_view>& except, std::vector<DuePlace>& found) {
-  Query query(
-      database,
+  constexpr std::string_view kDue =
       "SELECT next_attempt, rowid, id FROM deliveries WHERE mail = ?1 AND next_attempt <= ?2"
-      " ORDER BY next_attempt, rowid",
-      mail, now);
-  for (std::size_t taken = 0; taken < limit && query.next();) {
-    if (except.contains(query.text(2))) continue;
-    found.push_back({query.time(0), query.integer(1)});
-    ++taken;
+      " ORDER BY next_attempt, rowid";
+  constexpr std::string_view kMisplanned =
+      "SELECT next_attempt, rowid, id FROM deliveries WHERE mail = ?1 AND next_attempt > ?2"
+      " ORDER BY next_attempt, rowid";
+  std::size_t taken = 0;
+  for (const auto& [sql, time] :
+       {std::pair{kDue, now}, std::pair{kMisplanned, now + kFarthestAttempt}}) {
+    Query query(database, sql, mail, time);
+    while (taken < limit && query.next()) {
+      if (except.contains(query.text(2))) continue;
+      found.push_back({query.time(0), query.integer(1)});
+      ++taken;
+    }
   }
 }
 
@@ -103,9 +112,8 @@ void SqliteStore::settle_part(WindowId window, int part, Time now) {
   if (delivered) {
     database_->execute(
         "UPDATE deliveries SET state = 'abandoned', waiting = 0, next_attempt = NULL, ended = ?3,"
-        " last_response = 'not needed: another destination has accepted the report'"
-        " WHERE window_id = ?1 AND part = ?2 AND waiting = 1",
-        window, part, now);
+        " last_response = ?4 WHERE window_id = ?1 AND part = ?2 AND waiting = 1",
+        window, part, now, kNotNeeded);
   } else if (!active) {
     database_->execute(
         "UPDATE deliveries SET waiting = 0, next_attempt = ?3 WHERE rowid ="
@@ -113,6 +121,19 @@ void SqliteStore::settle_part(WindowId window, int part, Time now) {
         " ORDER BY rank LIMIT 1)",
         window, part, now);
   }
+}
+
+// The success for which they were abandoned was none.
+void SqliteStore::revive_fallbacks(WindowId window, int part) {
+  const auto revived = database_->execute(
+      "UPDATE deliveries SET state = 'pending', waiting = 1, ended = NULL, last_response = ''"
+      " WHERE window_id = ?1 AND part = ?2 AND fallback AND state = 'abandoned'"
+      " AND last_response = ?3",
+      window, part, kNotNeeded);
+  if (revived == 0) return;
+  database_->execute(
+      "UPDATE windows SET state = 'assembled', finished = NULL WHERE id = ?1 AND state = 'done'",
+      window);
 }
 
 void SqliteStore::settle_window(WindowId window, Time now) {
@@ -176,10 +197,13 @@ Result<void> SqliteStore::record_attempt(const AttemptRecord& record) {
       "UPDATE deliveries SET state = ?2, attempts = attempts + ?3, waiting = 0,"
       " first_attempt = coalesce(?4, first_attempt), next_attempt = ?5,"
       " last_response = CASE WHEN ?9 OR last_response = '' THEN ?6 ELSE last_response END,"
-      " ended = ?7, handed_over = coalesce(?8, handed_over), begun = NULL WHERE id = ?1",
+      " ended = ?7, handed_over = coalesce(?8, handed_over), begun = NULL, blamed = ?10"
+      " WHERE id = ?1",
       record.delivery, to_string(record.state), bounce || !record.tried ? 0 : 1,
       record.first_attempt, final ? std::nullopt : record.next_attempt, record.last_response, ended,
-      delivered ? ended : std::nullopt, record.tried);
+      delivered ? ended : std::nullopt, record.tried || record.state == DeliveryState::kSuppressed,
+      record.blamed);
+  if (bounce) revive_fallbacks(standing->window, standing->part);
   if (final) {
     settle_part(standing->window, standing->part, record.now);
     settle_window(standing->window, record.now);
@@ -240,7 +264,7 @@ Result<bool> SqliteStore::retry_delivery(const std::string& delivery, Time now) 
   if (!standing || standing->state == DeliveryState::kDelivered) return transaction.commit(false);
   database_->execute(
       "UPDATE deliveries SET state = 'pending', waiting = 0, next_attempt = ?2,"
-      " first_attempt = NULL, ended = NULL WHERE id = ?1",
+      " first_attempt = NULL, ended = NULL, blamed = 0 WHERE id = ?1",
       delivery, now);
   database_->execute(
       "UPDATE windows SET state = 'assembled', finished = NULL, reason = ''"

@@ -12,14 +12,15 @@ namespace {
 
 using Kind = Transaction::Kind;
 
-// A window that is blocked is not tried before its own time has come either.
+// A window that is blocked is not tried before its own time has come either. ?2 is what no retry is
+// put off further than.
 constexpr std::string_view kAnyToMove =
     "SELECT EXISTS (SELECT 1 FROM windows WHERE state = 'collecting' AND due <= ?1)"
     " OR EXISTS (SELECT 1 FROM windows WHERE state = 'blocked' AND due <= ?1"
-    " AND coalesce(retry, due) <= ?1)";
+    " AND (coalesce(retry, due) <= ?1 OR retry > max(?2, ends + ?2 - ?1)))";
 
 bool any_to_move(Database& database, Time now) {
-  Query query(database, kAnyToMove, now);
+  Query query(database, kAnyToMove, now, now + kFarthestRetry);
   return query.next() && query.flag(0);
 }
 
@@ -28,8 +29,8 @@ void move_due(Database& database, Time now) {
                    now);
   database.execute(
       "UPDATE windows SET state = 'due', retry = NULL WHERE state = 'blocked' AND due <= ?1"
-      " AND coalesce(retry, due) <= ?1",
-      now);
+      " AND (coalesce(retry, due) <= ?1 OR retry > max(?2, ends + ?2 - ?1))",
+      now, now + kFarthestRetry);
 }
 
 PolicyCounts read_policy(Database& database, const Query& row) {
@@ -97,7 +98,10 @@ Result<std::vector<Window>> SqliteStore::claim_due(Time now, std::size_t limit,
   {
     Conditions conditions;
     conditions.plain("w.state = 'due'");
-    conditions.time("(w.retry IS NULL OR w.retry <= ?)", now);
+    const auto at = now.time_since_epoch().count();
+    const auto farthest = kFarthestRetry.count();
+    conditions.integers("(w.retry IS NULL OR w.retry <= ? OR w.retry > max(?, w.ends) + ?)",
+                        {at, at, farthest});
     if (after) conditions.after_window(*after);
     Query query(*database_, "SELECT " + std::string(kWindowColumns) + " FROM windows AS w" +
                                 conditions.sql() + "ORDER BY w.due, w.id LIMIT ?");
@@ -106,21 +110,6 @@ Result<std::vector<Window>> SqliteStore::claim_due(Time now, std::size_t limit,
     while (query.next()) due.push_back(read_window(*database_, query));
   }
   return transaction.commit(std::move(due));
-}
-
-Result<std::optional<Time>> SqliteStore::next_due() {
-  Transaction transaction(*database_, Kind::kRead);
-  std::optional<Time> next;
-  {
-    Query query(*database_,
-                "SELECT min(at) FROM ("
-                " SELECT min(due) AS at FROM windows WHERE state = 'collecting' UNION ALL"
-                " SELECT min(max(due, coalesce(retry, due))) FROM windows WHERE state = 'blocked'"
-                " UNION ALL"
-                " SELECT min(coalesce(retry, due)) FROM windows WHERE state = 'due')");
-    if (query.next()) next = query.optional_time(0);
-  }
-  return transaction.commit(next);
 }
 
 Result<WindowCounts> SqliteStore::counts(WindowId window) {
@@ -182,8 +171,8 @@ Result<bool> SqliteStore::postpone(WindowId window, WindowState to, const std::s
   }
   const bool moved = database_->execute(
                          "UPDATE windows SET state = ?2, reason = ?3, retry = ?4, finished = ?5,"
-                         " first_attempt = coalesce(first_attempt, ?6),"
-                         " lookup_since = CASE WHEN ?2 = 'due' THEN coalesce(lookup_since, ?6) END "
+                         " first_attempt = min(coalesce(first_attempt, ?6), ?6), lookup_since ="
+                         " CASE WHEN ?2 = 'due' THEN min(coalesce(lookup_since, ?6), ?6) END "
                          "WHERE id = ?1 AND state = 'due'",
                          window, to_string(to), reason, retry, finished, now) == 1;
   return transaction.commit(moved);

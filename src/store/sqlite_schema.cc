@@ -13,7 +13,7 @@ constexpr std::int64_t kApplicationId = 0x52505254;
 constexpr std::size_t kTokenLength = 8;
 
 // Element n leads from version n to version n + 1. Elements are appended, never changed.
-constexpr std::array<const char*, 1> kMigrations = {R"sql(
+constexpr std::array<const char*, 2> kMigrations = {R"sql(
 CREATE TABLE meta (
   name  TEXT PRIMARY KEY,
   value TEXT NOT NULL
@@ -149,6 +149,22 @@ CREATE TABLE pause (
   https      INTEGER NOT NULL,
   until      INTEGER
 ) STRICT;
+)sql",
+                                                    R"sql(
+ALTER TABLE deliveries ADD COLUMN blamed INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX deliveries_by_destination ON deliveries (destination, coalesce(handed_over, ended))
+  WHERE ended IS NOT NULL;
+
+CREATE TABLE suppressions (
+  pattern   TEXT PRIMARY KEY,
+  automatic INTEGER NOT NULL,
+  since     INTEGER NOT NULL,
+  until     INTEGER,
+  reason    TEXT NOT NULL,
+  spells    INTEGER NOT NULL,
+  lifted    INTEGER,
+  probe     TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 )sql"};
 
 constexpr std::int64_t kNewest = kMigrations.size();

@@ -1,6 +1,7 @@
 #pragma once
 // The store of one node, in one SQLite file. Each part of the interface has its own file:
-// sqlite_intake, sqlite_schedule, sqlite_deliveries, sqlite_admin. docs/formats.md has the tables.
+// sqlite_intake, sqlite_schedule, sqlite_deliveries, sqlite_suppressions,
+// sqlite_admin. docs/formats.md has the tables.
 
 #include <chrono>
 #include <cstdint>
@@ -39,7 +40,6 @@ class SqliteStore final : public Store {
 
   Result<std::vector<Window>> claim_due(Time now, std::size_t limit,
                                         std::optional<std::pair<Time, WindowId>> after) override;
-  Result<std::optional<Time>> next_due() override;
   Result<WindowCounts> counts(WindowId window) override;
   Result<bool> assemble(const Assembly& assembly) override;
   Result<bool> postpone(WindowId window, WindowState to, const std::string& reason,
@@ -62,6 +62,14 @@ class SqliteStore final : public Store {
   Result<bool> retry_delivery(const std::string& delivery, Time now) override;
   Result<bool> abandon_delivery(const std::string& delivery, const std::string& reason,
                                 Time now) override;
+
+  Result<std::vector<Suppression>> suppressions(std::span<const std::string> patterns) override;
+  Result<std::vector<Suppression>> suppression_list(const std::string& after,
+                                                    std::size_t limit) override;
+  Result<void> put_suppression(const Suppression& suppression) override;
+  Result<bool> remove_suppression(const std::string& pattern) override;
+  Result<bool> claim_probe(const std::string& pattern, const std::string& delivery) override;
+  Result<FailureStreak> failure_streak(const std::string& destination, Time since) override;
 
   Result<std::vector<Window>> windows(const WindowFilter& filter) override;
   Result<std::map<WindowState, std::uint64_t>> window_states() override;
@@ -116,6 +124,7 @@ class SqliteStore final : public Store {
   // Deliveries; see sqlite_deliveries.cc. All run inside the transaction of their caller.
   void insert_delivery(const Delivery& delivery, WindowId window);
   void settle_part(WindowId window, int part, Time now);
+  void revive_fallbacks(WindowId window, int part);
   void settle_window(WindowId window, Time now);
   void abandon_open(WindowId window, const std::string& reason, Time now);
 

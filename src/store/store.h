@@ -22,6 +22,7 @@
 #include "base/result.h"
 #include "model/counts.h"
 #include "model/delivery.h"
+#include "model/suppression.h"
 #include "model/window.h"
 
 namespace rapporteur {
@@ -121,8 +122,10 @@ struct AttemptRecord {
   std::string last_response;
   Time now;
   // False: it was not tried, for a reason that others have found. attempts does not grow, and an
-  // earlier response stays.
+  // earlier response stays, unless it ends as suppressed.
   bool tried = true;
+  // It failed or bounced in a way that counts toward suppressing its destination.
+  bool blamed = false;
 };
 
 struct Pause {
@@ -133,6 +136,11 @@ struct Pause {
 
   bool any() const { return everything || smtp || https; }
 };
+
+// No attempt at a delivery is put off for longer, nor is that at a window after its end. What is
+// planned further ahead was planned while the clock was wrong, and is due.
+constexpr Seconds kFarthestAttempt = std::chrono::hours(25);
+constexpr Seconds kFarthestRetry = std::chrono::hours(2);
 
 class Store {
  public:
@@ -179,9 +187,6 @@ class Store {
   // its due time. first_part of the windows is what next_part_number() gives.
   virtual Result<std::vector<Window>> claim_due(Time now, std::size_t limit,
                                                 std::optional<std::pair<Time, WindowId>> after) = 0;
-
-  // When the next window falls due or is to be tried again; absent: none will.
-  virtual Result<std::optional<Time>> next_due() = 0;
 
   virtual Result<WindowCounts> counts(WindowId window) = 0;
 
@@ -235,8 +240,9 @@ class Store {
   // window has become final, the window becomes kDone. A final failure starts the fallback ranked
   // next for the same part; a success abandons the part's waiting fallbacks. A delivery that became
   // final meanwhile (abandoned by hand) keeps that state unless this attempt delivered it. kBounced
-  // is no attempt but the end of one that had been accepted: it applies whatever the state, and
-  // attempts stays. An id that is not stored changes nothing.
+  // is no attempt but the end of one that had been accepted: it applies whatever the state,
+  // attempts stays, and fallbacks that its acceptance had made needless wait again. An id that is
+  // not stored changes nothing.
   virtual Result<void> record_attempt(const AttemptRecord& record) = 0;
 
   // At the start of a daemon: attempts that had begun and not ended become kUncertain, tried again
@@ -254,6 +260,23 @@ class Store {
   // part's next fallback begins. False: there is none such.
   virtual Result<bool> abandon_delivery(const std::string& delivery, const std::string& reason,
                                         Time now) = 0;
+
+  // ---- Suppression
+
+  // Those of the list that have one of these patterns, in force or not.
+  virtual Result<std::vector<Suppression>> suppressions(std::span<const std::string> patterns) = 0;
+  // The list by pattern, behind `after`.
+  virtual Result<std::vector<Suppression>> suppression_list(const std::string& after,
+                                                            std::size_t limit) = 0;
+  // Adds it, or replaces the one of its pattern. `probe_open` is not stored.
+  virtual Result<void> put_suppression(const Suppression& suppression) = 0;
+  virtual Result<bool> remove_suppression(const std::string& pattern) = 0;  // false: none such
+  // Makes the delivery the probe of the suppression, unless another one is still open. Whether it
+  // is the probe now.
+  virtual Result<bool> claim_probe(const std::string& pattern, const std::string& delivery) = 0;
+  // The blamed failures of the destination after its last success before the latest of them, and
+  // after `since`. A bounced delivery counts at the time at which it had been accepted.
+  virtual Result<FailureStreak> failure_streak(const std::string& destination, Time since) = 0;
 
   // ---- What the administrator sees and does
 
@@ -284,8 +307,8 @@ class Store {
   // ---- Keeping
 
   // Removes windows that ended (done or suppressed) before `finished_before` with everything that
-  // belongs to them, at most `limit` of them, and session ids older than `ids_before`, a bounded
-  // number of them at a call. Returns how many windows.
+  // belongs to them, at most `limit` of them, suppressions that ended before it, and session ids
+  // older than `ids_before`, a bounded number of them at a call. Returns how many windows.
   virtual Result<std::size_t> prune(Time finished_before, Time ids_before, std::size_t limit) = 0;
 };
 

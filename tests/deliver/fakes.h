@@ -183,7 +183,32 @@ class FaultyStore final : public Store {
     return real_.retry_delivery(delivery, now);
   }
 
+  Result<std::vector<Suppression>> suppressions(std::span<const std::string> patterns) override {
+    if (fails("suppressions")) return away();
+    return real_.suppressions(patterns);
+  }
+  Result<void> put_suppression(const Suppression& suppression) override {
+    if (fails("put_suppression")) return away();
+    return real_.put_suppression(suppression);
+  }
+  Result<bool> claim_probe(const std::string& pattern, const std::string& delivery) override {
+    if (fails("claim_probe")) return away();
+    return real_.claim_probe(pattern, delivery);
+  }
+  Result<FailureStreak> failure_streak(const std::string& destination, Time since) override {
+    if (fails("failure_streak")) return away();
+    return real_.failure_streak(destination, since);
+  }
+  Result<std::vector<Delivery>> deliveries(const DeliveryFilter& filter) override {
+    if (fails("deliveries")) return away();
+    return real_.deliveries(filter);
+  }
+
   // A courier asks for nothing else.
+  Result<std::vector<Suppression>> suppression_list(const std::string&, std::size_t) override {
+    return unused();
+  }
+  Result<bool> remove_suppression(const std::string&) override { return unused(); }
   const std::string& token() const override { return real_.token(); }
   Result<std::vector<Period>> periods(const std::string&, Time) override { return unused(); }
   Result<std::vector<bool>> seen(std::span<const std::string>) override { return unused(); }
@@ -197,7 +222,6 @@ class FaultyStore final : public Store {
                                         std::optional<std::pair<Time, WindowId>>) override {
     return unused();
   }
-  Result<std::optional<Time>> next_due() override { return unused(); }
   Result<WindowCounts> counts(WindowId) override { return unused(); }
   Result<bool> assemble(const Assembly&) override { return unused(); }
   Result<bool> postpone(WindowId, WindowState, const std::string&, std::optional<Time>,
@@ -211,7 +235,6 @@ class FaultyStore final : public Store {
   }
   Result<int> next_part_number(const std::string&, Period) override { return unused(); }
   Result<std::size_t> recover_interrupted(Time) override { return unused(); }
-  Result<std::vector<Delivery>> deliveries(const DeliveryFilter&) override { return unused(); }
   Result<std::optional<Submission>> submission(const std::string&) override { return unused(); }
   Result<bool> abandon_delivery(const std::string&, const std::string&, Time) override {
     return unused();

@@ -229,7 +229,20 @@ TEST_F(SqliteStoreTest, ANewerSchemaIsRefused) {
   ok(open());
   run("UPDATE meta SET value = '999' WHERE name = 'schema_version'");
   expect_fault(open(), Fault::kCorrupt,
-               "its tables have version 999, this program knows versions up to 1");
+               "its tables have version 999, this program knows versions up to 2");
+}
+
+TEST_F(SqliteStoreTest, AnOlderSchemaMovesForwardAndKeepsItsData) {
+  const auto token = ok(open())->token();
+  ok(ok(open())->add(batch("example.com")));
+  run("DROP TABLE suppressions; DROP INDEX deliveries_by_destination;"
+      "ALTER TABLE deliveries DROP COLUMN blamed;"
+      "UPDATE meta SET value = '1' WHERE name = 'schema_version'");
+  const auto store = ok(open());
+  EXPECT_EQ(store->token(), token);
+  EXPECT_EQ(ok(store->windows({})).size(), 1U);
+  ok(store->put_suppression({.pattern = "@b.example", .since = kDay}));
+  EXPECT_EQ(ok(store->failure_streak("mailto:a@b.example", {})).windows, 0U);
 }
 
 TEST_F(SqliteStoreTest, ASchemaWithoutVersionOrTokenIsCorrupt) {

@@ -22,6 +22,7 @@ namespace rapporteur::testing_support {
 using namespace std::chrono_literals;
 
 // A friendly day: 2026-11-20, a Friday.
+inline constexpr const char* kDead = "mailto:dead@b.example";
 inline constexpr Time kDay{std::chrono::sys_days{std::chrono::year{2026} / 11 / 20}};
 inline constexpr Period kFirstDay{kDay, kDay + 24h};
 inline constexpr Time kDue = kDay + 25h;
@@ -234,6 +235,27 @@ class StoreTest : public testing::TestWithParam<StoreKind> {
     record.first_attempt = now;
     record.last_response = response;
     record.now = now;
+    ok(store().record_attempt(record));
+  }
+
+  // A window whose delivery to `destination` ended at `at`; the delivery's id.
+  std::string ended(const std::string& domain, DeliveryState state, Time at, bool blamed = true,
+                    const std::string& destination = kDead) {
+    const auto id = delivery_id(assembled_window(domain, {destination}));
+    AttemptRecord record;
+    record.delivery = id;
+    record.state = state;
+    record.now = at;
+    record.blamed = blamed;
+    ok(store().record_attempt(record));
+    return id;
+  }
+  void bounced(const std::string& id, Time at) {
+    AttemptRecord record;
+    record.delivery = id;
+    record.state = DeliveryState::kBounced;
+    record.now = at;
+    record.blamed = true;
     ok(store().record_attempt(record));
   }
 
