@@ -40,7 +40,7 @@ struct Part {
 };
 
 struct Delivery {
-  std::string id;  // 12 characters a-z0-9, drawn at random
+  std::string id;  // 12 characters a-z0-9 that cannot be guessed
   WindowId window = 0;
   std::string domain;  // the recipient domain that the report is about
   int part = 1;

@@ -87,9 +87,9 @@ Result<std::unique_ptr<Store>> SqliteStore::open(const std::string& path, Random
   if (!database) return std::move(database).error();
   if (auto owned = check_owner(**database); !owned) return std::move(owned).error();
   if (auto ready = (*database)->use_write_ahead_log(); !ready) return std::move(ready).error();
-  auto token = prepare_schema(**database, random);
-  if (!token) return std::move(token).error();
-  return std::unique_ptr<Store>(new SqliteStore(*std::move(database), *std::move(token)));
+  auto identity = prepare_schema(**database, random);
+  if (!identity) return std::move(identity).error();
+  return std::unique_ptr<Store>(new SqliteStore(*std::move(database), *std::move(identity)));
 }
 
 Result<std::unique_ptr<Store>> open_store(const std::string& url, Random& random) {

@@ -11,6 +11,7 @@ namespace {
 constexpr std::int64_t kApplicationId = 0x52505254;
 
 constexpr std::size_t kTokenLength = 8;
+constexpr std::size_t kSecretLength = 32;
 
 // Element n leads from version n to version n + 1. Elements are appended, never changed.
 constexpr std::array<const char*, 2> kMigrations = {R"sql(
@@ -206,6 +207,10 @@ void migrate(Database& database, std::int64_t from, Random& random) {
   }
   database.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('schema_version', ?1)",
                    std::to_string(kNewest));
+  if (from < 2) {
+    database.execute("INSERT INTO meta (name, value) VALUES ('secret', ?1)",
+                     random_token(random, kSecretLength));
+  }
   if (from > 0) return;
   database.run_script("PRAGMA application_id = " + std::to_string(kApplicationId));
   database.execute("INSERT INTO meta (name, value) VALUES ('token', ?1)",
@@ -220,13 +225,14 @@ Result<void> check_owner(Database& database) {
   return reading.commit();
 }
 
-Result<std::string> prepare_schema(Database& database, Random& random) {
+Result<StoreIdentity> prepare_schema(Database& database, Random& random) {
   std::int64_t version = 0;
-  std::string token;
+  StoreIdentity identity;
+  const auto read = [&] { identity = {meta_value(database, "token"), meta_value(database, "secret")}; };
   {
     Transaction reading(database, Transaction::Kind::kRead);
     version = stored_version(database);
-    if (version == kNewest) token = meta_value(database, "token");
+    if (version == kNewest) read();
     if (auto done = reading.commit(); !done) return std::move(done).error();
   }
   if (version < kNewest) {
@@ -234,14 +240,14 @@ Result<std::string> prepare_schema(Database& database, Random& random) {
     // Another process may have been here since.
     version = stored_version(database);
     if (!database.failed() && version < kNewest) migrate(database, version, random);
-    token = meta_value(database, "token");
+    read();
     if (auto done = writing.commit(); !done) return std::move(done).error();
   }
-  if (token.size() != kTokenLength) {
+  if (identity.token.size() != kTokenLength || identity.secret.size() != kSecretLength) {
     database.fail(Fault::kCorrupt, "it has no token");
     return *database.take_error();
   }
-  return token;
+  return identity;
 }
 
 }  // namespace rapporteur

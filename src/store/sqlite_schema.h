@@ -14,8 +14,13 @@ namespace rapporteur {
 // is.
 Result<void> check_owner(Database& database);
 
-// Makes or updates the tables in one transaction and returns the store's token, which `random`
-// gives to a new store. Fails with Fault::kCorrupt for a newer schema.
-Result<std::string> prepare_schema(Database& database, Random& random);
+// What `random` gives to a store once; store.h says what for.
+struct StoreIdentity {
+  std::string token;
+  std::string secret;
+};
+
+// Makes or updates the tables in one transaction. Fails with Fault::kCorrupt for a newer schema.
+Result<StoreIdentity> prepare_schema(Database& database, Random& random);
 
 }  // namespace rapporteur

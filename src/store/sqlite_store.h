@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "store/sqlite.h"
+#include "store/sqlite_schema.h"
 #include "store/store.h"
 
 namespace rapporteur {
@@ -29,6 +30,7 @@ class SqliteStore final : public Store {
                                              std::chrono::milliseconds busy_timeout = kBusyTimeout);
 
   const std::string& token() const override { return token_; }
+  const std::string& secret() const override { return secret_; }
   void set_patience(std::chrono::milliseconds patience) override;
 
   Result<std::vector<Period>> periods(const std::string& domain, Time since) override;
@@ -101,8 +103,10 @@ class SqliteStore final : public Store {
     std::int64_t supplement = 0;  // the greatest of its period
   };
 
-  SqliteStore(std::unique_ptr<Database> database, std::string token)
-      : database_(std::move(database)), token_(std::move(token)) {}
+  SqliteStore(std::unique_ptr<Database> database, StoreIdentity identity)
+      : database_(std::move(database)),
+        token_(std::move(identity.token)),
+        secret_(std::move(identity.secret)) {}
 
   // Intake; see sqlite_intake.cc. All run inside the transaction of add().
   std::vector<std::string> known_ids(std::span<const std::string> session_ids);
@@ -130,6 +134,7 @@ class SqliteStore final : public Store {
 
   std::unique_ptr<Database> database_;
   std::string token_;
+  std::string secret_;
   // Where intake found windows and policies last, by hashes of their content. Other processes
   // change rows meanwhile, so every use repeats the content in its condition.
   std::unordered_map<std::uint64_t, WindowId> known_windows_;

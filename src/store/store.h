@@ -149,6 +149,10 @@ class Store {
   // 8 characters a-z0-9, drawn when the store was made.
   virtual const std::string& token() const = 0;
 
+  // 32 characters a-z0-9, drawn likewise, that are never shown: ids are derived from them that
+  // nobody else can guess.
+  virtual const std::string& secret() const = 0;
+
   // How long a method waits for other processes' locks before it fails with Fault::kTransient;
   // 10 seconds until this is called.
   virtual void set_patience(std::chrono::milliseconds patience) = 0;

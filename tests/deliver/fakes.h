@@ -210,6 +210,7 @@ class FaultyStore final : public Store {
   }
   Result<bool> remove_suppression(const std::string&) override { return unused(); }
   const std::string& token() const override { return real_.token(); }
+  const std::string& secret() const override { return real_.secret(); }
   Result<std::vector<Period>> periods(const std::string&, Time) override { return unused(); }
   Result<std::vector<bool>> seen(std::span<const std::string>) override { return unused(); }
   Result<bool> unblock(WindowId, Time) override { return unused(); }

@@ -236,10 +236,11 @@ TEST_F(SqliteStoreTest, AnOlderSchemaMovesForwardAndKeepsItsData) {
   const auto token = ok(open())->token();
   ok(ok(open())->add(batch("example.com")));
   run("DROP TABLE suppressions; DROP INDEX deliveries_by_destination;"
-      "ALTER TABLE deliveries DROP COLUMN blamed;"
+      "ALTER TABLE deliveries DROP COLUMN blamed; DELETE FROM meta WHERE name = 'secret';"
       "UPDATE meta SET value = '1' WHERE name = 'schema_version'");
   const auto store = ok(open());
   EXPECT_EQ(store->token(), token);
+  EXPECT_EQ(store->secret().size(), 32U);
   EXPECT_EQ(ok(store->windows({})).size(), 1U);
   ok(store->put_suppression({.pattern = "@b.example", .since = kDay}));
   EXPECT_EQ(ok(store->failure_streak("mailto:a@b.example", {})).windows, 0U);
