@@ -73,7 +73,7 @@ void Database::set_up() {
   }
   run_script(
       "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -16000;"
-      "PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864;");
+      "PRAGMA temp_store = FILE; PRAGMA journal_size_limit = 67108864;");
 }
 
 // SQLite does not wait for its busy time-out when two connections switch a new file at once.
@@ -121,6 +121,16 @@ std::int64_t Database::last_row() const {
 
 std::int64_t Database::changes() const {
   return sqlite3_changes64(handle_);
+}
+
+// What is written to a file without a name is gone with the process.
+void Database::check_file() {
+  int moved = 0;
+  const int code = sqlite3_file_control(handle_, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+  if (code == SQLITE_OK && moved != 0) {
+    fail(Fault::kTransient,
+         "the database file was moved, replaced or deleted; put it back, or restart the daemon");
+  }
 }
 
 sqlite3_stmt* Database::prepare(std::string_view sql) {
@@ -224,6 +234,7 @@ bool Query::is_null(int column) const {
 
 Transaction::Transaction(Database& database, Kind kind) : database_(database) {
   database_.error_.reset();
+  database_.check_file();
   database_.execute(kind == Kind::kRead ? "BEGIN" : "BEGIN IMMEDIATE");
   open_ = !database_.failed();
 }

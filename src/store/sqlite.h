@@ -85,6 +85,7 @@ class Database {
       : path_(std::move(path)), handle_(handle), busy_timeout_(busy_timeout) {}
   void set_up();
   void fail_with(int code);
+  void check_file();
   sqlite3_stmt* prepare(std::string_view sql);
   std::int64_t changes() const;
 
@@ -141,7 +142,8 @@ class Query {
   int bound_ = 0;
 };
 
-// Everything between construction and commit() happens whole or not at all. Not nested.
+// Everything between construction and commit() happens whole or not at all. Not nested. It fails,
+// with Fault::kTransient, while the database's file does not stand under its name.
 class Transaction {
  public:
   enum class Kind {

@@ -114,6 +114,20 @@ void expect_fault(const Result<std::unique_ptr<Store>>& opened, Fault fault,
   EXPECT_THAT(opened.error().text, HasSubstr(text));
 }
 
+TEST_F(SqliteStoreTest, NothingIsWrittenToAFileThatIsNoLongerInItsPlace) {
+  const auto store = ok(open());
+  ok(store->add(batch("example.com")));
+  std::filesystem::rename(path, path + ".away");
+  const auto lost = store->add(batch("example.com"));
+  ASSERT_FALSE(lost);
+  EXPECT_EQ(lost.error().fault, Fault::kTransient);
+  EXPECT_THAT(lost.error().text, HasSubstr("moved, replaced or deleted"));
+  EXPECT_FALSE(store->windows({}));
+  std::filesystem::rename(path + ".away", path);
+  ok(store->add(batch("example.com")));
+  EXPECT_EQ(ok(store->windows({})).at(0).successful, 2U) << "work goes on by itself";
+}
+
 TEST_F(SqliteStoreTest, TheFileAndItsCompanionsMayBeReadByTheGroupOnly) {
   const auto store = ok(open());
   ok(store->add(batch("example.com")));
