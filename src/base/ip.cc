@@ -173,10 +173,11 @@ IpAddress teredo_client(const IpAddress& address) {
 
 bool embeds_only_reachable(const IpAddress& address) {
   static const auto compatible = network("::/96");
+  static const auto translated = network("::ffff:0:0:0/96");
   static const auto six_to_four = network("2002::/16");
   static const auto nat64 = network("64:ff9b::/96");
   static const auto teredo = network("2001::/32");
-  if (contains(compatible, address) || contains(nat64, address)) {
+  if (contains(compatible, address) || contains(translated, address) || contains(nat64, address)) {
     return is_reachable_ipv4(ipv4_at(address, 12));
   }
   if (contains(six_to_four, address)) return is_reachable_ipv4(ipv4_at(address, 2));

@@ -34,7 +34,8 @@ bool contains(const IpNetwork& network, const IpAddress& address);
 
 // Whether the IANA special-purpose address registries call the address globally reachable, and it
 // is neither multicast, 240.0.0.0/4 nor site-local (fec0::/10). An IPv6 address that embeds an IPv4
-// address (compatible, 6to4, NAT64 64:ff9b::/96 and 64:ff9b:1::/48, Teredo) is judged by both.
+// address (compatible, translated, 6to4, NAT64 64:ff9b::/96 and 64:ff9b:1::/48, Teredo) is judged
+// by both.
 bool is_globally_reachable(const IpAddress& address);
 
 }  // namespace rapporteur

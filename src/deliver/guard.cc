@@ -25,15 +25,17 @@ IpAddress embedded(const IpAddress& address, std::size_t offset, std::uint8_t in
   return inner;
 }
 
-// The address and the IPv4 addresses that it leads to: IPv4-compatible (RFC 4291), 6to4 (RFC 3056),
-// NAT64 (RFC 6052), Teredo's server and client (RFC 4380).
+// The address and the IPv4 addresses that it leads to: IPv4-compatible (RFC 4291), IPv4-translated
+// (RFC 2765), 6to4 (RFC 3056), NAT64 (RFC 6052), Teredo's server and client (RFC 4380).
 std::vector<IpAddress> reached_by(const IpAddress& address) {
   static const auto kCompatible = *parse_ip_network("::/96");
+  static const auto kTranslated = *parse_ip_network("::ffff:0:0:0/96");
   static const auto kNat64 = *parse_ip_network("64:ff9b::/96");
   static const auto kSixToFour = *parse_ip_network("2002::/16");
   static const auto kTeredo = *parse_ip_network("2001::/32");
   std::vector<IpAddress> all = {address};
-  if (contains(kCompatible, address) || contains(kNat64, address)) {
+  if (contains(kCompatible, address) || contains(kTranslated, address) ||
+      contains(kNat64, address)) {
     all.push_back(embedded(address, 12, 0));
   }
   if (contains(kSixToFour, address)) all.push_back(embedded(address, 2, 0));

@@ -78,6 +78,14 @@ UsableUri refused(std::string why) {
   return {{}, std::move(why)};
 }
 
+// Whether some programs take the name for an IPv4 address: "127.1", "0x7f.1", "2130706433"
+// (inet(3)).
+bool ends_in_number(std::string_view domain) {
+  const auto last = domain.substr(domain.rfind('.') + 1);
+  return last.starts_with("0x") ||
+         std::ranges::all_of(last, [](char c) { return c >= '0' && c <= '9'; });
+}
+
 // Why mail to this normalised domain cannot leave for the Internet; empty: it can.
 std::string why_no_mail(std::string_view domain) {
   const auto labels = split(domain, '.');
@@ -87,9 +95,7 @@ std::string why_no_mail(std::string_view domain) {
   if (std::ranges::find(kLocal, labels.back()) != kLocal.end()) {
     return "its domain is under ." + std::string(labels.back());
   }
-  if (std::ranges::all_of(labels.back(), [](char c) { return c >= '0' && c <= '9'; })) {
-    return "its domain is an address";
-  }
+  if (ends_in_number(domain)) return "its domain is an address";
   return {};
 }
 
@@ -143,15 +149,15 @@ std::optional<std::string> usable_host(std::string_view host) {
   if (host.starts_with('[')) {
     const auto inner = host.substr(1, host.size() - 2);
     const auto address = parse_ip(inner);
-    if (!address || inner.find('%') != inner.npos) return std::nullopt;
+    const bool ipv6 = inner.find(':') != inner.npos && inner.find('%') == inner.npos;
+    if (!address || !ipv6) return std::nullopt;
     const auto text = format_ip(*address);
     return address->v6 ? "[" + text + "]" : text;
   }
-  if (const auto address = parse_ip(host)) return format_ip(*address);
   const auto decoded = percent_decoded(host);
   if (!decoded) return std::nullopt;
   auto domain = normalise_domain(*decoded);
-  if (!domain) return std::nullopt;
+  if (!domain || (ends_in_number(*domain) && !parse_ip(*domain))) return std::nullopt;
   return *std::move(domain);
 }
 
@@ -256,14 +262,19 @@ std::string tlsrpt_name(std::string_view domain) {
 }
 
 UsableUri usable_destination(std::string_view uri) {
-  if (uri.size() > kMaxUriBytes) return refused("it is longer than 2048 bytes");
+  constexpr std::string_view kTooLong = "it is longer than 2048 bytes";
+  if (uri.size() > kMaxUriBytes) return refused(std::string(kTooLong));
   if (std::ranges::any_of(uri, [](unsigned char c) { return c <= ' ' || c == 0x7F; })) {
     return refused("it holds blanks or control characters");
   }
   constexpr std::string_view kMailto = "mailto:";
   constexpr std::string_view kHttps = "https:";
   if (starts_with_ignoring_case(uri, kMailto)) return usable_mailto(uri.substr(kMailto.size()));
-  if (starts_with_ignoring_case(uri, kHttps)) return usable_https(uri.substr(kHttps.size()));
+  if (starts_with_ignoring_case(uri, kHttps)) {
+    auto usable = usable_https(uri.substr(kHttps.size()));
+    // A-labels are longer than what they stand for.
+    return usable.uri.size() > kMaxUriBytes ? refused(std::string(kTooLong)) : usable;
+  }
   const bool address = uri.find('@') != uri.npos && uri.find(':') == uri.npos;
   return refused(address ? "it is an address without mailto: before it"
                          : "it is neither a mailto nor an https URI");

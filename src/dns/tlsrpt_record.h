@@ -29,9 +29,8 @@ struct TlsrptRecord {
   std::string text;     // the record, or empty
   std::string problem;  // kInvalid, kSeveral: one sentence
   // Usable destinations in published order, each once: "mailto:local@domain" percent-decoded but
-  // for
-  // '%' and '?' in the local part (model/delivery.h has the address), with
-  // A-labels and without "?…"; "https://host…" with the host in A-labels.
+  // for '%' and '?' in the local part (model/delivery.h has the address), with A-labels and without
+  // "?…"; "https://host…" with the host in A-labels.
   std::vector<std::string> rua;
   std::vector<SkippedUri> skipped;
 };

@@ -65,9 +65,13 @@ std::vector<std::string> tlsa_records(const std::vector<std::string_view>& strin
   std::vector<std::string> records;
   for (const auto text : strings) {
     auto record = canonical_tlsa(trim(text));
-    record = record.empty() ? normalise_text(text, kMaxPolicyLine)
-                            : truncate_utf8(record, kMaxPolicyLine);
-    if (!record.empty()) records.push_back(std::move(record));
+    if (record.empty()) {
+      // What stays is read again, so that it has one spelling, too.
+      const auto clean = without_controls(text);
+      record = canonical_tlsa(trim(clean));
+      if (record.empty()) record = trim(clean);
+    }
+    if (!record.empty()) records.push_back(truncate_utf8(record, kMaxPolicyLine));
   }
   std::ranges::sort(records);
   records.erase(std::unique(records.begin(), records.end()), records.end());

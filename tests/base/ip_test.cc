@@ -206,6 +206,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Reach{"MappedHex", "::ffff:a00:1", false},
                     Reach{"CompatiblePublic", "::8.8.8.8", true},
                     Reach{"CompatiblePrivate", "::192.168.0.1", false},
+                    Reach{"TranslatedPublic", "::ffff:0:8.8.8.8", true},
+                    Reach{"TranslatedPrivate", "::ffff:0:10.0.0.1", false},
                     Reach{"SixToFourPublic", "2002:808:808::1", true},
                     Reach{"SixToFourPrivate", "2002:c0a8:1::1", false},
                     Reach{"SixToFourLoopback", "2002:7f00:1::", false},

@@ -1,0 +1,8 @@
+// Any bytes as Momentum's data points: fuzz/session.h says what is promised.
+
+#include "fuzz/session.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  fuzz::check_format(rapporteur::Format::kMomentum, data, size);
+  return 0;
+}
