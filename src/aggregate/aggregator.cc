@@ -22,6 +22,10 @@ constexpr Seconds kLongestWindow{7 * 86'400};
 // Another sender may close windows and store ids between planning and flushing, each time anew.
 constexpr int kMaxFlushRounds = 20;
 
+// This program is younger than this, so a clock that shows an earlier time is not set: a machine
+// without a battery begins in 1970 and learns the time from the network.
+constexpr Time kEarliestNow{std::chrono::sys_days{std::chrono::year{2026} / 1 / 1}};
+
 Period covering(std::span<const Period> periods, Time time, bool& found) {
   const auto at = std::ranges::find_if(periods, [&](const auto& p) { return p.covers(time); });
   found = at != periods.end();
@@ -34,17 +38,11 @@ Aggregator::Aggregator(Store& store, WindowPlanner& planner, const Clock& clock,
                        AggregatorOptions options)
     : store_(store), planner_(planner), clock_(clock), options_(options) {}
 
-Time Aggregator::counted_time(const Session& session) const {
-  const auto now = clock_.now();
-  const auto time = session.time.value_or(now);
-  return time > now + kFutureTolerance ? now : time;
-}
-
-Result<Aggregator::DomainWindows*> Aggregator::windows_of(const std::string& domain) {
+Result<Aggregator::DomainWindows*> Aggregator::windows_of(const std::string& domain, Time now) {
   const auto found = domains_.find(domain);
   if (found != domains_.end()) return &found->second;
   // A listener's sessions are at most max_age old, and no window is longer than a week.
-  const auto since = options_.from_file ? Time{} : clock_.now() - options_.max_age - kLongestWindow;
+  const auto since = options_.from_file ? Time{} : now - options_.max_age - kLongestWindow;
   auto stored = store_.periods(domain, since);
   if (!stored) return std::move(stored).error();
   if (domains_.size() >= kMaxKnownDomains) domains_.clear();
@@ -53,9 +51,8 @@ Result<Aggregator::DomainWindows*> Aggregator::windows_of(const std::string& dom
   return &windows;
 }
 
-Result<WindowPlan> Aggregator::place(const std::string& domain, Time time) {
-  const auto now = clock_.now();
-  auto windows = windows_of(domain);
+Result<WindowPlan> Aggregator::place(const std::string& domain, Time time, Time now) {
+  auto windows = windows_of(domain, now);
   if (!windows) return std::move(windows).error();
   auto& known = **windows;
 
@@ -70,10 +67,12 @@ Result<WindowPlan> Aggregator::place(const std::string& domain, Time time) {
     hold_if_old(plan, now);
     return plan;
   }
-  if (known.never_until && now < *known.never_until) {
-    WindowPlan never;
-    never.frequency = Frequency::kNever;
-    return never;
+  // Further ahead than it was ever set, the clock has been set back since.
+  const auto never = known.never_until;
+  if (never && now < *never && *never - now <= kNeverFor) {
+    WindowPlan plan;
+    plan.frequency = Frequency::kNever;
+    return plan;
   }
   std::vector<Period> periods = known.stored;
   for (const auto& plan : known.planned) periods.push_back(plan.period);
@@ -96,9 +95,10 @@ void Aggregator::hold_if_old(WindowPlan& plan, Time now) const {
   plan.reason = "made from a file after its time; release it to send it";
 }
 
-Result<void> Aggregator::add(Buckets& buckets, const Session& session) {
-  const auto time = counted_time(session);
-  const auto plan = place(session.recipient_domain, time);
+// `session` has a time.
+Result<void> Aggregator::add(Buckets& buckets, const Session& session, Time now) {
+  const auto time = *session.time;
+  const auto plan = place(session.recipient_domain, time, now);
   if (!plan) return plan.error();
   if (plan->frequency == Frequency::kNever) return {};
   auto& of_domain = buckets[session.recipient_domain];
@@ -109,8 +109,7 @@ Result<void> Aggregator::add(Buckets& buckets, const Session& session) {
     bucket = std::prev(of_domain.end());
     // The plan of a stored window has no due time: it is needed only should that window be gone.
     if (bucket->plan.due == Time{}) {
-      bucket->plan.due =
-          planner_.supplement_due(session.recipient_domain, plan->period, clock_.now());
+      bucket->plan.due = planner_.supplement_due(session.recipient_domain, plan->period, now);
     }
   }
   bucket->first = std::min(bucket->first, time);
@@ -122,14 +121,19 @@ Result<void> Aggregator::add(Buckets& buckets, const Session& session) {
 
 Result<Counted> Aggregator::count(Session&& session) {
   if (session.own_report) return Counted::kOwnReport;
-  const auto time = counted_time(session);
-  if (!options_.from_file && time + options_.max_age < clock_.now()) return Counted::kTooOld;
+  const auto now = clock_.now();
+  if (now < kEarliestNow) {
+    return Error{Fault::kTransient, "the clock is not set: it shows " + format_rfc3339(now)};
+  }
+  auto time = session.time.value_or(now);
+  if (time > now + kFutureTolerance) time = now;
+  if (!options_.from_file && time + options_.max_age < now) return Counted::kTooOld;
   session.time = time;
-  const auto plan = place(session.recipient_domain, time);
+  const auto plan = place(session.recipient_domain, time, now);
   if (!plan) return plan.error();
   if (plan->frequency == Frequency::kNever) return Counted::kNever;
   if (session.id.empty()) {
-    if (auto added = add(buckets_, session); !added) return std::move(added).error();
+    if (auto added = add(buckets_, session, now); !added) return std::move(added).error();
     return Counted::kAccepted;
   }
   if (!waiting_.insert(session.id).second) return Counted::kDuplicate;
@@ -184,7 +188,7 @@ Result<CountBatch> Aggregator::make_batch(Buckets& identified) {
   batch.max_details = options_.max_details;
   identified.clear();
   for (const auto& session : identified_) {
-    if (auto added = add(identified, session); !added) return std::move(added).error();
+    if (auto added = add(identified, session, batch.now); !added) return std::move(added).error();
     batch.session_ids.push_back(session.id);
   }
   append_deltas(buckets_, batch);
@@ -210,7 +214,7 @@ Result<void> Aggregator::replan(const CountBatch& batch, const std::vector<std::
         ++bucket;
         continue;
       }
-      const auto plan = place(delta.domain, bucket->last);
+      const auto plan = place(delta.domain, bucket->last, batch.now);
       if (!plan) return plan.error();
       if (plan->frequency == Frequency::kNever) {
         bucket = those.erase(bucket);

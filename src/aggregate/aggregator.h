@@ -43,7 +43,8 @@ class Aggregator {
   Aggregator(Store& store, WindowPlanner& planner, const Clock& clock, AggregatorOptions options);
 
   // Counts one session and takes it over. Fails only if the store cannot be asked about its
-  // domain's windows; then it is not counted and `session` stays whole, to be offered again.
+  // domain's windows, or the clock is evidently not set; then it is not counted and `session` stays
+  // whole, to be offered again.
   Result<Counted> count(Session&& session);
 
   struct FlushResult {
@@ -87,16 +88,15 @@ class Aggregator {
   };
   using Buckets = std::unordered_map<std::string, std::vector<Bucket>>;
 
-  Result<DomainWindows*> windows_of(const std::string& domain);
+  Result<DomainWindows*> windows_of(const std::string& domain, Time now);
   void hold_if_old(WindowPlan& plan, Time now) const;
-  Result<WindowPlan> place(const std::string& domain, Time time);
-  Result<void> add(Buckets& buckets, const Session& session);
+  Result<WindowPlan> place(const std::string& domain, Time time, Time now);
+  Result<void> add(Buckets& buckets, const Session& session, Time now);
   Result<CountBatch> make_batch(Buckets& identified);
   void append_deltas(const Buckets& buckets, CountBatch& batch);
   Result<std::size_t> drop_seen();
   Result<void> replan(const CountBatch& batch, const std::vector<std::size_t>& misplaced,
                       Buckets& buckets);
-  Time counted_time(const Session& session) const;
 
   Store& store_;
   WindowPlanner& planner_;

@@ -1,6 +1,8 @@
 #include "cli/json.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <limits>
 #include <utility>
 
@@ -12,7 +14,28 @@ namespace {
 
 using Node = nlohmann::ordered_json;
 
-constexpr int kMaxDepth = 64;  // of arrays in a value given on the command line
+constexpr std::size_t kDeepest = 64;
+
+// How many arrays and objects of a JSON text stand within each other. Texts that are no JSON may
+// have any answer.
+std::size_t depth_of(std::string_view text) {
+  std::size_t depth = 0;
+  std::size_t deepest = 0;
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (quoted && c == '\\') {
+      ++i;
+    } else if (c == '"') {
+      quoted = !quoted;
+    } else if (!quoted && (c == '[' || c == '{')) {
+      deepest = std::max(deepest, ++depth);
+    } else if (!quoted && (c == ']' || c == '}') && depth > 0) {
+      --depth;
+    }
+  }
+  return deepest;
+}
 
 Node node_of(const expr::Value& value) {
   if (const auto* text = std::get_if<std::string>(&value)) return *text;
@@ -24,8 +47,7 @@ Node node_of(const expr::Value& value) {
   return array;
 }
 
-ReadValue value_of(const Node& node, int depth) {
-  if (depth > kMaxDepth) return {{}, "it is nested more than 64 deep"};
+ReadValue value_of(const Node& node) {
   if (node.is_string()) return {expr::Value(node.get<std::string>()), ""};
   if (node.is_boolean()) return {expr::Value(std::int64_t{node.get<bool>() ? 1 : 0}), ""};
   if (node.is_number_unsigned() &&
@@ -39,7 +61,7 @@ ReadValue value_of(const Node& node, int depth) {
   }
   expr::Array array;
   for (const auto& element : node) {
-    auto read = value_of(element, depth + 1);
+    auto read = value_of(element);
     if (!read.value) return read;
     array.push_back(*std::move(read.value));
   }
@@ -88,6 +110,7 @@ Json Json::of(const expr::Value& value) {
 }
 
 std::optional<Json> Json::parse(std::string_view text) {
+  if (depth_of(text) > kDeepest) return std::nullopt;
   auto node = Node::parse(text, nullptr, false);
   if (node.is_discarded()) return std::nullopt;
   return Json(std::make_unique<Tree>(Tree{std::move(node)}));
@@ -114,7 +137,8 @@ std::string Json::text() const {
 ReadValue read_value(std::string_view text) {
   const auto node = Node::parse(text, nullptr, false);
   if (node.is_discarded()) return {expr::Value(std::string(text)), ""};
-  return value_of(node, 0);
+  if (depth_of(text) > kDeepest) return {{}, "it is nested more than 64 deep"};
+  return value_of(node);
 }
 
 }  // namespace rapporteur

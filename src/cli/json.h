@@ -41,7 +41,7 @@ class Json {
   static Json text_or_null(std::string_view text);
   static Json time_or_null(const std::optional<Time>& time);
   static Json of(const expr::Value& value);  // constants are strings
-  // Nullopt if the text is no JSON.
+  // Nullopt if the text is no JSON, or has more than 64 arrays and objects within each other.
   static std::optional<Json> parse(std::string_view text);
 
   // For objects: sets a key that is not there yet.
@@ -50,7 +50,8 @@ class Json {
   // For arrays.
   Json& add(Json value);
 
-  // Indented by two spaces. Broken UTF-8 becomes U+FFFD.
+  // Indented by two spaces for each level. Broken UTF-8 becomes U+FFFD. What was parsed gives at
+  // most 150 bytes for each byte that it was parsed from.
   std::string text() const;
 
  private:
@@ -65,7 +66,8 @@ class Json {
 };
 
 // A value given on the command line: read as JSON where it is JSON (true is 1, false is 0), else as
-// a string. Without a value, `problem` says why: null, an object, a number beyond 64 bits.
+// a string. Without a value, `problem` says why: null, an object, a number beyond 64 bits, more
+// than 64 arrays within each other.
 struct ReadValue {
   std::optional<expr::Value> value;
   std::string problem;

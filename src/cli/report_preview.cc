@@ -2,7 +2,9 @@
 // it is what the store holds, of any other what assembling it at this second gives.
 
 #include <algorithm>
+#include <functional>
 #include <limits>
+#include <memory>
 
 #include <fmt/format.h>
 
@@ -21,9 +23,11 @@ constexpr std::size_t kMaxJsonBytes = std::size_t{1} << 30;
 
 struct Preview {
   Window window;
-  bool stored = false;  // else it is made up now
-  std::vector<Part> parts;
+  bool stored = false;               // else it is made up now
+  std::vector<Part> parts;           // without their bodies
   std::vector<Delivery> deliveries;  // with their headers
+  // Fills in the bodies of one of the parts.
+  std::function<Result<void>(Part&)> load;
 };
 
 // The newest window, or the one that was asked for.
@@ -50,10 +54,15 @@ Result<void> read_stored(Store& store, Preview& preview) {
   if (!entries) return entries.error();
   for (const auto& entry : *entries) {
     if (entry.window.id != preview.window.id) continue;
-    auto whole = store.report(entry.part.report_id);
-    if (!whole) return std::move(whole).error();
-    if (*whole) preview.parts.push_back(std::move((*whole)->part));
+    preview.parts.push_back(entry.part);
   }
+  preview.load = [&store](Part& part) -> Result<void> {
+    auto whole = store.report(part.report_id);
+    if (!whole) return std::move(whole).error();
+    if (!*whole) return Error{Fault::kPermanent, "the report was removed meanwhile"};
+    part = std::move((*whole)->part);
+    return {};
+  };
   std::ranges::sort(preview.parts, {}, &Part::number);
   DeliveryFilter filter;
   filter.window = preview.window.id;
@@ -70,8 +79,8 @@ Result<void> read_stored(Store& store, Preview& preview) {
 
 // Makes up what would be submitted. Returns an exit code if it says that nothing would be.
 std::optional<int> make_up(const Context& context, const Opened& opened, Preview& result) {
-  const auto counts = opened.store->counts(result.window.id);
-  if (!counts) return fail(context, counts.error());
+  const auto outline = opened.store->outline(result.window.id);
+  if (!outline) return fail(context, outline.error());
   const auto resolver = make_resolver(context, opened.config->dns);
   if (!resolver) return fail(context, resolver.error());
   const auto answer = look_up(**resolver, result.window.domain);
@@ -79,13 +88,21 @@ std::optional<int> make_up(const Context& context, const Opened& opened, Preview
   const auto signer = signer_of(*opened.config);
   const AssemblyContext assembly{*opened.config, *signer, context.world.random, *opened.store,
                                  &dns};
-  auto decision = preview(assembly, result.window, *counts, answer, context.now());
+  auto decision = preview(assembly, result.window, *outline, answer, context.now());
   if (!decision) return fail(context, decision.error());
   if (decision->kind != Decision::Kind::kAssembled) {
     return fail(context, "nothing would be sent: " + decision->reason);
   }
-  result.parts = std::move(decision->assembly.parts);
+  result.parts = decision->assembly.parts;
   result.deliveries = std::move(decision->assembly.deliveries);
+  result.load = [assembly = std::make_shared<Assembly>(std::move(decision->assembly))](
+                    Part& part) -> Result<void> {
+    const auto found = std::ranges::find(assembly->parts, part.number, &Part::number);
+    part = *found;
+    return assembly->load
+               ? assembly->load(static_cast<std::size_t>(found - assembly->parts.begin()), part)
+               : Result<void>();
+  };
   return std::nullopt;
 }
 
@@ -118,7 +135,8 @@ Result<Json> part_json(const Preview& preview, const Part& part, bool as_mail) {
 
 int print_json(const Context& context, const Preview& preview, bool as_mail) {
   auto parts = Json::array();
-  for (const auto& part : preview.parts) {
+  for (auto part : preview.parts) {
+    if (const auto loaded = preview.load(part); !loaded) return fail(context, loaded.error());
     auto json = part_json(preview, part, as_mail);
     if (!json) return fail(context, json.error());
     parts.add(*std::move(json));
@@ -145,7 +163,8 @@ int print_json(const Context& context, const Preview& preview, bool as_mail) {
 }
 
 // The bytes themselves: nothing is added to them.
-int print_bytes(const Context& context, const Preview& preview, const Part& part, bool as_mail) {
+int print_bytes(const Context& context, const Preview& preview, Part part, bool as_mail) {
+  if (const auto loaded = preview.load(part); !loaded) return fail(context, loaded.error());
   if (part.of > 1) {
     context.world.err << fmt::format("rapporteur: this is part {} of {}: --part\n", part.number,
                                      part.of);

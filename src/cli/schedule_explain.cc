@@ -36,7 +36,7 @@ Result<void> read_newest_window(Store& store, const Config& config, const std::s
   if (windows->empty()) return {};
   sort_by_period(*windows);
   const auto& window = windows->back();
-  const auto counts = store.counts(window.id);
+  const auto counts = store.outline(window.id);
   if (!counts) return counts.error();
   auto record = store.deciding_record(window.id);
   if (!record) return std::move(record).error();

@@ -43,7 +43,9 @@ void Intake::use(std::shared_ptr<const Config> config) {
 void Intake::sample(std::string_view reason, std::string_view datagram) {
   const auto now = clock_.now();
   const auto last = sampled_.find(reason);
-  if (last != sampled_.end() && now - last->second < kSampleEvery) return;
+  // Ahead of now: the clock was set back.
+  const bool known = last != sampled_.end() && last->second <= now;
+  if (known && now - last->second < kSampleEvery) return;
   sampled_[std::string(reason)] = now;
   log_.warning("session-rejected",
                {{"source", "datagram"},
@@ -66,20 +68,20 @@ void Intake::take(std::string_view datagram) {
       break;
   }
   if (store_failing_ && aggregator_.waiting() >= kMaxWaiting) return note("dropped.store-away");
-  if (!decoded.session.time) decoded.session.time = clock_.now();
   count(std::move(decoded.session));
+}
+
+void Intake::keep(Session&& session) {
+  if (waiting_.size() >= kMaxWaiting) return note("dropped.store-away");
+  waiting_.push_back(std::move(session));
 }
 
 void Intake::count(Session&& session) {
   const auto guessed = session.recipient_domain_guessed;
   const auto counted = aggregator_.count(std::move(session));
   if (!counted) {
-    if (waiting_.size() < kMaxWaiting) {
-      waiting_.push_back(std::move(session));  // count() leaves it whole when it fails
-    } else {
-      note("dropped.store-away");
-    }
-    return;
+    why_waiting_ = counted.error().text;
+    return keep(std::move(session));  // count() leaves it whole when it fails
   }
   if (guessed) note("recipient_domain_guessed");
   switch (*counted) {
@@ -96,6 +98,17 @@ void Intake::count(Session&& session) {
   }
 }
 
+void Intake::say_what_waits() {
+  if (waiting_.empty() == !said_waiting_) return;
+  said_waiting_ = !waiting_.empty();
+  if (said_waiting_) {
+    log_.error("sessions-wait",
+               {{"count", std::to_string(waiting_.size())}, {"error", why_waiting_}});
+  } else {
+    log_.info("sessions-wait-no-more");
+  }
+}
+
 void Intake::flush() {
   for (auto left = waiting_.size(); left > 0; --left) {
     auto session = std::move(waiting_.front());
@@ -103,6 +116,7 @@ void Intake::flush() {
     count(std::move(session));
     if (waiting_.size() == left) break;  // it came back: the store is still away
   }
+  say_what_waits();
   if (settled()) return;
   const auto flushed = aggregator_.flush(std::nullopt, counters_);
   if (!flushed) {

@@ -27,9 +27,9 @@ class Intake {
   Intake(Store& store, const Clock& clock, Log& log, std::shared_ptr<const Config> config);
 
   // Takes one datagram. What cannot be understood is counted and sampled in the log. If the store
-  // cannot be asked, the session waits in memory, up to kMaxWaiting of them; beyond that, and
-  // beyond as many domains and identified sessions that wait for a flush, it is dropped and
-  // counted.
+  // cannot be asked, or the clock is evidently not set, the session waits in memory, up to
+  // kMaxWaiting of them; beyond that, and beyond as many domains and identified sessions that wait
+  // for a flush, it is dropped and counted.
   void take(std::string_view datagram);
 
   // Writes what was counted. On failure all stays in memory, and the log says so once.
@@ -49,6 +49,8 @@ class Intake {
 
  private:
   void count(Session&& session);
+  void keep(Session&& session);
+  void say_what_waits();
   void note(const std::string& counter, std::uint64_t amount = 1) { counters_[counter] += amount; }
   void sample(std::string_view reason, std::string_view datagram);
 
@@ -58,10 +60,12 @@ class Intake {
   SettingsPlanner planner_;
   Aggregator aggregator_;
   Decoder decoder_;
-  std::deque<Session> waiting_;                    // could not be placed while the store was away
-  std::map<std::string, std::uint64_t> counters_;  // since the last flush
+  std::deque<Session> waiting_;                       // cannot be placed yet
+  std::map<std::string, std::uint64_t> counters_;     // since the last flush
   std::map<std::string, Time, std::less<>> sampled_;  // reason to the time of its last sample
   bool store_failing_ = false;
+  std::string why_waiting_;
+  bool said_waiting_ = false;
 };
 
 }  // namespace rapporteur

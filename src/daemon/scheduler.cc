@@ -7,6 +7,7 @@
 #include "schedule/assembler.h"
 #include "schedule/dns_answers.h"
 #include "schedule/evaluation.h"
+#include "schedule/misplanned.h"
 #include "schedule/runner.h"
 
 namespace rapporteur {
@@ -20,6 +21,7 @@ constexpr std::chrono::milliseconds kPoll{500};
 
 constexpr Seconds kResolverRetry{5};
 constexpr Seconds kPruneEvery{600};
+constexpr std::chrono::minutes kCorrectEvery{10};
 constexpr Seconds kRememberIds{7 * 86'400};
 constexpr std::size_t kPrunePage = 100;
 
@@ -103,10 +105,20 @@ void Scheduler::prune() {
   if (!removed || *removed < kPrunePage) pruned_ = now;
 }
 
+// What was planned under a clock that was ahead. The steady clock counts, which nobody sets.
+void Scheduler::correct_plans() {
+  const auto steady = SteadyClock::now();
+  if (corrected_ && steady - *corrected_ < kCorrectEvery) return;
+  corrected_ = steady;
+  const auto moved = bring_forward(store_, config_->schedule, clock_.now(), log_);
+  if (!moved) log_.error("store-failed", {{"error", moved.error().text}});
+}
+
 void Scheduler::serve(SharedState& shared) {
   use(shared.config.get(), false);
   while (!shared.stopping) {
     if (auto latest = shared.config.get(); latest != config_) use(std::move(latest), true);
+    correct_plans();
     if (!resolver_ && SteadyClock::now() - resolver_tried_ >= kResolverRetry) renew_resolver();
     if (resolver_ && run_due(shared)) continue;
     prune();

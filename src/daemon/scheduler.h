@@ -42,6 +42,7 @@ class Scheduler {
   void unblock_collecting();
   bool run_due(SharedState& shared);
   void prune();
+  void correct_plans();
 
   Store& store_;
   Random& random_;
@@ -55,6 +56,7 @@ class Scheduler {
   std::unique_ptr<Signer> signer_;
   bool store_failing_ = false;
   std::optional<Time> pruned_;
+  std::optional<std::chrono::steady_clock::time_point> corrected_;
   std::chrono::steady_clock::time_point resolver_tried_{};  // when one could not be made
 };
 

@@ -19,7 +19,8 @@ constexpr std::size_t kMostRecipients = 100;
 constexpr std::size_t kMostKept = 50;  // addresses and msg-ids
 constexpr std::size_t kMostParts = 50;
 constexpr std::size_t kMostFailureBytes = 4096;
-constexpr int kDeepest = 8;  // multiparts within each other
+constexpr std::size_t kMostNamingBytes = 1024;  // of a failure, in which its addresses stand
+constexpr int kDeepest = 8;                     // multiparts within each other
 constexpr std::size_t kMostDiagnosticBytes = 500;
 constexpr std::size_t kMostNameBytes = 255;
 constexpr std::string_view kNoNotice = "not a delivery status notification";
@@ -265,8 +266,9 @@ DeliveryStatus exim_failure(std::string address, const std::vector<std::string>&
   DeliveryStatus recipient;
   recipient.final_recipient = std::move(address);
   recipient.status = "5.0.0";
-  const auto failure = std::ranges::find_if(failures, [&](const std::string& text) {
-    return to_lower(text).find(to_lower(recipient.final_recipient)) != text.npos;
+  const auto wanted = to_lower(recipient.final_recipient);
+  const auto failure = std::ranges::find_if(failures, [&](std::string_view text) {
+    return to_lower(text.substr(0, kMostNamingBytes)).find(wanted) != text.npos;
   });
   if (failure == failures.end()) return recipient;
   const auto text = unfolded(*failure);

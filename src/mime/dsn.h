@@ -18,7 +18,7 @@ std::string_view to_string(DsnAction action);  // "failed", …
 
 // What a notice says about one recipient. Texts are one line of valid UTF-8 without control
 // characters; addresses stand without their type, their domain normalised (base/domain.h) or, if
-// it is none, in lower case.
+// it is none, in lower case, and have at most 320 bytes: longer ones count as absent.
 struct DeliveryStatus {
   std::string original_recipient;  // as the sender wrote it; empty if absent
   std::string final_recipient;     // never empty: the original one if absent

@@ -276,8 +276,9 @@ std::string normalised_address(std::string_view address) {
   const auto at = address.rfind('@');
   if (at == address.npos) return std::string(address);
   const auto domain = normalise_domain(address.substr(at + 1));
-  return std::string(address.substr(0, at + 1)) +
-         (domain ? *domain : to_lower(address.substr(at + 1)));
+  auto normalised = std::string(address.substr(0, at + 1)) +
+                    (domain ? *domain : to_lower(address.substr(at + 1)));
+  return normalised.size() <= kMostAddressBytes ? normalised : std::string();
 }
 
 std::vector<std::string> message_ids_in(std::string_view text, std::size_t most) {

@@ -59,7 +59,7 @@ std::string decoded_body(const Entity& entity);
 std::vector<std::string> addresses_in(std::string_view list, std::size_t most);
 
 // The address with its domain as normalise_domain() has it, or in lower case if that is no domain;
-// a text without '@' as it is. Empty if it has more than 320 bytes.
+// a text without '@' as it is. Empty if it has more than 320 bytes in either form.
 std::string normalised_address(std::string_view address);
 
 // What stands in angle brackets and may be a msg-id (RFC 5322, section 3.6.4), without them, at

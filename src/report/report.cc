@@ -16,15 +16,6 @@ std::string three_digits(int part) {
   return digits.size() < 3 ? std::string(3 - digits.size(), '0') + digits : digits;
 }
 
-// Empty if the address must not be told.
-std::string told_address(const std::string& text, const std::map<std::string, std::string>& nat) {
-  if (text.empty()) return {};
-  const auto address = parse_ip(text);
-  const auto mapped = nat.find(address ? format_ip(*address) : text);
-  if (mapped != nat.end()) return mapped->second;
-  return address && is_globally_reachable(*address) ? format_ip(*address) : std::string();
-}
-
 }  // namespace
 
 std::string report_json(const ReportHead& head, const WindowCounts& counts) {
@@ -56,17 +47,13 @@ std::string file_name(std::string_view contact_domain, std::string_view domain,
   return name.append(".json.gz");
 }
 
-WindowCounts with_sending_ips(WindowCounts counts, const std::map<std::string, std::string>& nat) {
-  for (auto& policy : counts) {
-    std::map<FailureDetail, std::uint64_t> merged;
-    for (auto& [detail, count] : policy.details) {
-      detail.sending_mta_ip = told_address(detail.sending_mta_ip, nat);
-      merged[std::move(detail)] += count;
-    }
-    policy.details.clear();
-    for (const auto& [detail, count] : merged) policy.details.push_back({detail, count});
-  }
-  return counts;
+std::string shown_sending_ip(const std::string& address_text,
+                             const std::map<std::string, std::string>& nat) {
+  if (address_text.empty()) return {};
+  const auto address = parse_ip(address_text);
+  const auto mapped = nat.find(address ? format_ip(*address) : address_text);
+  if (mapped != nat.end()) return mapped->second;
+  return address && is_globally_reachable(*address) ? format_ip(*address) : std::string();
 }
 
 }  // namespace rapporteur

@@ -36,9 +36,9 @@ std::string report_id(const Period& period, std::string_view domain, int part,
 std::string file_name(std::string_view contact_domain, std::string_view domain,
                       const Period& period, int part, std::string_view store_token);
 
-// The counts as the world may see them: each sending-mta-ip replaced by what `nat` maps it to (keys
-// in canonical text); one that is neither mapped nor globally reachable is left out. Details that
-// become equal are merged, their counts added.
-WindowCounts with_sending_ips(WindowCounts counts, const std::map<std::string, std::string>& nat);
+// A sending-mta-ip as the world may see it: what `nat` maps it to (keys in canonical text); empty
+// if it is neither mapped nor globally reachable.
+std::string shown_sending_ip(const std::string& address,
+                             const std::map<std::string, std::string>& nat);
 
 }  // namespace rapporteur

@@ -1,31 +1,28 @@
 #pragma once
-// How many compressed bytes each piece of a text costs, from one pass over the whole. The numbers
-// are zlib's at the same level and approximate; whoever relies on a size compresses for real.
+// How well texts compress that stand in a report among their like, judged by samples of them. The
+// numbers are approximate; whoever relies on a size compresses for real.
 
-#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string_view>
-#include <vector>
 
 namespace rapporteur {
 
 class SizeEstimate {
  public:
-  SizeEstimate();
+  // Adds the bytes that are compressed to `work`, which outlives the object.
+  explicit SizeEstimate(std::uint64_t& work);
   ~SizeEstimate();
   SizeEstimate(const SizeEstimate&) = delete;
   SizeEstimate& operator=(const SizeEstimate&) = delete;
 
-  // The next piece, in the order in which the pieces will stand.
-  void add(std::string_view piece);
-
-  // Estimated compressed bytes of each piece added, in that order; afterwards the object is used
-  // up.
-  std::vector<double> finish();
+  // Estimated compressed bytes of this text, behind all the texts before it.
+  double cost(std::string_view sample);
 
  private:
   struct Stream;
   std::unique_ptr<Stream> stream_;
+  std::uint64_t& work_;
 };
 
 }  // namespace rapporteur

@@ -3,432 +3,479 @@
 #include <algorithm>
 #include <array>
 #include <deque>
-#include <numeric>
+#include <limits>
 #include <optional>
-#include <span>
 #include <utility>
 
 #include "report/gzip.h"
 #include "report/json.h"
+#include "report/packing_order.h"
+#include "report/part_filler.h"
+#include "report/policy_text.h"
 #include "report/shorten.h"
-#include "report/size_estimate.h"
+#include "report/split_limits.h"
+#include "report/whole_report.h"
 
 namespace rapporteur {
 
 namespace {
 
-// A part that is filled to this share of the limit is full enough to stop searching.
-constexpr double kFullEnough = 0.97;
-// Estimates aim this far below the limit, so that most first trials fit.
-constexpr double kAim = 0.99;
-// How often a part is compressed in search of a better fill, once one that fits is known.
-constexpr int kTrials = 6;
-// A policy that seems to take less than this share of the limit is not compressed alone.
-constexpr double kSurelyFits = 0.6;
+// What compresses badly in a short report is worth to be compressed twice, if that keeps it whole.
+constexpr std::size_t kShortPolicy = 1 << 16;
+constexpr std::size_t kLongPolicy = 1 << 22;
 
-constexpr std::array<std::size_t, 8> kDetailCaps = {4096, 1024, 512, 256, 128, 64, 32, 12};
+// What is left of a part is filled up while it is more than this share of it, and until so many
+// policies did not fit.
+constexpr std::size_t kFullShare = 100;
+constexpr int kMostMisses = 3;
+// Policies are tried that are expected to take up to this share of what is left; if there are none,
+// larger ones, unless this share of the work was lost already.
+constexpr double kSafeFit = 0.85;
+constexpr double kCloseFit = 0.98;
+constexpr double kMostLost = 0.15;
+// A trial is broken off when this share of the details says that the rest will not fit.
+constexpr double kForetold = 0.3;
+constexpr std::uint64_t kForetellingDetails = 8;
+constexpr double kHopeless = 1.04;
 
-struct PolicyCap {
-  std::size_t lines;
-  std::size_t bytes;
-};
-constexpr std::array<PolicyCap, 4> kPolicyCaps = {{{50, 128}, {10, 64}, {3, 32}, {0, 3}}};
+// Behind a policy's opening there is room for any detail whose texts are shortened.
+constexpr std::size_t kAnyDetail = 800;
 
-// A policy, or what is left of one, that goes into a part as it is.
-struct Item {
-  const PolicyCounts* counts = nullptr;
-  std::string json;
-  double cost = 0;  // estimated compressed bytes
-};
+constexpr std::string_view kCloseBoth = "]}]}";
 
-// One policy while it is divided.
+// The policy that stands first in its part and is divided if it does not fit.
 struct Division {
-  const PolicyCounts& source;
-  Policy policy;  // as its pieces tell it
-  std::vector<const DetailCount*> details;
-  std::vector<std::string> json;           // of each detail
-  std::vector<std::uint64_t> counts_upto;  // [i]: sum of the counts of the first i details
-  std::vector<double> costs_upto;
+  std::size_t index = 0;
+  Policy policy;                       // as its pieces tell it
+  std::size_t caps_used = 0;           // how many of kPolicyCaps were tried
+  std::uint64_t begin = 0;             // the first detail that no part has
+  bool begun = false;                  // some part has a piece
   std::uint64_t failures_left = 0;     // of those that the details account for
   std::uint64_t failures_without = 0;  // those that no detail accounts for
 
-  std::uint64_t successful(std::size_t begin) const { return begin == 0 ? source.successful : 0; }
-  std::uint64_t covered(std::size_t begin, std::size_t end) const {
-    return std::min(failures_left, counts_upto[end] - counts_upto[begin]);
-  }
-  std::uint64_t failed(std::size_t begin, std::size_t end) const {
-    return covered(begin, end) + (begin == 0 ? failures_without : 0);
+  std::uint64_t failures_of(std::uint64_t covered) const {
+    return std::min(failures_left, covered) + (begun ? 0 : failures_without);
   }
 };
-
-Division begin_division(const PolicyCounts& source, Policy policy) {
-  Division division{source, std::move(policy), details_in_order(source), {}, {0}, {0.0}, 0, 0};
-  SizeEstimate estimate;
-  for (const auto* detail : division.details) {
-    division.json.push_back(detail_json(*detail));
-    division.counts_upto.push_back(division.counts_upto.back() + detail->count);
-    estimate.add(division.json.back());
-  }
-  for (const auto cost : estimate.finish()) {
-    division.costs_upto.push_back(division.costs_upto.back() + cost);
-  }
-  division.failures_left = std::min(source.failed, division.counts_upto.back());
-  division.failures_without = source.failed - division.failures_left;
-  return division;
-}
-
-WindowCounts in_order(const WindowCounts& counts) {
-  WindowCounts sorted;
-  for (const auto* policy : policies_in_order(counts)) {
-    PolicyCounts copy{policy->policy, policy->successful, policy->failed, {}};
-    for (const auto* detail : details_in_order(*policy)) copy.details.push_back(*detail);
-    sorted.push_back(std::move(copy));
-  }
-  return sorted;
-}
 
 class Splitter {
  public:
-  Splitter(const WindowCounts& counts, const SplitRules& rules) : counts_(counts), rules_(rules) {}
+  Splitter(CountsSource& source, const SplitRules& rules,
+           const std::function<Result<void>(ReportPart&&)>& take)
+      : source_(source),
+        rules_(rules),
+        take_(take),
+        headings_(source.policies()),
+        order_(source),
+        filler_(work_) {}
 
-  Result<std::vector<ReportPart>> run();
+  Result<int> run();
+  std::uint64_t work() const { return work_; }
 
  private:
-  // How many details a piece takes, and that piece's gzip. None: not even one fits.
-  struct Prefix {
-    std::size_t size = 0;
-    std::string gz;
-  };
+  using Heading = CountsSource::Heading;
 
-  int next_number() const { return rules_.first_part + static_cast<int>(parts_.size()); }
-  bool fits(const std::string& gz) const {
-    return rules_.submitted_size(gz.size(), next_number()) <= rules_.limit_bytes;
-  }
-  // The next part's gzip with these policies' texts.
-  std::string compress(std::span<const std::string_view> policies) const;
-  std::string compress_piece(const Division& division, std::size_t begin, std::size_t end) const;
-  // Bytes of gzip that the policies of the next part may add to an empty report.
-  double room() const;
-  double cost_of(const std::string& gz) const;
-  void push_part(WindowCounts counts, std::string gz);
+  int number() const { return rules_.first_part + parts_; }
+  std::optional<std::size_t> room() const { return room_for(rules_, number()); }
+  std::string compressed(std::string_view text);
+  // The next part with this one policy.
+  std::string lone(std::string_view opening, std::string_view details);
+  Result<void> hand_over(std::string gz);
+  void tell(std::uint64_t successful, std::uint64_t failed);
+  Error too_small();
 
-  std::vector<Item> items() const;
-  bool divide(const PolicyCounts& source);
-  bool divide_as(const PolicyCounts& source, const Policy& policy);
-  Prefix longest_prefix(const Division& division, std::size_t begin) const;
-  bool push_shortened(Division& division, std::size_t index);
-  void push_piece(Division& division, std::size_t begin, std::size_t end, std::string gz);
+  Result<bool> as_one();
 
-  bool pack();
-  std::vector<std::size_t> choose(double allowance) const;
-  std::string compress_items(std::vector<std::size_t> chosen) const;
-  void push_items(const std::vector<std::size_t>& chosen, std::string gz);
+  Result<void> make_part();
+  Result<bool> begin_division(std::size_t index);
+  bool shorten_policy(Division& division);
+  // False: the part was handed over, or has to be begun anew.
+  Result<bool> first_piece();
+  Result<bool> end_piece(bool ended, std::uint64_t taken, std::uint64_t covered);
+  Result<bool> rescued(std::uint64_t taken);
+  Result<void> lone_detail();
 
-  std::size_t smallest_limit() const;
+  Result<void> fill_up();
+  Result<bool> add_policy(std::size_t index, std::size_t before);
+  Result<bool> add_small();
 
-  const WindowCounts& counts_;
+  CountsSource& source_;
   const SplitRules& rules_;
-  std::vector<ReportPart> parts_;
-  std::vector<Item> pool_;           // what has no part yet, largest first
-  std::deque<PolicyCounts> pieces_;  // that items point to
+  const std::function<Result<void>(ReportPart&&)>& take_;
+  const std::vector<Heading>& headings_;
+  std::uint64_t work_ = 0;
+  std::uint64_t lost_ = 0;  // of it, to policies that did not fit
+  PackingOrder order_;
+  PartFiller filler_;
+  int parts_ = 0;
+  std::optional<Division> division_;
+
+  // The part that is being made.
+  std::size_t room_ = 0;
+  bool has_policy_ = false;
+  std::uint64_t first_failed_ = 0;  // of its first policy, told last
+  std::uint64_t successful_ = 0;
+  std::uint64_t failed_ = 0;
 };
 
-Result<std::vector<ReportPart>> Splitter::run() {
-  const auto too_small = [this] {
-    return Error{Fault::kConfig, "a maxReportSize of " + std::to_string(rules_.limit_bytes) +
-                                     " bytes is too small for this report; it needs at least " +
-                                     std::to_string(smallest_limit())};
-  };
-  auto whole = gzip(report_json(rules_.head(next_number()), counts_));
-  if (rules_.limit_bytes == 0 || fits(whole)) {
-    push_part(in_order(counts_), std::move(whole));
-    return std::move(parts_);
-  }
-  if (counts_.empty() || room() <= 0) return too_small();
-
-  auto all = items();
-  const auto estimated = std::accumulate(
-      all.begin(), all.end(), 1.0, [](double sum, const Item& item) { return sum + item.cost; });
-  const double correction = cost_of(whole) / estimated;
-  for (auto& item : all) {
-    item.cost *= correction;
-    bool alone = item.cost < kSurelyFits * room();
-    if (!alone) {
-      const std::array<std::string_view, 1> text = {item.json};
-      alone = fits(compress(text));
-    }
-    if (alone) {
-      pool_.push_back(std::move(item));
-    } else {
-      item.json.clear();
-      if (!divide(*item.counts)) return too_small();
-    }
-  }
-  if (!pack()) return too_small();
-  return std::move(parts_);
-}
-
-std::vector<Item> Splitter::items() const {
-  std::vector<Item> all;
-  SizeEstimate estimate;
-  for (const auto* policy : policies_in_order(counts_)) {
-    all.push_back({policy, policy_json(*policy), 0});
-    estimate.add(all.back().json);
-  }
-  const auto costs = estimate.finish();
-  for (std::size_t i = 0; i < all.size(); ++i) all[i].cost = costs[i];
-  return all;
-}
-
-std::string Splitter::compress(std::span<const std::string_view> policies) const {
-  auto text = open_report(rules_.head(next_number()));
-  for (std::size_t i = 0; i < policies.size(); ++i) {
-    if (i > 0) text += ',';
-    text += policies[i];
-  }
-  text += kCloseReport;
+std::string Splitter::compressed(std::string_view text) {
+  work_ += text.size();
   return gzip(text);
 }
 
-std::string Splitter::compress_piece(const Division& division, std::size_t begin,
-                                     std::size_t end) const {
-  auto text = open_policy(division.policy, division.successful(begin), division.failed(begin, end));
-  for (auto i = begin; i < end; ++i) {
-    if (i > begin) text += ',';
-    text += division.json[i];
-  }
-  text += kClosePolicy;
-  const std::array<std::string_view, 1> policies = {text};
-  return compress(policies);
+std::string Splitter::lone(std::string_view opening, std::string_view details) {
+  auto text = open_report(rules_.head(number()));
+  text.append(opening).append(details).append(kCloseBoth);
+  return compressed(text);
 }
 
-double Splitter::room() const {
-  std::uint64_t least = 0;
-  std::uint64_t most = rules_.limit_bytes;
-  while (least < most) {
-    const auto middle = most - (most - least) / 2;
-    if (rules_.submitted_size(middle, next_number()) <= rules_.limit_bytes) {
-      least = middle;
-    } else {
-      most = middle - 1;
+Result<void> Splitter::hand_over(std::string gz) {
+  ReportPart part{number(), std::move(gz), successful_, failed_};
+  ++parts_;
+  return take_(std::move(part));
+}
+
+void Splitter::tell(std::uint64_t successful, std::uint64_t failed) {
+  successful_ += successful;
+  failed_ += failed;
+  has_policy_ = true;
+}
+
+Error Splitter::too_small() {
+  const auto least = smallest_limit(source_, rules_);
+  if (!least) return least.error();
+  return Error{Fault::kConfig, "a maxReportSize of " + std::to_string(rules_.limit_bytes) +
+                                   " bytes is too small for this report; it needs at least " +
+                                   std::to_string(*least)};
+}
+
+Result<int> Splitter::run() {
+  const auto done = as_one();
+  if (!done) return done.error();
+  if (*done) return parts_;
+  const auto first_room = room();
+  if (headings_.empty() || !first_room) return too_small();
+  const auto sorted = order_.sort(*first_room, work_);
+  if (!sorted) return sorted.error();
+  while (division_ || !order_.empty()) {
+    const auto made = make_part();
+    if (!made) return made.error();
+  }
+  return parts_;
+}
+
+// True if the one part is handed over.
+Result<bool> Splitter::as_one() {
+  const auto most = room();
+  if (!most) return false;
+  auto gz = whole_report(source_, open_report(rules_.head(number())), *most, work_);
+  if (!gz) return std::move(gz).error();
+  if (!*gz) return false;
+  for (const auto& heading : headings_) tell(heading.successful, heading.failed);
+  const auto taken = hand_over(**std::move(gz));
+  if (!taken) return taken.error();
+  return true;
+}
+
+Result<void> Splitter::make_part() {
+  const auto most = room();
+  if (!most) return too_small();
+  room_ = *most;
+  has_policy_ = false;
+  successful_ = 0;
+  failed_ = 0;
+  first_failed_ = 0;
+  if (!division_) {
+    if (const auto largest = order_.take_largest()) {
+      const auto begun = begin_division(*largest);
+      if (!begun) return begun.error();
+      if (!*begun) return too_small();
     }
   }
-  return static_cast<double>(least) - static_cast<double>(compress({}).size());
-}
-
-double Splitter::cost_of(const std::string& gz) const {
-  return std::max(1.0, static_cast<double>(gz.size()) - static_cast<double>(compress({}).size()));
-}
-
-void Splitter::push_part(WindowCounts counts, std::string gz) {
-  const int number = next_number();
-  parts_.push_back({number, std::move(counts), std::move(gz)});
+  if (division_) {
+    const auto goes_on = first_piece();
+    if (!goes_on) return goes_on.error();
+    if (!*goes_on) return {};
+  } else {
+    filler_.begin(open_report(rules_.head(number())), room_);
+  }
+  const auto filled = fill_up();
+  if (!filled) return filled.error();
+  if (!has_policy_) return {};
+  return hand_over(filler_.finish(kCloseReport, first_failed_));
 }
 
 // False: not even the shortest texts fit.
-bool Splitter::divide(const PolicyCounts& source) {
-  if (divide_as(source, source.policy)) return true;
-  for (const auto& cap : kPolicyCaps) {
-    const auto policy = shortened(source.policy, cap.lines, cap.bytes);
-    if (policy != source.policy && divide_as(source, policy)) return true;
-  }
-  return false;
-}
+Result<bool> Splitter::begin_division(std::size_t index) {
+  const auto& heading = headings_[index];
+  division_ = Division{.index = index, .policy = heading.policy};
+  auto& division = *division_;
+  division.failures_left = std::min(heading.failed, heading.covered);
+  division.failures_without = heading.failed - division.failures_left;
 
-// False: some detail does not fit with this policy's texts; no part was made then.
-bool Splitter::divide_as(const PolicyCounts& source, const Policy& policy) {
-  auto division = begin_division(source, policy);
-  const auto parts_before = parts_.size();
-  const auto count = division.details.size();
-  if (count == 0) {
-    auto gz = compress_piece(division, 0, 0);
-    if (!fits(gz)) return false;
-    push_piece(division, 0, 0, std::move(gz));
-    return true;
-  }
-  for (std::size_t begin = 0; begin < count;) {
-    auto prefix = longest_prefix(division, begin);
-    if (prefix.size > 0) {
-      push_piece(division, begin, begin + prefix.size, std::move(prefix.gz));
-      begin += prefix.size;
-    } else if (push_shortened(division, begin)) {
-      ++begin;
-    } else {
-      parts_.resize(parts_before);
-      return false;
-    }
-  }
-  return true;
-}
-
-Splitter::Prefix Splitter::longest_prefix(const Division& division, std::size_t begin) const {
-  const auto& costs = division.costs_upto;
-  const auto left = division.details.size() - begin;
-  const double target = room();
-  const double policy_cost = cost_of(compress_piece(division, begin, begin));
-  double correction = 1;
-  Prefix best;
-  std::size_t too_many = left + 1;
-  for (int trial = 0; best.size + 1 < too_many && (trial < kTrials || best.size == 0); ++trial) {
-    const auto affordable = (target * kAim - policy_cost) / correction + costs[begin];
-    const auto found = std::upper_bound(costs.begin(), costs.end(), affordable);
-    auto guess = static_cast<std::size_t>(std::max<std::ptrdiff_t>(0, found - costs.begin() - 1));
-    guess = guess > begin ? guess - begin : 0;
-    // Without a fit the search halves at least, so that it ends soon whatever the estimates say.
-    const auto highest =
-        best.size == 0 && trial > 0 ? std::max<std::size_t>(1, too_many / 2) : too_many - 1;
-    guess = std::clamp(guess, best.size + 1, highest);
-    auto gz = compress_piece(division, begin, begin + guess);
-    const double details_cost = std::max(1.0, cost_of(gz) - policy_cost);
-    correction = std::max(1e-3, details_cost / (costs[begin + guess] - costs[begin] + 1e-3));
-    if (fits(gz)) {
-      best = {guess, std::move(gz)};
-      if (cost_of(best.gz) >= kFullEnough * target) break;
-    } else {
-      too_many = guess;
-    }
-  }
-  return best;
-}
-
-bool Splitter::push_shortened(Division& division, std::size_t index) {
-  const auto& whole = *division.details[index];
-  for (const auto cap : kDetailCaps) {
-    const DetailCount detail{shortened(whole.detail, cap), whole.count};
-    if (detail == whole) continue;
-    division.json[index] = detail_json(detail);
-    auto gz = compress_piece(division, index, index + 1);
-    if (!fits(gz)) continue;
-    PolicyCounts piece{
-        division.policy, division.successful(index), division.failed(index, index + 1), {detail}};
-    division.failures_left -= division.covered(index, index + 1);
-    push_part({std::move(piece)}, std::move(gz));
-    return true;
-  }
-  return false;
-}
-
-// The last piece waits for others that fit beside it, unless it fills its part.
-void Splitter::push_piece(Division& division, std::size_t begin, std::size_t end, std::string gz) {
-  PolicyCounts piece{division.policy, division.successful(begin), division.failed(begin, end), {}};
-  for (auto i = begin; i < end; ++i) piece.details.push_back(*division.details[i]);
-  division.failures_left -= division.covered(begin, end);
-  const double cost = cost_of(gz);
-  if (end < division.details.size() || cost >= kFullEnough * room()) {
-    push_part({std::move(piece)}, std::move(gz));
-    return;
-  }
-  pieces_.push_back(std::move(piece));
-  pool_.push_back({&pieces_.back(), policy_json(pieces_.back()), cost});
-}
-
-// Fills one part after the other with the largest items that fit together. False: one cannot be
-// made small enough.
-bool Splitter::pack() {
-  const auto larger = [](const Item& a, const Item& b) { return a.cost > b.cost; };
-  std::ranges::stable_sort(pool_, larger);
-  while (!pool_.empty()) {
-    const double target = room();
-    double allowance = target * kAim;
-    double too_much = target * 1e6;
-    std::vector<std::size_t> best;
-    std::string best_gz;
-    for (int trial = 0; trial < kTrials || best.empty(); ++trial) {
-      const auto chosen = choose(allowance);
-      if (!best.empty() && chosen == best) break;
-      auto gz = compress_items(chosen);
-      const double filled = cost_of(gz) / target;
-      if (fits(gz)) {
-        if (gz.size() > best_gz.size()) {
-          best = chosen;
-          best_gz = std::move(gz);
-        }
-        if (filled >= kFullEnough || chosen.size() == pool_.size()) break;
-        allowance = std::min(allowance * kAim / std::max(filled, 0.01), too_much * kAim);
-      } else if (chosen.size() == 1) {
-        break;
-      } else {
-        too_much = std::min(too_much, allowance);
-        allowance *= std::min(0.95, kAim / filled);
+  std::optional<std::string> widest;
+  for (;;) {
+    const auto opening = open_policy(division.policy, heading.successful, heading.failed);
+    const auto size = lone(opening, {}).size();
+    if (size <= room_ && (heading.details == 0 || size + kAnyDetail <= room_)) return true;
+    if (size <= room_) {
+      if (!widest) {
+        auto read = widest_detail(source_, index, kDetailCaps.back());
+        if (!read) return std::move(read).error();
+        widest = *std::move(read);
       }
+      if (lone(opening, *widest).size() <= room_) return true;
     }
-    if (best.empty()) {
-      const auto item = std::move(pool_.front());
-      pool_.erase(pool_.begin());
-      if (!divide(*item.counts)) return false;
-      std::ranges::stable_sort(pool_, larger);
-    } else {
-      push_items(best, std::move(best_gz));
-    }
+    if (!shorten_policy(division)) return false;
   }
+}
+
+// False: it is as short as can be.
+bool Splitter::shorten_policy(Division& division) {
+  const auto& whole = headings_[division.index].policy;
+  while (division.caps_used < kPolicyCaps.size()) {
+    const auto& cap = kPolicyCaps[division.caps_used++];
+    auto policy = shortened(whole, cap.lines, cap.bytes);
+    if (policy == division.policy) continue;
+    division.policy = std::move(policy);
+    return true;
+  }
+  return false;
+}
+
+Result<bool> Splitter::first_piece() {
+  auto& division = *division_;
+  const auto successful = division.begun ? 0 : headings_[division.index].successful;
+  filler_.begin(
+      open_report(rules_.head(number())) + open_policy_to_failed(division.policy, successful),
+      room_);
+  filler_.leave_place();
+  filler_.add(kAfterFailed);
+  std::uint64_t taken = 0;
+  std::uint64_t covered = 0;
+  bool ended = true;
+  bool fits = filler_.fits_with(kCloseBoth);
+  if (fits) {
+    std::deque<std::uint64_t> counts;  // of the details that are not known to be kept
+    std::string text;
+    bool any = false;
+    const auto sum_up = [&] {
+      for (; taken < filler_.taken(); ++taken) {
+        covered += counts.front();
+        counts.pop_front();
+      }
+    };
+    filler_.begin_run(kCloseBoth);
+    const auto read = source_.details(division.index, division.begin, [&](const auto& detail) {
+      counts.push_back(detail.count);
+      text.assign(any ? "," : "");
+      append_detail(text, detail);
+      any = true;
+      ended = filler_.offer(text);
+      sum_up();
+      return ended;
+    });
+    if (!read) return read.error();
+    if (ended) ended = filler_.end_run();
+    sum_up();
+    fits = taken > 0 || ended;
+  }
+  if (!fits) {
+    const auto made = lone_detail();
+    if (!made) return made.error();
+    return false;
+  }
+  return end_piece(ended, taken, covered);
+}
+
+// The piece has so many details, which is all that were left if the policy has ended with it.
+Result<bool> Splitter::end_piece(bool ended, std::uint64_t taken, std::uint64_t covered) {
+  auto& division = *division_;
+  const auto& heading = headings_[division.index];
+  if (!ended) {
+    const auto whole = rescued(taken);
+    if (!whole) return whole.error();
+    if (*whole) return false;
+  }
+  const auto failed = division.failures_of(covered);
+  tell(division.begun ? 0 : heading.successful, failed);
+  if (ended) {
+    filler_.add(kClosePolicy);
+    first_failed_ = failed;
+    division_.reset();
+    return true;
+  }
+  division.begin += taken;
+  division.begun = true;
+  division.failures_left -= std::min(division.failures_left, covered);
+  const auto handed = hand_over(filler_.finish(kCloseBoth, failed));
+  if (!handed) return handed.error();
+  return false;
+}
+
+// A policy that misses the limit by little fits when the other compressor makes it smaller. True if
+// it did, and is handed over whole.
+Result<bool> Splitter::rescued(std::uint64_t taken) {
+  const auto& heading = headings_[division_->index];
+  if (division_->begun || division_->caps_used > 0) return false;
+  // In small parts the frame weighs more than the details, so these tell less.
+  const bool near = heading.details - std::min(taken, heading.details) <= heading.details / 9;
+  const bool short_one = 4 * taken >= heading.details && roughly_long(heading) < kShortPolicy;
+  if (!near && !short_one) return false;
+  const auto text = policy_text(source_, division_->index, near ? kLongPolicy : kShortPolicy);
+  if (!text) return text.error();
+  if (!*text) return false;
+  auto gz = compressed(open_report(rules_.head(number())).append(**text).append(kCloseReport));
+  if (gz.size() > room_) return false;
+  tell(heading.successful, heading.failed);
+  division_.reset();
+  const auto handed = hand_over(std::move(gz));
+  if (!handed) return handed.error();
   return true;
 }
 
-std::vector<std::size_t> Splitter::choose(double allowance) const {
-  std::vector<std::size_t> chosen = {0};
-  double cost = pool_.front().cost;
-  for (std::size_t i = 1; i < pool_.size() && cost + pool_.back().cost <= allowance; ++i) {
-    if (cost + pool_[i].cost > allowance) continue;
-    cost += pool_[i].cost;
-    chosen.push_back(i);
-  }
-  return chosen;
-}
-
-// As report_json() orders them.
-std::string Splitter::compress_items(std::vector<std::size_t> chosen) const {
-  std::ranges::stable_sort(chosen, [this](std::size_t a, std::size_t b) {
-    return pool_[a].counts->policy < pool_[b].counts->policy;
+// The next detail as a part of its own, which is exact to the byte. If its texts cannot be made
+// short enough, those of the policy are made shorter, and no part is made.
+Result<void> Splitter::lone_detail() {
+  auto& division = *division_;
+  const auto& heading = headings_[division.index];
+  std::optional<DetailCount> detail;
+  const auto read = source_.details(division.index, division.begin, [&](const auto& found) {
+    detail = found;
+    return false;
   });
-  std::vector<std::string_view> texts;
-  for (const auto i : chosen) texts.push_back(pool_[i].json);
-  return compress(texts);
+  if (!read) return read.error();
+  const auto successful = division.begun ? 0 : heading.successful;
+  const auto failed = division.failures_of(detail ? detail->count : 0);
+  const auto opening = open_policy(division.policy, successful, failed);
+  auto gz = lone(opening, detail ? detail_json(*detail) : std::string());
+  for (std::size_t i = 0; gz.size() > room_ && detail && i < kDetailCaps.size(); ++i) {
+    const DetailCount shorter{shortened(detail->detail, kDetailCaps[i]), detail->count};
+    if (shorter != *detail) gz = lone(opening, detail_json(shorter));
+  }
+  if (gz.size() > room_) {
+    if (!shorten_policy(division)) return too_small();
+    return {};
+  }
+  tell(successful, failed);
+  division.begun = true;
+  if (detail) {
+    division.failures_left -= std::min(division.failures_left, detail->count);
+    ++division.begin;
+  }
+  if (!detail || division.begin >= heading.details) division_.reset();
+  return hand_over(std::move(gz));
 }
 
-void Splitter::push_items(const std::vector<std::size_t>& chosen, std::string gz) {
-  WindowCounts counts;
-  std::vector<bool> taken(pool_.size(), false);
-  for (const auto i : chosen) {
-    counts.push_back(*pool_[i].counts);
-    taken[i] = true;
-  }
-  push_part(in_order(counts), std::move(gz));
-  std::vector<Item> left;
-  for (std::size_t i = 0; i < pool_.size(); ++i) {
-    if (!taken[i]) left.push_back(std::move(pool_[i]));
-  }
-  pool_ = std::move(left);
-}
-
-// A limit that would do: the size of the largest of the smallest possible reports, and a margin for
-// texts that compress worse than it.
-std::size_t Splitter::smallest_limit() const {
-  constexpr std::size_t kMargin = 64;
-  std::size_t pieces = 1;
-  for (const auto& policy : counts_) pieces += 1 + policy.details.size();
-  const int number = rules_.first_part + static_cast<int>(pieces);
-  const auto head = open_report(rules_.head(number));
-  auto needed = gzip(head + std::string(kCloseReport)).size();
-  for (const auto& counts : counts_) {
-    std::string largest;
-    for (const auto& detail : counts.details) {
-      auto json = detail_json({shortened(detail.detail, kDetailCaps.back()), detail.count});
-      if (json.size() > largest.size()) largest = std::move(json);
+Result<void> Splitter::fill_up() {
+  int misses = 0;
+  for (;;) {
+    // Only small ones are left if the part has no policy yet.
+    while (has_policy_ && order_.large_left() && misses < kMostMisses) {
+      const auto size = filler_.size_with(kCloseReport);
+      const auto rest = room_ - std::min(room_, size);
+      if (rest <= room_ / kFullShare) return {};
+      auto index = order_.take_fitting(kSafeFit * static_cast<double>(rest));
+      if (!index && static_cast<double>(lost_) < kMostLost * static_cast<double>(work_)) {
+        index = order_.take_fitting(kCloseFit * static_cast<double>(rest));
+      }
+      if (!index) break;
+      const auto added = add_policy(*index, size);
+      if (!added) return added.error();
+      if (!*added) ++misses;
     }
-    const auto& cap = kPolicyCaps.back();
-    const auto text = head +
-                      open_policy(shortened(counts.policy, cap.lines, cap.bytes), counts.successful,
-                                  counts.failed) +
-                      largest + std::string(kClosePolicy) + std::string(kCloseReport);
-    needed = std::max(needed, gzip(text).size());
+    const auto more = add_small();
+    if (!more) return more.error();
+    if (!*more) return {};
   }
-  return rules_.submitted_size(needed + kMargin, number);
+}
+
+// False: it did not fit, and the part is as before.
+Result<bool> Splitter::add_policy(std::size_t index, std::size_t before) {
+  const auto& heading = headings_[index];
+  const auto work_before = work_;
+  const auto rest = static_cast<double>(room_ - before);
+  const auto look_at = static_cast<std::uint64_t>(kForetold * static_cast<double>(heading.details));
+  std::uint64_t seen = 0;
+  double foretold = rest;  // bytes that it adds, at least
+  filler_.begin_all(kCloseReport, before);
+  bool fits =
+      filler_.offer_all("," + open_policy(heading.policy, heading.successful, heading.failed));
+  std::string text;
+  const auto visit = [&](const DetailCount& detail) {
+    text.assign(seen > 0 ? "," : "");
+    append_detail(text, detail);
+    fits = filler_.offer_all(text);
+    if (++seen == look_at && fits && look_at >= kForetellingDetails) {
+      foretold = static_cast<double>(filler_.size_with(kCloseBoth) - before) / kForetold;
+      fits = foretold < kHopeless * rest;
+    }
+    return fits;
+  };
+  if (fits) {
+    const auto read = source_.details(index, 0, visit);
+    if (!read) return read.error();
+  }
+  if (fits) fits = filler_.offer_all(kClosePolicy);
+  const auto size = fits ? filler_.size_with(kCloseReport) : 0;
+  if (fits && size <= room_) {
+    order_.learn(index, static_cast<double>(size) - static_cast<double>(before));
+    tell(heading.successful, heading.failed);
+    return true;
+  }
+  filler_.take_back();
+  lost_ += work_ - work_before;
+  const double share = static_cast<double>(seen) / static_cast<double>(heading.details + 1);
+  if (share > kForetold) foretold = std::max(foretold, rest / share);
+  order_.put_back(index, 1.02 * foretold);
+  return false;
+}
+
+// True if it met a large one and the part goes on.
+Result<bool> Splitter::add_small() {
+  if (order_.small() == nullptr) return false;
+  bool too_long = false;
+  std::size_t offered = 0;
+  filler_.begin_run(kCloseReport);
+  for (bool more = true; more && order_.small(offered) != nullptr; ++offered) {
+    auto text = policy_text(source_, *order_.small(offered), PackingOrder::kMostSmall);
+    if (!text) return std::move(text).error();
+    too_long = !*text;
+    if (too_long) break;
+    if (has_policy_ || offered > 0) (*text)->insert(0, 1, ',');
+    more = filler_.offer(**text);
+  }
+  filler_.end_run();
+  for (std::size_t i = 0; i < filler_.taken(); ++i) {
+    const auto& heading = headings_[*order_.small(i)];
+    tell(heading.successful, heading.failed);
+  }
+  order_.pass_small(filler_.taken());
+  // What does not fit even alone, or is not short, is no small one.
+  const bool large = (too_long && filler_.taken() == offered) || !has_policy_;
+  if (large) order_.small_is_large(static_cast<double>(PackingOrder::kMostSmall) / 8);
+  return large && has_policy_;
 }
 
 }  // namespace
 
+Result<int> split_report(CountsSource& source, const SplitRules& rules,
+                         const std::function<Result<void>(ReportPart&&)>& take) {
+  Splitter splitter(source, rules, take);
+  auto parts = splitter.run();
+  if (rules.compressed_bytes != nullptr) *rules.compressed_bytes += splitter.work();
+  return parts;
+}
+
 Result<std::vector<ReportPart>> split_report(const WindowCounts& counts, const SplitRules& rules) {
-  return Splitter(counts, rules).run();
+  MemoryCounts source(counts);
+  std::vector<ReportPart> parts;
+  const auto split = split_report(source, rules, [&parts](ReportPart&& part) -> Result<void> {
+    parts.push_back(std::move(part));
+    return {};
+  });
+  if (!split) return split.error();
+  return parts;
 }
 
 }  // namespace rapporteur

@@ -19,7 +19,8 @@ using namespace std::chrono;
 
 constexpr Seconds kBlockedRetry{15 * 60};
 constexpr Seconds kLookupPatience{24 * 3600};
-constexpr Seconds kOwnReportLead{3600};
+constexpr Seconds kLongestLookupWait{3600};
+constexpr Seconds kHandedOverLate{3600};
 constexpr Seconds kSameFailuresQuiet{7 * 86'400};
 
 Decision suppressed(std::string reason) {
@@ -37,7 +38,7 @@ Decision blocked(const Config& config, const Window& window, const std::string& 
 // Waits as long again as it has waited already, from one minute to one hour.
 Decision postponed(const Window& window, const std::string& reason, Time now) {
   const auto waited = now - window.lookup_since.value_or(now);
-  const auto wait = std::clamp<Seconds>(waited, minutes{1}, hours{1});
+  const auto wait = std::clamp<Seconds>(waited, minutes{1}, kLongestLookupWait);
   return {.kind = Decision::Kind::kPostponed, .reason = reason, .retry = now + wait};
 }
 
@@ -63,7 +64,10 @@ Asked asked(const Window& window, const DnsAnswer& answer, Time now) {
     return result;
   }
   const auto problem = "the TLSRPT record could not be looked up: " + answer.problem;
-  if (now - window.lookup_since.value_or(now) < kLookupPatience) {
+  // Nobody has asked for a while, because the machine slept or the program did not run: the name
+  // server may not be within reach again either.
+  const bool was_away = window.retry && now - *window.retry > kLongestLookupWait;
+  if (was_away || now - window.lookup_since.value_or(now) < kLookupPatience) {
     result.refusal = postponed(window, problem, now);
     return result;
   }
@@ -108,6 +112,19 @@ std::string fingerprint_of(const WindowCounts& counts, const WindowFacts& facts)
   return hex(hash.finish());
 }
 
+// The mails whose sessions may be in this window: our relay has handed over in the next window what
+// it was given in the last hour of this one. (If it was faster, one report more is sent, and no
+// second, because then that mail counts for the next window. If it were counted here, a domain with
+// one real session a day would be silenced every other day.) An hour is all that an hourly window
+// has, so there a mail may count twice.
+Period handing_over(const Window& window) {
+  auto period = window.period;
+  const bool long_enough = period.end - period.start >= days{1};
+  period.start -= kHandedOverLate;
+  if (long_enough) period.end -= kHandedOverLate;
+  return period;
+}
+
 // The second and third line of defence against reports about reports (docs/design.md,
 // "Scheduling").
 Result<std::optional<Decision>> own_reports_only(const AssemblyContext& context,
@@ -115,8 +132,7 @@ Result<std::optional<Decision>> own_reports_only(const AssemblyContext& context,
                                                  const std::string& fingerprint, Time now) {
   const auto slack = static_cast<std::uint64_t>(context.config.schedule.own_report_slack);
   if (slack == 0) return std::optional<Decision>{};
-  const auto mails = context.store.mails_handed_over(
-      window.domain, {window.period.start - kOwnReportLead, window.period.end});
+  const auto mails = context.store.mails_handed_over(window.domain, handing_over(window));
   if (!mails) return mails.error();
   if (*mails == 0 || window.successful + window.failed > slack * *mails) {
     return std::optional<Decision>{};
@@ -133,24 +149,24 @@ Result<std::optional<Decision>> own_reports_only(const AssemblyContext& context,
 enum class Mode { kRun, kPreview };
 
 Result<Decision> decide_in(Mode mode, const AssemblyContext& context, const Window& window,
-                           const WindowCounts& counts, const DnsAnswer& answer, Time now) {
+                           const WindowCounts& outline, const DnsAnswer& answer, Time now) {
   const auto& config = context.config;
   if (mode == Mode::kRun) {
     const auto frequency = frequency_setting(config, window.domain);
     if (!frequency) return blocked(config, window, frequency.error().text, now);
     if (*frequency == Frequency::kNever) return suppressed("sendFrequency is never");
   }
-  if (counts.empty()) return suppressed("no sessions");
+  if (outline.empty()) return suppressed("no sessions");
 
   Window asking = window;
   if (mode == Mode::kPreview) asking.lookup_since = now - kLookupPatience;
   const auto wanted = asked(asking, answer, now);
   if (wanted.refusal) return *wanted.refusal;
 
-  const auto facts = facts_of(config, window, counts, wanted.record.rua);
+  const auto facts = facts_of(config, window, outline, wanted.record.rua);
   const Question question{
       .domain = window.domain, .window = &facts, .delivery_id = {}, .dns = context.dns};
-  const auto fingerprint = fingerprint_of(counts, facts);
+  const auto fingerprint = fingerprint_of(outline, facts);
   if (mode == Mode::kRun) {
     const auto send = number_setting(config, Setting::kSendWhen, question);
     if (!send) return blocked(config, window, send.error().text, now);
@@ -163,7 +179,7 @@ Result<Decision> decide_in(Mode mode, const AssemblyContext& context, const Wind
   if (!destinations) return blocked(config, window, destinations.error().text, now);
   if (destinations->empty()) return suppressed("no destination");
 
-  auto assembly = make_parts(context, window, counts, question, *destinations, now);
+  auto assembly = make_parts(context, window, outline, question, *destinations, now);
   if (!assembly) {
     if (assembly.error().fault != Fault::kConfig) return std::move(assembly).error();
     return blocked(config, window, assembly.error().text, now);
@@ -179,13 +195,13 @@ Result<Decision> decide_in(Mode mode, const AssemblyContext& context, const Wind
 }  // namespace
 
 Result<Decision> decide(const AssemblyContext& context, const Window& window,
-                        const WindowCounts& counts, const DnsAnswer& answer, Time now) {
-  return decide_in(Mode::kRun, context, window, counts, answer, now);
+                        const WindowCounts& outline, const DnsAnswer& answer, Time now) {
+  return decide_in(Mode::kRun, context, window, outline, answer, now);
 }
 
 Result<Decision> preview(const AssemblyContext& context, const Window& window,
-                         const WindowCounts& counts, const DnsAnswer& answer, Time now) {
-  return decide_in(Mode::kPreview, context, window, counts, answer, now);
+                         const WindowCounts& outline, const DnsAnswer& answer, Time now) {
+  return decide_in(Mode::kPreview, context, window, outline, answer, now);
 }
 
 std::unique_ptr<Signer> signer_of(const Config& config) {

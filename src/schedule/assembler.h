@@ -45,12 +45,12 @@ struct Decision {
 // Never sends and never writes. Fails only if the store does. `answer` is what the DNS said about
 // tlsrpt_name(window.domain). `now` becomes Date and DKIM t=.
 Result<Decision> decide(const AssemblyContext& context, const Window& window,
-                        const WindowCounts& counts, const DnsAnswer& answer, Time now);
+                        const WindowCounts& outline, const DnsAnswer& answer, Time now);
 
 // What would be sent if the window were assembled at `now`: as decide(), but for a window in any
 // state, and without the questions whether to send at all (sendFrequency, sendWhen, own reports).
 Result<Decision> preview(const AssemblyContext& context, const Window& window,
-                         const WindowCounts& counts, const DnsAnswer& answer, Time now);
+                         const WindowCounts& outline, const DnsAnswer& answer, Time now);
 
 // The keys of [[dkim]] as a signer.
 std::unique_ptr<Signer> signer_of(const Config& config);

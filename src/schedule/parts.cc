@@ -2,15 +2,18 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <utility>
 
 #include "base/domain.h"
+#include "base/hash.h"
 #include "mime/message.h"
 #include "report/report.h"
 #include "report/split.h"
 #include "report/summary.h"
+#include "schedule/blob_box.h"
 
 namespace rapporteur {
 
@@ -24,6 +27,27 @@ constexpr int kWidestNumber = 9999;
 // A subject whose length depends on more than the part's number can make a mail larger than it was
 // measured. The report is then split anew for a limit that is smaller by what was too much.
 constexpr int kSplitAttempts = 4;
+
+// The bodies of all parts of one window: what is more waits on disk.
+constexpr std::size_t kMostInMemory = 4U << 20;
+
+// The same whenever the part is made, so that a preview shows what will be sent; not to be guessed
+// by those who know the report-id, so that nobody else can make up a bounce.
+std::string delivery_id(const std::string& secret, const std::string& report_id,
+                        const std::string& destination) {
+  constexpr std::string_view kCharacters = "abcdefghijklmnopqrstuvwxyz0123456789";
+  Sha256 hash;
+  for (const auto* text : {&secret, &report_id, &destination}) {
+    hash.update(std::to_string(text->size()) + ":");
+    hash.update(*text);
+  }
+  std::string id;
+  for (const auto byte : hash.finish()) {
+    if (id.size() == kDeliveryIdLength) break;
+    id += kCharacters[static_cast<unsigned char>(byte) % kCharacters.size()];
+  }
+  return id;
+}
 
 // The settings that are the same for all parts and destinations.
 struct Identity {
@@ -61,11 +85,11 @@ Result<Identity> identity_of(const Config& config, const Question& question) {
 // Makes everything about one window. Made for one call and thrown away.
 class PartMaker {
  public:
-  PartMaker(const AssemblyContext& context, const Window& window, const WindowCounts& counts,
+  PartMaker(const AssemblyContext& context, const Window& window, const WindowCounts& outline,
             const Question& question, const std::vector<std::string>& destinations, Time now)
       : context_(context),
         window_(window),
-        counts_(counts),
+        outline_(outline),
         question_(question),
         destinations_(destinations),
         now_(now) {}
@@ -84,12 +108,17 @@ class PartMaker {
     const auto first = context_.store.next_part_number(window_.domain, window_.period);
     if (!first) return first.error();
     first_part_ = *first;
+    const auto& nat = context_.config.ingest.sending_ip;
+    auto source = context_.store.read_counts(
+        window_.id, [&](const std::string& address) { return shown_sending_ip(address, nat); });
+    if (!source) return std::move(source).error();
+    source_ = *std::move(source);
     auto limit = identity_.max_size;
     for (int attempt = 0; attempt < kSplitAttempts; ++attempt) {
-      excess_ = 0;
+      too_large_ = false;
       auto assembly = make_within(limit);
-      if (!assembly || excess_ == 0) return assembly;
-      limit = limit > excess_ ? limit - excess_ : 1;
+      if (!assembly || !too_large_) return assembly;
+      limit = identity_.max_size > longer_ ? identity_.max_size - longer_ : 1;
     }
     return Error{Fault::kConfig, "maxReportSize " + std::to_string(identity_.max_size) +
                                      " is too small for the mail's own header"};
@@ -123,7 +152,7 @@ class PartMaker {
     mail.subject = *std::move(subject);
     mail.report_domain = window_.domain;
     mail.submitter = identity_.contact_domain;
-    mail.summary_text = human_summary(summary, head_of(part), counts_);
+    mail.summary_text = human_summary(summary, head_of(part), outline_);
     mail.file_name = file_name(identity_.contact_domain, window_.domain, window_.period, part,
                                context_.store.token());
     mail.date = now_;
@@ -147,59 +176,87 @@ class PartMaker {
   }
 
   Result<Assembly> make_within(std::uint64_t limit) {
-    std::optional<MailSize> size;
-    if (any_mail_) {
+    if (any_mail_ && !size_) {
       auto measured = measure();
       if (!measured) return std::move(measured).error();
-      size = *std::move(measured);
+      size_ = *std::move(measured);
     }
     const SplitRules rules{
         .limit_bytes = limit,
         .first_part = first_part_,
         .head = [this](int part) { return head_of(part); },
-        .submitted_size = [&](std::size_t gz, int) { return size ? size->with(gz) : gz; }};
-    const auto split = split_report(counts_, rules);
-    if (!split) return split.error();
-
+        .submitted_size = [&](std::size_t gz, int) { return size_ ? size_->with(gz) : gz; }};
     Assembly assembly;
     assembly.window = window_.id;
     assembly.now = now_;
-    for (const auto& part : *split) {
-      auto added = add_part(part, static_cast<int>(split->size()), assembly);
-      if (!added) return std::move(added).error();
+    // The mails tell how many parts there are, so they are made when all parts are known.
+    BlobBox reports(kMostInMemory);
+    const auto split = split_report(*source_, rules, [&](ReportPart&& piece) -> Result<void> {
+      Part part;
+      part.number = piece.number;
+      part.successful = piece.successful;
+      part.failed = piece.failed;
+      assembly.parts.push_back(std::move(part));
+      const auto put = reports.put(std::move(piece.gz));
+      return put ? Result<void>() : put.error();
+    });
+    if (!split) return split.error();
+    bodies_ = std::make_shared<BlobBox>(kMostInMemory);
+    for (std::size_t i = 0; i < assembly.parts.size(); ++i) {
+      auto gz = reports.get(i);
+      if (!gz) return std::move(gz).error();
+      assembly.parts[i].gz = *std::move(gz);
+      if (auto made = finish(assembly.parts[i], assembly); !made) return std::move(made).error();
     }
+    return hold(std::move(assembly));
+  }
+
+  // What is too large to be held together is loaded when it is wanted.
+  Result<Assembly> hold(Assembly assembly) const {
+    assembly.load = [bodies = bodies_](std::size_t index, Part& part) -> Result<void> {
+      auto gz = bodies->get(2 * index);
+      if (!gz) return std::move(gz).error();
+      auto mail_body = bodies->get(2 * index + 1);
+      if (!mail_body) return std::move(mail_body).error();
+      part.gz = *std::move(gz);
+      part.mail_body = *std::move(mail_body);
+      return {};
+    };
+    if (!bodies_->in_memory()) return assembly;
+    for (std::size_t i = 0; i < assembly.parts.size(); ++i) {
+      if (auto loaded = assembly.load(i, assembly.parts[i]); !loaded) {
+        return std::move(loaded).error();
+      }
+    }
+    assembly.load = nullptr;
     return assembly;
   }
 
-  Result<void> add_part(const ReportPart& piece, int parts, Assembly& assembly) {
-    Part part;
-    part.number = piece.number;
-    part.of = parts;
-    part.report_id = report_id_of(piece.number);
+  // Everything about the part but its report, and its deliveries.
+  Result<void> finish(Part& part, Assembly& assembly) {
+    part.of = static_cast<int>(assembly.parts.size());
+    part.report_id = report_id_of(part.number);
     part.file_name = file_name(identity_.contact_domain, window_.domain, window_.period,
-                               piece.number, context_.store.token());
-    part.gz = piece.gz;
-    for (const auto& policy : piece.counts) {
-      part.successful += policy.successful;
-      part.failed += policy.failed;
-    }
+                               part.number, context_.store.token());
     for (std::size_t rank = 0; rank < destinations_.size(); ++rank) {
       auto delivery = delivery_to(static_cast<int>(rank), part);
       if (!delivery) return std::move(delivery).error();
       assembly.deliveries.push_back(*std::move(delivery));
     }
-    assembly.parts.push_back(std::move(part));
+    for (auto* body : {&part.gz, &part.mail_body}) {
+      if (const auto put = bodies_->put(std::exchange(*body, {})); !put) return put.error();
+    }
     return {};
   }
 
   Result<Delivery> delivery_to(int rank, Part& part) {
     Delivery delivery;
-    delivery.id = random_token(context_.random, kDeliveryIdLength);
     delivery.window = window_.id;
     delivery.domain = window_.domain;
     delivery.part = part.number;
     delivery.report_id = part.report_id;
     delivery.destination = destinations_[static_cast<std::size_t>(rank)];
+    delivery.id = delivery_id(context_.store.secret(), part.report_id, delivery.destination);
     delivery.rank = rank;
     delivery.fallback = context_.config.delivery.first_only && rank > 0;
     if (!delivery.fallback) delivery.next_attempt = now_;
@@ -222,9 +279,9 @@ class PartMaker {
       message.header = *signatures + message.header;
     }
     const auto bytes = message.header.size() + 2 + message.body.size();
-    if (identity_.max_size > 0 && bytes > identity_.max_size) {
-      excess_ = std::max<std::uint64_t>(excess_, bytes - identity_.max_size);
-    }
+    too_large_ = too_large_ || (identity_.max_size > 0 && bytes > identity_.max_size);
+    const auto measured = size_->with(part.gz.size());
+    if (bytes > measured) longer_ = std::max<std::uint64_t>(longer_, bytes - measured);
     delivery.header = std::move(message.header);
     part.mail_body = std::move(message.body);
     return delivery;
@@ -232,24 +289,27 @@ class PartMaker {
 
   const AssemblyContext& context_;
   const Window& window_;
-  const WindowCounts& counts_;
+  const WindowCounts& outline_;
   const Question& question_;
   const std::vector<std::string>& destinations_;
   const Time now_;
   Identity identity_;
+  std::unique_ptr<CountsSource> source_;
+  std::shared_ptr<BlobBox> bodies_;  // of each part its gzip, then its mail body
   bool any_mail_ = false;
   bool sign_ = false;
   int first_part_ = 1;
-  std::uint64_t excess_ = 0;  // by how much the largest mail passes the limit
+  std::optional<MailSize> size_;  // how large mails will be; absent: there are none
+  bool too_large_ = false;        // some mail passes the limit
+  std::uint64_t longer_ = 0;      // by how much a mail was longer than it had been measured
 };
 
 }  // namespace
 
 Result<Assembly> make_parts(const AssemblyContext& context, const Window& window,
-                            const WindowCounts& counts, const Question& question,
+                            const WindowCounts& outline, const Question& question,
                             const std::vector<std::string>& destinations, Time now) {
-  const auto shown = with_sending_ips(counts, context.config.ingest.sending_ip);
-  return PartMaker(context, window, shown, question, destinations, now).make();
+  return PartMaker(context, window, outline, question, destinations, now).make();
 }
 
 }  // namespace rapporteur

@@ -24,6 +24,12 @@ Frequency frequency_of(Period period) {
 
 }  // namespace
 
+Seconds longest_delay(const ScheduleConfig& schedule) {
+  const auto spread =
+      std::max({schedule.spread_hourly, schedule.spread_daily, schedule.spread_weekly});
+  return kSupplementDelay + schedule.grace + spread;
+}
+
 WindowPlan SettingsPlanner::plan(const std::string& domain, Time time,
                                  std::span<const Period> known, Time now) {
   WindowPlan plan;

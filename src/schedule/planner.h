@@ -8,6 +8,10 @@
 
 namespace rapporteur {
 
+// No window and no supplement falls due later than this after its end, or after it was opened if
+// that is later.
+Seconds longest_delay(const ScheduleConfig& schedule);
+
 class SettingsPlanner final : public WindowPlanner {
  public:
   explicit SettingsPlanner(std::shared_ptr<const Config> config) : config_(std::move(config)) {}

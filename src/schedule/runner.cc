@@ -29,10 +29,10 @@ Result<void> prepare(const Config& config, Store& store, std::span<const Window>
   for (std::size_t i = 0; i < windows.size(); ++i) {
     auto record = read_tlsrpt_answers(answers[i].records);
     if (record.status != RecordStatus::kOk) continue;  // there is nothing to evaluate
-    const auto counts = store.counts(windows[i].id);
-    if (!counts && counts.error().fault == Fault::kTransient) return counts.error();
-    if (!counts) continue;  // its run will say so
-    facts.push_back(facts_of(config, windows[i], *counts, std::move(record.rua)));
+    const auto outline = store.outline(windows[i].id);
+    if (!outline && outline.error().fault == Fault::kTransient) return outline.error();
+    if (!outline) continue;  // its run will say so
+    facts.push_back(facts_of(config, windows[i], *outline, std::move(record.rua)));
     questions.push_back({.domain = windows[i].domain,
                          .window = &facts.back(),
                          .part = nullptr,
@@ -50,6 +50,7 @@ Result<RunSummary> Runner::run_page(const Config& config, const Signer& signer,
   RunSummary summary;
   const auto windows = store_.claim_due(clock_.now(), kPage, std::nullopt);
   if (!windows) return windows.error();
+  if (windows->empty()) return summary;
   std::vector<std::string> names;
   names.reserve(windows->size());
   for (const auto& window : *windows) names.push_back(tlsrpt_name(window.domain));
@@ -77,10 +78,10 @@ Result<RunSummary> Runner::run_page(const Config& config, const Signer& signer,
 
 Result<void> Runner::run(const AssemblyContext& context, const Window& window,
                          const DnsAnswer& answer, RunSummary& summary) {
-  const auto counts = store_.counts(window.id);
-  if (!counts) return counts.error();
+  const auto outline = store_.outline(window.id);
+  if (!outline) return outline.error();
   const auto now = clock_.now();
-  auto decision = decide(context, window, *counts, answer, now);
+  auto decision = decide(context, window, *outline, answer, now);
   if (!decision) return std::move(decision).error();
 
   const auto start = format_rfc3339(window.period.start);

@@ -46,6 +46,38 @@ const std::string_view kDeliveryColumns =
     " d.state, d.attempts, d.first_attempt, d.next_attempt, d.last_response, d.ended, d.rank,"
     " d.fallback, p.id";
 
+PolicyCounts read_policy(Database& database, const Query& row) {
+  PolicyCounts counts;
+  const auto type = parse_policy_type(row.text(1));
+  auto strings = unpack(row.text(3));
+  auto mx_hosts = unpack(row.text(4));
+  if (!type || !strings || !mx_hosts) {
+    database.fail(Fault::kCorrupt, "policy " + std::to_string(row.integer(0)) + " is unreadable");
+    return counts;
+  }
+  counts.policy = {*type, row.text(2), *std::move(strings), *std::move(mx_hosts)};
+  counts.successful = row.count(5);
+  counts.failed = row.count(6);
+  return counts;
+}
+
+DetailCount read_detail(Database& database, const Query& row) {
+  DetailCount count;
+  const auto type = parse_result_type(row.text(1));
+  if (!type) {
+    database.fail(Fault::kCorrupt, "a failure has the unknown result type '" + row.text(1) + "'");
+  }
+  count.detail = {type.value_or(ResultType::kValidationFailure),
+                  row.text(2),
+                  row.text(3),
+                  row.text(4),
+                  row.text(5),
+                  row.text(6),
+                  row.text(7)};
+  count.count = row.count(8);
+  return count;
+}
+
 WindowState read_window_state(Database& database, const std::string& text) {
   const auto state = parse_window_state(text);
   if (!state) database.fail(Fault::kCorrupt, "a window has the unknown state '" + text + "'");

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "model/counts.h"
 #include "model/delivery.h"
 #include "model/window.h"
 #include "store/sqlite.h"
@@ -23,9 +24,13 @@ inline constexpr int kWindowColumnCount = 18;
 extern const std::string_view kDeliveryColumns;
 inline constexpr int kDeliveryColumnCount = 17;
 
-// A stored word that is none of its enumeration marks the database as corrupt.
+// Rows of policies (id, type, domain, strings, mx_hosts, successful, failed, …) without details,
+// and of details (anything, result_type, …, failure_reason_code, sessions). A stored word that is
+// none of its enumeration marks the database as corrupt.
 Window read_window(Database& database, const Query& row);
 Delivery read_delivery(Database& database, const Query& row);
+PolicyCounts read_policy(Database& database, const Query& row);
+DetailCount read_detail(Database& database, const Query& row);
 WindowState read_window_state(Database& database, const std::string& text);
 
 // Several texts as one that can be taken apart again, whatever they hold: each as its length in

@@ -33,38 +33,6 @@ void move_due(Database& database, Time now) {
       now, now + kFarthestRetry);
 }
 
-PolicyCounts read_policy(Database& database, const Query& row) {
-  PolicyCounts counts;
-  const auto type = parse_policy_type(row.text(1));
-  auto strings = unpack(row.text(3));
-  auto mx_hosts = unpack(row.text(4));
-  if (!type || !strings || !mx_hosts) {
-    database.fail(Fault::kCorrupt, "policy " + std::to_string(row.integer(0)) + " is unreadable");
-    return counts;
-  }
-  counts.policy = {*type, row.text(2), *std::move(strings), *std::move(mx_hosts)};
-  counts.successful = row.count(5);
-  counts.failed = row.count(6);
-  return counts;
-}
-
-DetailCount read_detail(Database& database, const Query& row) {
-  DetailCount count;
-  const auto type = parse_result_type(row.text(1));
-  if (!type) {
-    database.fail(Fault::kCorrupt, "a failure has the unknown result type '" + row.text(1) + "'");
-  }
-  count.detail = {type.value_or(ResultType::kValidationFailure),
-                  row.text(2),
-                  row.text(3),
-                  row.text(4),
-                  row.text(5),
-                  row.text(6),
-                  row.text(7)};
-  count.count = row.count(8);
-  return count;
-}
-
 void insert_part(Database& database, WindowId window, const Part& part) {
   database.execute(
       "INSERT INTO parts (window_id, number, parts_total, report_id, file_name, successful, failed,"
@@ -112,29 +80,6 @@ Result<std::vector<Window>> SqliteStore::claim_due(Time now, std::size_t limit,
   return transaction.commit(std::move(due));
 }
 
-Result<WindowCounts> SqliteStore::counts(WindowId window) {
-  Transaction transaction(*database_, Kind::kRead);
-  WindowCounts counts;
-  {
-    Query policies(*database_,
-                   "SELECT id, type, domain, strings, mx_hosts, successful, failed FROM policies"
-                   " WHERE window_id = ?1",
-                   window);
-    while (policies.next()) {
-      auto& policy = counts.emplace_back(read_policy(*database_, policies));
-      Query details(*database_,
-                    "SELECT policy_id, result_type, sending_mta_ip, receiving_mx_hostname,"
-                    " receiving_mx_helo, receiving_ip, additional_information,"
-                    " failure_reason_code, sessions FROM details WHERE policy_id = ?1",
-                    policies.integer(0));
-      while (details.next()) policy.details.push_back(read_detail(*database_, details));
-      std::ranges::sort(policy.details);
-    }
-  }
-  std::ranges::sort(counts);
-  return transaction.commit(std::move(counts));
-}
-
 Result<bool> SqliteStore::assemble(const Assembly& assembly) {
   Transaction transaction(*database_, Kind::kWrite);
   int first = 0;
@@ -151,7 +96,15 @@ Result<bool> SqliteStore::assemble(const Assembly& assembly) {
           " WHERE id = ?1 AND state = 'due'",
           assembly.window, assembly.now, assembly.fingerprint, assembly.record, first) == 1;
   if (!moved) return transaction.commit(false);
-  for (const auto& part : assembly.parts) insert_part(*database_, assembly.window, part);
+  for (std::size_t i = 0; i < assembly.parts.size(); ++i) {
+    if (!assembly.load) {
+      insert_part(*database_, assembly.window, assembly.parts[i]);
+      continue;
+    }
+    auto part = assembly.parts[i];
+    if (auto loaded = assembly.load(i, part); !loaded) return std::move(loaded).error();
+    insert_part(*database_, assembly.window, part);
+  }
   number_siblings_on(*database_, assembly.window, last);
   for (const auto& delivery : assembly.deliveries) insert_delivery(delivery, assembly.window);
   for (const auto& part : assembly.parts) {

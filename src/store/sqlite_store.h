@@ -1,6 +1,6 @@
 #pragma once
 // The store of one node, in one SQLite file. Each part of the interface has its own file:
-// sqlite_intake, sqlite_schedule, sqlite_deliveries, sqlite_suppressions,
+// sqlite_intake, sqlite_counts, sqlite_schedule, sqlite_deliveries, sqlite_suppressions,
 // sqlite_admin. docs/formats.md has the tables.
 
 #include <chrono>
@@ -43,6 +43,9 @@ class SqliteStore final : public Store {
   Result<std::vector<Window>> claim_due(Time now, std::size_t limit,
                                         std::optional<std::pair<Time, WindowId>> after) override;
   Result<WindowCounts> counts(WindowId window) override;
+  Result<WindowCounts> outline(WindowId window) override;
+  Result<std::unique_ptr<CountsSource>> read_counts(WindowId window,
+                                                    const AddressShown& shown) override;
   Result<bool> assemble(const Assembly& assembly) override;
   Result<bool> postpone(WindowId window, WindowState to, const std::string& reason,
                         std::optional<Time> retry, Time now) override;
@@ -125,6 +128,8 @@ class SqliteStore final : public Store {
   void add_details(std::int64_t policy, const PolicyCounts& counts, std::size_t max_details);
   void forget_rows();
 
+  WindowCounts all_counts(WindowId window);  // inside a transaction
+
   // Deliveries; see sqlite_deliveries.cc. All run inside the transaction of their caller.
   void insert_delivery(const Delivery& delivery, WindowId window);
   void settle_part(WindowId window, int part, Time now);
@@ -135,6 +140,7 @@ class SqliteStore final : public Store {
   std::unique_ptr<Database> database_;
   std::string token_;
   std::string secret_;
+  std::uint64_t counts_generation_ = 0;  // of the temporary tables of read_counts()
   // Where intake found windows and policies last, by hashes of their content. Other processes
   // change rows meanwhile, so every use repeats the content in its condition.
   std::unordered_map<std::uint64_t, WindowId> known_windows_;

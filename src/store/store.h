@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -21,6 +22,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "model/counts.h"
+#include "model/counts_source.h"
 #include "model/delivery.h"
 #include "model/suppression.h"
 #include "model/window.h"
@@ -77,10 +79,16 @@ struct Flushed {
   bool stored() const { return misplaced.empty() && seen.empty(); }
 };
 
+// How a report tells an address that was counted; empty: not at all.
+using AddressShown = std::function<std::string(const std::string& address)>;
+
 // Everything that assembling one window makes.
 struct Assembly {
   WindowId window = 0;
   std::vector<Part> parts;
+  // Where parts are too large to be held together: fills in gz and mail_body of parts[index], as
+  // often as asked. Absent: they are there.
+  std::function<Result<void>(std::size_t index, Part& part)> load;
   std::vector<Delivery> deliveries;
   std::string fingerprint;  // of its policies and result types, for reported_like()
   std::string record;       // the TXT record that decided, for people
@@ -193,6 +201,16 @@ class Store {
                                                 std::optional<std::pair<Time, WindowId>> after) = 0;
 
   virtual Result<WindowCounts> counts(WindowId window) = 0;
+
+  // The same with the details of a policy added up to one for each result type, without the other
+  // fields: small, whatever the window holds.
+  virtual Result<WindowCounts> outline(WindowId window) = 0;
+
+  // The same for a report, with each sending-mta-ip replaced by what `shown` makes of it; details
+  // that become equal are added up. Memory does not grow with the number of details. One source at
+  // a time: reading another window's ends it, and so does the store's end.
+  virtual Result<std::unique_ptr<CountsSource>> read_counts(WindowId window,
+                                                            const AddressShown& shown) = 0;
 
   // Writes parts and deliveries and moves the window from kDue to kAssembled. False if the window
   // is no longer kDue: then nothing was written.

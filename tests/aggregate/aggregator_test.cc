@@ -120,6 +120,36 @@ TEST_F(AggregatorTest, CountsNothingForADomainThatIsNeverReported) {
   EXPECT_FALSE(aggregator.pending());
 }
 
+TEST_F(AggregatorTest, AsksAboutNeverAgainWhenTheClockWasSetBack) {
+  planner.frequencies["a.example"] = Frequency::kNever;
+  clock.advance(10 * 24h);
+  EXPECT_EQ(count(success("a.example", "2026-11-30T11:00:00Z")), Counted::kNever);
+  clock.advance(-10 * 24h);
+  planner.frequencies.clear();
+  EXPECT_EQ(count(success("a.example", "2026-11-20T11:00:00Z")), Counted::kAccepted);
+}
+
+TEST_F(AggregatorTest, AnIdentifiedSessionKeepsItsTimeWhenTheClockIsSetBack) {
+  count(success("a.example", "2026-11-20T12:00:00Z", "id"));
+  clock.advance(-24h);
+  flush();
+  EXPECT_EQ(windows("a.example").at(0).period.start, at("2026-11-20T00:00:00Z"));
+}
+
+TEST_F(AggregatorTest, CountsNothingWhileTheClockIsNotSet) {
+  clock.set(at("1970-01-01T00:00:30Z"));
+  auto session = success("a.example", "2026-11-20T12:00:00Z");
+  session.time.reset();
+  const auto counted = aggregator.count(std::move(session));
+  ASSERT_FALSE(counted);
+  EXPECT_EQ(counted.error().fault, Fault::kTransient);
+  EXPECT_EQ(counted.error().text, "the clock is not set: it shows 1970-01-01T00:00:30Z");
+  EXPECT_FALSE(aggregator.pending());
+  EXPECT_EQ(session.recipient_domain, "a.example") << "it stays whole";
+  clock.set(at("2026-11-20T12:00:00Z"));
+  EXPECT_EQ(count(std::move(session)), Counted::kAccepted);
+}
+
 TEST_F(AggregatorTest, TakesATimeFarInTheFutureAsNow) {
   count(success("a.example", "2026-11-25T00:00:00Z"));
   flush();

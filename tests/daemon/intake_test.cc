@@ -85,6 +85,32 @@ TEST_F(IntakeTest, AFloodOfRubbishIsOneLineAMinute) {
   EXPECT_THAT(log.lines("session-rejected"), SizeIs(2));
 }
 
+TEST_F(IntakeTest, ARejectionIsSampledAfterTheClockWasSetBack) {
+  intake.take("garbage");
+  clock.advance(Seconds{-86'400});
+  intake.take("garbage");
+  EXPECT_THAT(log.lines("session-rejected"), SizeIs(2));
+}
+
+TEST_F(IntakeTest, SessionsWaitUntilTheClockIsSet) {
+  const auto right = clock.now();
+  clock.set(Time(Seconds{30}));
+  intake.take(kGood);
+  intake.flush();
+  intake.flush();
+  EXPECT_FALSE(intake.settled());
+  EXPECT_THAT(*store->windows({.domain = "a.example"}), IsEmpty());
+  ASSERT_THAT(log.lines("sessions-wait"), SizeIs(1));
+  EXPECT_EQ(log.lines("sessions-wait")[0].fields.at("error"),
+            "the clock is not set: it shows 1970-01-01T00:00:30Z");
+  clock.set(right);
+  intake.flush();
+  EXPECT_TRUE(intake.settled());
+  EXPECT_EQ(window().successful, 1U);
+  EXPECT_TRUE(window().period.covers(right));
+  EXPECT_EQ(log.count("sessions-wait-no-more"), 1U);
+}
+
 TEST_F(IntakeTest, FollowsANewConfigurationForWindowsThatItOpens) {
   intake.use(config_of("[report.tls]\nsendFrequency = \"never\"\n"));
   intake.take(kGood);
