@@ -44,7 +44,7 @@ Judgement read_success(const JsonObject& holder, RawOutcome& outcome) {
 
 // What every format with Momentum's top level has in common.
 Judgement read_session(const JsonObject& object, Session& session) {
-  constexpr std::int64_t kMostSessions = std::int64_t{1} << 53;
+  constexpr std::int64_t kMostSessions = (std::int64_t{1} << 53) - 1;  // I-JSON
   if (!read_time(object, "epoch", 1, session.time)) return rejected("bad-time");
   session.tlsrpt_record = normalise_record(text_at(object, "tlsrpt-record"));
   if (has(object, "count")) {

@@ -5,7 +5,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,8 +26,8 @@ struct Blob {
   std::string_view bytes;
 };
 
-// Counts are 64 bit and unsigned here, 63 bit in the file; what is more stays at the greatest.
-constexpr std::uint64_t kMaxCount = std::numeric_limits<std::int64_t>::max();
+// What a report may tell at most (I-JSON, RFC 7493, section 2.2); what is more stays there.
+constexpr std::uint64_t kMaxCount = (std::uint64_t{1} << 53) - 1;
 
 constexpr std::int64_t saturated(std::uint64_t count) {
   return static_cast<std::int64_t>(count < kMaxCount ? count : kMaxCount);

@@ -47,7 +47,7 @@ void merge(std::vector<DetailCount>& details, const AddressShown& shown) {
   std::size_t kept = 0;
   for (std::size_t i = 0; i < details.size(); ++i) {
     if (kept > 0 && details[kept - 1].detail == details[i].detail) {
-      details[kept - 1].count += details[i].count;
+      details[kept - 1].count = std::min(kMaxCount, details[kept - 1].count + details[i].count);
     } else {
       if (kept != i) details[kept] = std::move(details[i]);
       ++kept;
@@ -169,7 +169,7 @@ Heading sort_details(Database& database, const PolicyRow& policy, std::int64_t p
       "INSERT INTO temp.told_details (result_type, sending_mta_ip, receiving_mx_hostname,"
       " receiving_mx_helo, receiving_ip, additional_information, failure_reason_code, sessions)"
       " SELECT d.result_type, s.shown, d.receiving_mx_hostname, d.receiving_mx_helo,"
-      " d.receiving_ip, d.additional_information, d.failure_reason_code, sum(d.sessions) AS n"
+      " d.receiving_ip, d.additional_information, d.failure_reason_code, min(sum(d.sessions), 9007199254740991) AS n"
       " FROM details AS d JOIN temp.shown_addresses AS s ON s.counted = d.sending_mta_ip"
       " WHERE d.policy_id = ?1 GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY n DESC, 1, 2, 3, 4, 5, 6, 7",
       policy.id);
@@ -208,7 +208,7 @@ Result<WindowCounts> SqliteStore::outline(WindowId window) {
   for (auto& row : policy_rows(*database_, window)) {
     auto& policy = counts.emplace_back(std::move(row.counts));
     Query sums(*database_,
-               "SELECT policy_id, result_type, '', '', '', '', '', '', sum(sessions) FROM details"
+               "SELECT policy_id, result_type, '', '', '', '', '', '', min(sum(sessions), 9007199254740991) FROM details"
                " WHERE policy_id = ?1 GROUP BY result_type",
                row.id);
     while (sums.next()) policy.details.push_back(read_detail(*database_, sums));

@@ -15,10 +15,10 @@ using Kind = Transaction::Kind;
 // Beyond this many the memory of row ids starts anew (about 60 bytes a window, 130 a policy).
 constexpr std::size_t kMaxKnown = 300'000;
 
-// 9223372036854775807 is kMaxCount. A sum beyond it would silently become a floating-point number.
+// 9007199254740991 is kMaxCount. A sum beyond it would silently become a floating-point number.
 constexpr std::string_view kAddToWindow =
-    "UPDATE windows SET successful = min(successful, 9223372036854775807 - ?2) + ?2,"
-    " failed = min(failed, 9223372036854775807 - ?3) + ?3,"
+    "UPDATE windows SET successful = min(successful, 9007199254740991 - ?2) + ?2,"
+    " failed = min(failed, 9007199254740991 - ?3) + ?3,"
     " last_session = max(last_session, ?4),"
     " tlsrpt_record = CASE WHEN ?5 <> '' AND ?4 >= record_seen THEN ?5 ELSE tlsrpt_record END,"
     " record_seen = CASE WHEN ?5 <> '' THEN max(record_seen, ?4) ELSE record_seen END"
@@ -53,7 +53,7 @@ std::string detail_key(const FailureDetail& detail) {
 bool add_to_detail(Database& database, std::int64_t policy, const std::string& key,
                    std::uint64_t sessions) {
   return database.execute(
-             "UPDATE details SET sessions = min(sessions, 9223372036854775807 - ?3) + ?3"
+             "UPDATE details SET sessions = min(sessions, 9007199254740991 - ?3) + ?3"
              " WHERE policy_id = ?1 AND content_key = ?2",
              policy, Blob{key}, sessions) == 1;
 }
@@ -162,7 +162,7 @@ void SqliteStore::add_counters(const std::map<std::string, std::uint64_t>& count
   for (const auto& [name, value] : counters) {
     database_->execute(
         "INSERT INTO counters (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE"
-        " SET value = min(value, 9223372036854775807 - ?2) + ?2",
+        " SET value = min(value, 9007199254740991 - ?2) + ?2",
         name, value);
   }
 }
@@ -349,8 +349,8 @@ std::int64_t SqliteStore::add_policy(WindowId window, const PolicyCounts& counts
   const PolicyPlace place{window, policy_key(counts.policy)};
   const auto add_to_row = [&](std::int64_t policy) {
     return database_->execute(
-               "UPDATE policies SET successful = min(successful, 9223372036854775807 - ?4) + ?4,"
-               " failed = min(failed, 9223372036854775807 - ?5) + ?5"
+               "UPDATE policies SET successful = min(successful, 9007199254740991 - ?4) + ?4,"
+               " failed = min(failed, 9007199254740991 - ?5) + ?5"
                " WHERE id = ?1 AND window_id = ?2 AND content_key = ?3",
                policy, window, Blob{place.key}, counts.successful, counts.failed) == 1;
   };

@@ -90,13 +90,13 @@ inline std::string broken_promise(const FailureDetail& detail) {
 
 // The promise that a session breaks; empty: none.
 inline std::string broken_promise(const Session& session) {
-  constexpr std::uint64_t kMostSessions = std::uint64_t{1} << 53;
+  constexpr std::uint64_t kMostSessions = (std::uint64_t{1} << 53) - 1;
   constexpr Time kYear10000{Seconds{253402300800}};
   if (!is_normal_host(session.recipient_domain)) return "the recipient domain is normalised";
   if (session.time && (*session.time < Time() || *session.time >= kYear10000)) {
     return "the time is in the years 1970 to 9999";
   }
-  if (session.count < 1 || session.count > kMostSessions) return "the count is from 1 to 2^53";
+  if (session.count < 1 || session.count > kMostSessions) return "the count is from 1 to 2^53-1";
   if (const auto flaw = flaw_of_text(session.id, 210); !flaw.empty()) return "the id " + flaw;
   if (const auto flaw = flaw_of_text(session.tlsrpt_record, 4096); !flaw.empty()) {
     return "the record " + flaw;

@@ -13,7 +13,7 @@ using testing::Pair;
 using testing::SizeIs;
 using testing::UnorderedElementsAre;
 
-constexpr std::uint64_t kMost = 9223372036854775807U;
+constexpr std::uint64_t kMost = 9007199254740991U;
 
 TEST_P(StoreTest, KeepsItsTokenOfEightCharacters) {
   const auto token = store().token();
