@@ -1,0 +1,186 @@
+#pragma once
+// A store of which every call is a fault point.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "faults/fault_points.h"
+#include "store/store.h"
+
+namespace rapporteur::testing_support {
+
+class BreakableStore final : public Store {
+ public:
+  // `recorded` hears of every attempt that is on disk.
+  BreakableStore(std::unique_ptr<Store> real, FaultPoints& points,
+                 std::function<void(const AttemptRecord&)> recorded)
+      : real_(std::move(real)), points_(points), recorded_(std::move(recorded)) {}
+
+  const std::string& token() const override { return real_->token(); }
+  const std::string& secret() const override { return real_->secret(); }
+  void set_patience(std::chrono::milliseconds patience) override { real_->set_patience(patience); }
+
+  Result<std::vector<Period>> periods(const std::string& domain, Time since) override {
+    return pass("periods", [&] { return real_->periods(domain, since); });
+  }
+  Result<std::vector<bool>> seen(std::span<const std::string> ids) override {
+    return pass("seen", [&] { return real_->seen(ids); });
+  }
+  Result<std::optional<FileProgress>> file(const std::string& sha256) override {
+    return pass("file", [&] { return real_->file(sha256); });
+  }
+  Result<void> forget_file(const std::string& sha256) override {
+    return pass("forget_file", [&] { return real_->forget_file(sha256); });
+  }
+  Result<Flushed> add(const CountBatch& batch) override {
+    return pass("add", [&] { return real_->add(batch); });
+  }
+  Result<std::map<std::string, std::uint64_t>> counters() override {
+    return pass("counters", [&] { return real_->counters(); });
+  }
+  Result<std::vector<Window>> claim_due(Time now, std::size_t limit,
+                                        std::optional<std::pair<Time, WindowId>> after) override {
+    return pass("claim_due", [&] { return real_->claim_due(now, limit, after); });
+  }
+  Result<WindowCounts> counts(WindowId window) override {
+    return pass("counts", [&] { return real_->counts(window); });
+  }
+  Result<WindowCounts> outline(WindowId window) override {
+    return pass("outline", [&] { return real_->outline(window); });
+  }
+  Result<std::unique_ptr<CountsSource>> read_counts(WindowId window,
+                                                    const AddressShown& shown) override {
+    return pass("read_counts", [&] { return real_->read_counts(window, shown); });
+  }
+  Result<bool> assemble(const Assembly& assembly) override {
+    return pass("assemble", [&] { return real_->assemble(assembly); });
+  }
+  Result<bool> postpone(WindowId window, WindowState to, const std::string& reason,
+                        std::optional<Time> retry, Time now) override {
+    return pass("postpone", [&] { return real_->postpone(window, to, reason, retry, now); });
+  }
+  Result<void> retry_now(bool temporary, Time now) override {
+    return pass("retry_now", [&] { return real_->retry_now(temporary, now); });
+  }
+  Result<bool> unblock(WindowId window, Time now) override {
+    return pass("unblock", [&] { return real_->unblock(window, now); });
+  }
+  Result<std::uint64_t> mails_handed_over(const std::string& domain, Period between) override {
+    return pass("mails_handed_over", [&] { return real_->mails_handed_over(domain, between); });
+  }
+  Result<bool> reported_like(const std::string& domain, const std::string& fingerprint,
+                             Time since) override {
+    return pass("reported_like", [&] { return real_->reported_like(domain, fingerprint, since); });
+  }
+  Result<int> next_part_number(const std::string& domain, Period period) override {
+    return pass("next_part_number", [&] { return real_->next_part_number(domain, period); });
+  }
+  Result<std::vector<Submission>> due_deliveries(Time now, std::size_t limit,
+                                                 std::span<const std::string> except, bool mails,
+                                                 bool posts) override {
+    return pass("due_deliveries",
+                [&] { return real_->due_deliveries(now, limit, except, mails, posts); });
+  }
+  Result<void> begin_attempts(std::span<const std::string> deliveries, Time now) override {
+    return pass("begin_attempts", [&] { return real_->begin_attempts(deliveries, now); });
+  }
+  Result<void> record_attempt(const AttemptRecord& record) override {
+    return pass("record_attempt", [&] {
+      auto done = real_->record_attempt(record);
+      if (done) recorded_(record);
+      return done;
+    });
+  }
+  Result<std::size_t> recover_interrupted(Time now) override {
+    return pass("recover_interrupted", [&] { return real_->recover_interrupted(now); });
+  }
+  Result<std::vector<Delivery>> deliveries(const DeliveryFilter& filter) override {
+    return pass("deliveries", [&] { return real_->deliveries(filter); });
+  }
+  Result<std::optional<Submission>> submission(const std::string& delivery) override {
+    return pass("submission", [&] { return real_->submission(delivery); });
+  }
+  Result<bool> retry_delivery(const std::string& delivery, Time now) override {
+    return pass("retry_delivery", [&] { return real_->retry_delivery(delivery, now); });
+  }
+  Result<bool> abandon_delivery(const std::string& delivery, const std::string& reason,
+                                Time now) override {
+    return pass("abandon_delivery", [&] { return real_->abandon_delivery(delivery, reason, now); });
+  }
+  Result<std::vector<Suppression>> suppressions(std::span<const std::string> patterns) override {
+    return pass("suppressions", [&] { return real_->suppressions(patterns); });
+  }
+  Result<std::vector<Suppression>> suppression_list(const std::string& after,
+                                                    std::size_t limit) override {
+    return pass("suppression_list", [&] { return real_->suppression_list(after, limit); });
+  }
+  Result<void> put_suppression(const Suppression& suppression) override {
+    return pass("put_suppression", [&] { return real_->put_suppression(suppression); });
+  }
+  Result<bool> remove_suppression(const std::string& pattern) override {
+    return pass("remove_suppression", [&] { return real_->remove_suppression(pattern); });
+  }
+  Result<bool> claim_probe(const std::string& pattern, const std::string& delivery) override {
+    return pass("claim_probe", [&] { return real_->claim_probe(pattern, delivery); });
+  }
+  Result<FailureStreak> failure_streak(const std::string& destination, Time since) override {
+    return pass("failure_streak", [&] { return real_->failure_streak(destination, since); });
+  }
+  Result<std::vector<Window>> windows(const WindowFilter& filter) override {
+    return pass("windows", [&] { return real_->windows(filter); });
+  }
+  Result<std::map<WindowState, std::uint64_t>> window_states() override {
+    return pass("window_states", [&] { return real_->window_states(); });
+  }
+  Result<std::string> deciding_record(WindowId window) override {
+    return pass("deciding_record", [&] { return real_->deciding_record(window); });
+  }
+  Result<bool> hold(WindowId window, const std::string& reason, Time now) override {
+    return pass("hold", [&] { return real_->hold(window, reason, now); });
+  }
+  Result<bool> release(WindowId window, Time now) override {
+    return pass("release", [&] { return real_->release(window, now); });
+  }
+  Result<bool> cancel(WindowId window, const std::string& reason, Time now) override {
+    return pass("cancel", [&] { return real_->cancel(window, reason, now); });
+  }
+  Result<bool> send_now(WindowId window, Time now) override {
+    return pass("send_now", [&] { return real_->send_now(window, now); });
+  }
+  Result<std::vector<ReportEntry>> reports(const std::string& domain, std::size_t limit) override {
+    return pass("reports", [&] { return real_->reports(domain, limit); });
+  }
+  Result<std::optional<ReportEntry>> report(const std::string& report_id) override {
+    return pass("report", [&] { return real_->report(report_id); });
+  }
+  Result<Pause> pause() override {
+    return pass("pause", [&] { return real_->pause(); });
+  }
+  Result<void> set_pause(const Pause& pause) override {
+    return pass("set_pause", [&] { return real_->set_pause(pause); });
+  }
+  Result<std::size_t> prune(Time finished_before, Time ids_before, std::size_t limit) override {
+    return pass("prune", [&] { return real_->prune(finished_before, ids_before, limit); });
+  }
+
+ private:
+  template <class Call>
+  std::invoke_result_t<Call> pass(std::string_view method, Call&& call) {
+    const auto trouble = points_.visit(Seam::kStore, method);
+    if (!trouble) return call();
+    if (*trouble == Trouble::kDiesAfter) {
+      static_cast<void>(call());
+      points_.die();
+    }
+    const auto fault = *trouble == Trouble::kIsBroken ? Fault::kCorrupt : Fault::kTransient;
+    return Error{fault, "the store is away: " + std::string(method)};
+  }
+
+  const std::unique_ptr<Store> real_;
+  FaultPoints& points_;
+  const std::function<void(const AttemptRecord&)> recorded_;
+};
+
+}  // namespace rapporteur::testing_support
