@@ -203,6 +203,7 @@ int run_daemon(const DaemonRequest& request) {
   const auto set = handled_signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a write that is too much for RLIMIT_FSIZE fails instead
 
   auto loaded = load_config(request.config_path);
   for (const auto& diagnostic : loaded.diagnostics) {

@@ -76,6 +76,8 @@ class CurlSmtp final : public MailTransport {
   std::chrono::milliseconds limit() const;
   bool goes_on();
   void note_connection();
+  void take_command(std::string_view line);
+  void take_reply(std::string_view line);
 
   static int on_debug(CURL* easy, curl_infotype type, char* text, std::size_t size, void* self);
   static std::size_t on_read(char* to, std::size_t unit, std::size_t count, void* self);
@@ -93,7 +95,7 @@ class CurlSmtp final : public MailTransport {
 
   // The attempt under way.
   SmtpDialogue dialogue_;
-  Clock::time_point since_{};  // when something was last sent or received
+  Clock::time_point since_{};  // since when the relay is awaited
   std::string_view message_;
   bool probing_ = false;
   bool reused_ = false;
@@ -324,18 +326,31 @@ int CurlSmtp::on_debug(CURL*, curl_infotype type, char* text, std::size_t size, 
   auto& smtp = *static_cast<CurlSmtp*>(self);
   const std::string_view line(text, size);
   if (type == CURLINFO_HEADER_OUT) {
-    if (!smtp.dialogue_.greeted()) smtp.reused_ = true;
-    smtp.dialogue_.command(line);
-    if (smtp.dialogue_.quitting()) {
-      for (const int socket : smtp.sockets_) ::shutdown(socket, SHUT_RD);
-    }
+    smtp.take_command(line);
   } else if (type == CURLINFO_HEADER_IN) {
-    smtp.dialogue_.reply(line);
-  } else if (type != CURLINFO_DATA_OUT) {
-    return 0;
+    smtp.take_reply(line);
+  } else if (type == CURLINFO_DATA_OUT) {
+    smtp.since_ = Clock::now();
   }
-  smtp.since_ = Clock::now();
   return 0;
+}
+
+void CurlSmtp::take_command(std::string_view line) {
+  if (!dialogue_.greeted()) reused_ = true;
+  dialogue_.command(line);
+  if (dialogue_.quitting()) {
+    for (const int socket : sockets_) ::shutdown(socket, SHUT_RD);
+  }
+  since_ = Clock::now();
+}
+
+// The limit is for the whole reply, whatever number of lines it comes in.
+void CurlSmtp::take_reply(std::string_view line) {
+  const auto stage = dialogue_.stage();
+  const bool awaited = !dialogue_.answered();
+  dialogue_.reply(line);
+  const bool over = awaited && dialogue_.answered();
+  if (over || dialogue_.stage() != stage) since_ = Clock::now();
 }
 
 // libcurl asks for more only when all it was given is written: the end is told last, and the final

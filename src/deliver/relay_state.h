@@ -3,7 +3,6 @@
 // at a time, at growing distances, until one comes as far as an answer about its recipient.
 // docs/design.md, "Mail, DKIM, delivery". Pure.
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <set>
@@ -24,9 +23,7 @@ class RelayState {
   static constexpr Seconds kFirstWait = std::chrono::seconds(30);
 
   // The wait between probes begins with kFirstWait, doubles, and ends at `longest_wait`.
-  void set_longest_wait(Seconds longest_wait) {
-    longest_wait_ = std::max(longest_wait, kFirstWait);
-  }
+  void set_longest_wait(Seconds longest_wait) { longest_wait_ = longest_wait; }
 
   // Whether a mail may start at `now`: all may, or it is the probe's time.
   bool may_start(Time now) const;

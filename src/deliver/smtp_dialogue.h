@@ -21,6 +21,8 @@ class SmtpDialogue {
   void message_sent();
 
   Stage stage() const { return stage_; }
+  // The reply to what was asked last is there, with all its lines; also before anything is asked.
+  bool answered() const { return complete_; }
   // The code of the whole reply to what was asked last; 0: it is not there.
   int code() const { return code_; }
   // That reply on one line: "550 5.1.1 no such user"; bounded.

@@ -1,5 +1,6 @@
 #include "store/sqlite.h"
 
+#include <system_error>
 #include <thread>
 
 #include <sqlite3.h>
@@ -106,7 +107,11 @@ void Database::fail(Fault fault, std::string_view what) {
 
 void Database::fail_with(int code) {
   if (error_) return;
-  fail(fault_of(code), sqlite3_errmsg(handle_));
+  std::string what = sqlite3_errmsg(handle_);
+  // "disk I/O error" alone does not tell that the disk is full.
+  const int number = (code & 0xff) == SQLITE_IOERR ? sqlite3_system_errno(handle_) : 0;
+  if (number != 0) what += ": " + std::system_category().message(number);
+  fail(fault_of(code), what);
 }
 
 void Database::run_script(const std::string& sql) {

@@ -118,10 +118,12 @@ Result<bool> SqliteStore::cancel(WindowId window, const std::string& reason, Tim
 Result<bool> SqliteStore::send_now(WindowId window, Time now) {
   Transaction transaction(*database_, Kind::kWrite);
   // A clock that runs ahead may have counted sessions that are still to come: the window ends after
-  // them, and waits for its end, because nothing is assembled before.
+  // them, and waits for its end, because nothing is assembled before. A supplement keeps its
+  // window's period.
   database_->execute(
       "UPDATE windows SET ends = min(ends, max(?2, starts + 1, last_session + 1))"
-      " WHERE id = ?1 AND ends > ?2 AND state IN ('collecting', 'due', 'blocked', 'held')",
+      " WHERE id = ?1 AND ends > ?2 AND supplement = 0 AND state IN ('collecting', 'due', "
+      "'blocked', 'held')",
       window, now);
   const bool sent = database_->execute(
                         "UPDATE windows SET state = 'due', reason = '', first_attempt = NULL, "

@@ -47,6 +47,46 @@ INSTANTIATE_TEST_SUITE_P(
                     SilenceCase{"Final", "final", Outcome::kUncertain, Stage::kFinal}),
     [](const auto& test) { return test.param.name; });
 
+// A reply of many lines, of which each comes in time and the last never.
+TEST(CurlSmtp, AReplyWithoutEndIsGivenUpAfterTheTimeLimit) {
+  for (const std::string step : {"greeting", "EHLO", "MAIL", "RCPT", "DATA", "final"}) {
+    std::atomic<bool> over{false};
+    LoopbackServer server([&](Peer& peer) {
+      const auto endless = [&](const std::string& name) {
+        if (name != step) return false;
+        const auto end = std::chrono::steady_clock::now() + 4s;
+        for (auto next = std::chrono::steady_clock::now(); !over && next < end; next += 20ms) {
+          peer.write("250-and more\r\n");
+          while (!over && std::chrono::steady_clock::now() < next + 20ms) std::this_thread::yield();
+        }
+        return true;
+      };
+      if (endless("greeting")) return;
+      peer.write("220 hi\r\n");
+      while (const auto line = peer.line()) {
+        if (endless(line->substr(0, 4))) return;
+        if (!line->starts_with("DATA")) {
+          peer.write("250 ok\r\n");
+          continue;
+        }
+        peer.write("354 go\r\n");
+        while (peer.line() != ".") {
+        }
+        if (endless("final")) return;
+      }
+    });
+    auto options = options_for("smtp://127.0.0.1:" + server.port());
+    options.reply_timeout = 100ms;
+    options.final_timeout = 100ms;
+    const auto begin = std::chrono::steady_clock::now();
+    const auto reply = send_once(options);
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, 3s) << step;
+    over = true;
+    EXPECT_THAT(reply.text, StartsWith("no answer within 1s (")) << step;
+    EXPECT_EQ(reply.code, 0) << step;
+  }
+}
+
 TEST(CurlSmtp, WaitsForALateFinalReplyLongerThanForOthers) {
   std::atomic<bool> answered{false};
   LoopbackServer server([&](Peer& peer) {

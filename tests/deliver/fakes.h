@@ -224,6 +224,10 @@ class FaultyStore final : public Store {
     return unused();
   }
   Result<WindowCounts> counts(WindowId) override { return unused(); }
+  Result<WindowCounts> outline(WindowId) override { return unused(); }
+  Result<std::unique_ptr<CountsSource>> read_counts(WindowId, const AddressShown&) override {
+    return unused();
+  }
   Result<bool> assemble(const Assembly&) override { return unused(); }
   Result<bool> postpone(WindowId, WindowState, const std::string&, std::optional<Time>,
                         Time) override {

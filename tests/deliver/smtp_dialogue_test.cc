@@ -24,8 +24,10 @@ TEST(SmtpDialogue, FollowsATransactionStepByStep) {
   EXPECT_EQ(dialogue.code(), 0);
   dialogue.reply("250-relay.example\r\n");
   EXPECT_EQ(dialogue.code(), 0);
+  EXPECT_FALSE(dialogue.answered());
   dialogue.reply("250 STARTTLS\r\n");
   EXPECT_EQ(dialogue.code(), 250);
+  EXPECT_TRUE(dialogue.answered());
   dialogue.command("STARTTLS\r\n");
   EXPECT_FALSE(dialogue.in_handshake());
   dialogue.reply("220 go\r\n");

@@ -13,8 +13,9 @@ from dnslib import QTYPE, RCODE, DNSRecord
 
 from peers import keys, mail
 from peers.dns_server import NODATA, NXDOMAIN, SERVFAIL, SILENCE, Alias
+from peers.https_sink import drop, endless_body, endless_header
 from peers.rapporteur import Inline, canonical, to_toml
-from peers.smtp_sink import SmtpSink
+from peers.smtp_sink import DROP, LOST, RESET, STAGES, SmtpSink
 
 MESSAGE = b"From: a@sender.example\r\nTo: b@there.example\r\nSubject: s\r\n\r\n.one\r\ntwo\r\n"
 
@@ -62,7 +63,7 @@ class TestDnsServer:
         assert dns.txt("_smtp._tls.a.example") == ["v=TLSRPTv1; rua=mailto:r@b.example"]
 
 
-def deliver(sink, recipient="b@there.example", starttls=None, user=None):
+def deliver(sink, recipient="b@there.example", starttls=None, user=None, message=MESSAGE):
     with smtplib.SMTP("127.0.0.1", sink.port, "client.example", timeout=10) as client:
         client.ehlo()
         if starttls:
@@ -70,7 +71,7 @@ def deliver(sink, recipient="b@there.example", starttls=None, user=None):
             client.ehlo()
         if user:
             client.login(*user)
-        return client.sendmail("a@sender.example", [recipient], MESSAGE)
+        return client.sendmail("a@sender.example", [recipient], message)
 
 
 class TestSmtpSink:
@@ -106,6 +107,47 @@ class TestSmtpSink:
         began = time.monotonic()
         deliver(smtp)
         assert time.monotonic() - began >= 0.3
+
+    @pytest.mark.parametrize("stage", STAGES)
+    @pytest.mark.parametrize("how", [DROP, RESET])
+    def test_breaks_off_where_it_is_told_to(self, certificate, stage, how):
+        context = ssl.create_default_context(cafile=certificate.authority)
+        with SmtpSink("offer", certificate, credentials=("user", "s3cret")) as sink:
+            sink.script(stage, how)
+            with pytest.raises((smtplib.SMTPServerDisconnected, OSError)):
+                deliver(sink, starttls=context, user=("user", "s3cret"), message=b"line\r\n" * 10)
+            assert sink.messages == []
+            deliver(sink, starttls=context, user=("user", "s3cret"))
+            assert len(sink.messages) == 1
+
+    def test_loses_its_acceptance(self, smtp):
+        smtp.script("DOT", LOST)
+        with pytest.raises(smtplib.SMTPServerDisconnected):
+            deliver(smtp)
+        assert [m.raw for m in smtp.messages] == [MESSAGE]
+
+    def test_always_refuses_until_it_is_told_otherwise(self, smtp):
+        smtp.always("MAIL", "451 4.0.0 later")
+        for _ in range(2):
+            with pytest.raises(smtplib.SMTPSenderRefused):
+                deliver(smtp)
+        smtp.always("MAIL", None)
+        deliver(smtp)
+        assert len(smtp.messages) == 1
+
+    def test_remembers_every_line(self, smtp):
+        smtp.script("RCPT", "550 no")
+        with pytest.raises(smtplib.SMTPRecipientsRefused):
+            deliver(smtp)
+        deliver(smtp)
+        refused, accepted = smtp.transcripts
+        assert refused.commands() == ["ehlo client.example", f"mail FROM:<a@sender.example> size={len(MESSAGE)}",
+                                      "rcpt TO:<b@there.example>", "rset", "QUIT"]
+        assert refused.messages() == []
+        assert accepted.commands() == ["ehlo client.example", f"mail FROM:<a@sender.example> size={len(MESSAGE)}",
+                                       "rcpt TO:<b@there.example>", "data", "QUIT"]
+        (message,) = accepted.messages()
+        assert message == MESSAGE.replace(b"\r\n.one", b"\r\n..one") + b".\r\n"
 
     def test_speaks_starttls(self, certificate):
         with SmtpSink("offer", certificate) as sink:
@@ -170,6 +212,23 @@ class TestHttpsSink:
         assert https.accepted[0].path == "/v1/tlsrpt"
         assert https.accepted[0].body == b"body"
         assert https.accepted[0].headers["content-type"] == "application/tlsrpt+gzip"
+
+    def test_breaks_off_as_it_is_told(self, https, certificate):
+        https.script(drop, endless_header)
+        with pytest.raises(http.client.RemoteDisconnected):
+            self.post(https, certificate)
+        with pytest.raises(http.client.HTTPException, match="more than 100 headers"):
+            self.post(https, certificate)
+        assert self.post(https, certificate).status == 201
+        assert (len(https.requests), len(https.accepted)) == (3, 1)
+
+    def test_sends_without_end(self, https, certificate):
+        https.script(endless_body(200))
+        context = ssl.create_default_context(cafile=certificate.authority)
+        client = http.client.HTTPSConnection("localhost", https.port, context=context, timeout=10)
+        client.request("POST", "/", b"body")
+        assert client.getresponse().read(1 << 20) == b"y" * (1 << 20)
+        client.close()
 
     def test_survives_a_client_that_does_not_trust_it(self, https, certificate):
         client = http.client.HTTPSConnection("localhost", https.port, timeout=10)

@@ -232,7 +232,11 @@ std::size_t allocated() {
 }
 
 TEST(MillionDetails, AreSplitInLittleMemoryEachToldOnce) {
+#ifdef __SANITIZE_ADDRESS__
+  constexpr std::uint64_t kDetails = 250'000;
+#else
   constexpr std::uint64_t kDetails = 1'000'000;
+#endif
   constexpr std::uint64_t kLimit = 1 << 18;
   MadeUpCounts source(kDetails, covered_by(kDetails),
                       [](std::uint64_t i) { return detail_of(i, Texts::kAlike); });
@@ -278,8 +282,8 @@ TEST(MillionDetails, AreSplitInLittleMemoryEachToldOnce) {
   EXPECT_EQ(successful, source.policies()[0].successful);
   EXPECT_LE(static_cast<double>(work), 1.1 * static_cast<double>(plain));
   EXPECT_LE(source.readings, 2 * *parts + 2);
-  // Three states of zlib, the texts of a part that may be added again, and the part. The sanitizers'
-  // malloc does not tell: then both are 0.
+  // Three states of zlib, the texts of a part that may be added again, and the part. The
+  // sanitizers' malloc does not tell: then both are 0.
   EXPECT_LE(peak - before, 4 * kLimit + (3U << 20)) << "of " << plain;
 }
 

@@ -111,6 +111,16 @@ TEST_P(StoreTest, AWindowThatIsSentNowLastsAtLeastASecond) {
   EXPECT_THAT(ok(store().claim_due(kDay + 1s, 10, std::nullopt)), SizeIs(1));
 }
 
+TEST_P(StoreTest, ASupplementThatIsSentNowKeepsThePeriodOfItsWindow) {
+  const auto now = kDay + 10h;
+  add({at(delta("example.com"), now, now)});
+  EXPECT_TRUE(ok(store().send_now(window("example.com").id, now)));
+  add({at(delta("example.com"), now - 2s, now - 2s)});
+  ASSERT_THAT(windows("example.com"), SizeIs(2));
+  EXPECT_TRUE(ok(store().send_now(windows("example.com").at(1).id, now)));
+  EXPECT_EQ(windows("example.com").at(1).period, windows("example.com").at(0).period);
+}
+
 TEST_P(StoreTest, AWindowThatIsSentNowStillCoversItsSessions) {
   add({at(delta("example.com"), kDay + 1h, kDay + 10h + 3min)});  // a clock that runs ahead
   const auto end = kDay + 10h + 3min + 1s;

@@ -40,8 +40,8 @@ def self_signed(directory, name="self-signed", alt=LOOPBACK):
     return Certificate(cert, key, cert)
 
 
-def signed(directory, name="signed", alt=LOOPBACK):
-    """A certificate for `alt` from an authority of its own."""
+def signed(directory, name="signed", alt=LOOPBACK, days=2):
+    """A certificate for `alt` from an authority of its own. `days` below 0: it has expired."""
     ca_key, ca, key, request, cert, extensions = (
         os.path.join(directory, f"{name}{kind}")
         for kind in ("-ca.key", "-ca.pem", ".key", ".csr", ".pem", ".ext")
@@ -55,5 +55,5 @@ def signed(directory, name="signed", alt=LOOPBACK):
     with open(extensions, "w", encoding="utf-8") as file:
         file.write(f"subjectAltName={alt}\nbasicConstraints=critical,CA:FALSE\n")
     openssl("x509", "-req", "-in", request, "-CA", ca, "-CAkey", ca_key, "-CAcreateserial",
-            "-days", "2", "-extfile", extensions, "-out", cert)
+            "-days", str(days), "-extfile", extensions, "-out", cert)
     return Certificate(cert, key, ca)

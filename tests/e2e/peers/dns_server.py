@@ -36,6 +36,7 @@ class DnsServer:
     def __init__(self, zone=None):
         self.zone = dict(zone or {})
         self.queries = []  # (name, type) in the order in which they came
+        self.observer = None  # called with each name before it is answered
         self._tcp, self._udp = self._bind()
         self.port = self._udp.getsockname()[1]
         self.address = f"127.0.0.1:{self.port}"
@@ -98,6 +99,8 @@ class DnsServer:
         request = DNSRecord.parse(data)
         name = str(request.q.qname).rstrip(".").lower()
         self.queries.append((name, QTYPE[request.q.qtype]))
+        if self.observer:
+            self.observer(name)
         reply = request.reply(ra=1, aa=0)
         entry = self.zone.get(name, NXDOMAIN)
         owner = request.q.qname

@@ -242,7 +242,8 @@ class Site:
 
     # The daemon
 
-    def start(self, wait=True):
+    def start(self, wait=True, ignoring=()):
+        """`ignoring`: signals that the daemon is started with as ignored."""
         assert self.process is None, "the daemon runs already"
         self.write_config()
         if self.socket_path.exists():
@@ -254,6 +255,7 @@ class Site:
                 stdout=log,
                 stderr=log,
                 env=self.environment(),
+                preexec_fn=(lambda: [signal.signal(s, signal.SIG_IGN) for s in ignoring]) if ignoring else None,
             )
         if wait:
             wait_until(self.is_ready, lambda: f"the daemon does not start:\n{self.log()}", 60)

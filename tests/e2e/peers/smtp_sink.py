@@ -1,11 +1,15 @@
-"""An SMTP server on loopback (aiosmtpd) that keeps what it is given and refuses what it is told to."""
+"""An SMTP server on loopback (aiosmtpd) that keeps what it is given, refuses what it is told to, breaks
+off where it is told to, and remembers every line that it was sent."""
 
 import asyncio
 import collections
 import logging
 import socket
 import ssl
+import struct
 import threading
+import time
+import warnings
 from dataclasses import dataclass, field
 
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
@@ -13,7 +17,22 @@ from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 logging.getLogger("mail.log").setLevel(logging.CRITICAL)
 logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
-STAGES = ("EHLO", "MAIL", "RCPT", "DATA", "DOT")
+# GREETING is what is said first, EHLO is HELO too, BODY the middle of a message, DOT the reply after it.
+STAGES = ("GREETING", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "BODY", "DOT")
+
+# Instead of a reply:
+DROP = "drop"  # closes the connection
+RESET = "reset"  # resets it
+SILENCE = "silence"  # answers nothing until the client goes away
+LOST = "lost"  # DOT only: the message is accepted, and the connection dropped before it is said
+
+
+@dataclass(frozen=True)
+class After:
+    """A reply that takes its time. None: the usual one."""
+
+    seconds: float
+    reply: str = None
 
 
 @dataclass
@@ -25,11 +44,38 @@ class Message:
     user: str  # who authenticated; empty: nobody
     ehlo: str
     connection: int  # which connection, counted from 1
+    when: float = 0.0  # time.time() at the final dot
+
+
+@dataclass
+class Transcript:
+    """What one client said: command lines without CRLF, and messages with their final dot."""
+
+    raw: bytearray = field(default_factory=bytearray)
+    messages_at: list = field(default_factory=list)  # where in `raw` each message begins
+
+    def commands(self):
+        lines, place = [], 0
+        for begin in self.messages_at:
+            lines += self._lines(place, begin)
+            place = self._end_of_message(begin)
+        return lines + self._lines(place, len(self.raw))
+
+    def messages(self):
+        return [bytes(self.raw[begin : self._end_of_message(begin)]) for begin in self.messages_at]
+
+    def _lines(self, begin, end):
+        return [line.decode("latin-1") for line in bytes(self.raw[begin:end]).split(b"\r\n") if line]
+
+    def _end_of_message(self, begin):
+        found = self.raw.find(b"\r\n.\r\n", begin)
+        return len(self.raw) if found < 0 else found + 5
 
 
 @dataclass
 class _Plan:
     replies: dict = field(default_factory=lambda: {stage: collections.deque() for stage in STAGES})
+    always: dict = field(default_factory=dict)
     delays: dict = field(default_factory=dict)
     recipients: dict = field(default_factory=dict)
 
@@ -46,7 +92,51 @@ class _Protocol(SMTP):
         if self._original_transport is None:
             self.sink.connections += 1
             self.number = self.sink.connections
+            self.transcript = Transcript()
+            self.sink.transcripts.append(self.transcript)
         super().connection_made(transport)
+
+    def data_received(self, data):
+        self.transcript.raw += data
+        super().data_received(data)
+
+    async def push(self, status):
+        if status[:3] in ("354", b"354"):
+            self.transcript.messages_at.append(len(self.transcript.raw))
+        await super().push(status)
+
+    async def scripted(self, stage):
+        """The reply that the test wants here, or None. Does not return where it wants none."""
+        if self.sink.observer:
+            self.sink.observer(stage)
+        if self.sink.plan.delays.get(stage):
+            await asyncio.sleep(self.sink.plan.delays[stage])
+        queue = self.sink.plan.replies[stage]
+        reply = queue.popleft() if queue else self.sink.plan.always.get(stage)
+        if isinstance(reply, After):
+            await asyncio.sleep(reply.seconds)
+            reply = reply.reply
+        if reply in (DROP, RESET, SILENCE):
+            await self.break_off(reply)
+        return reply
+
+    async def break_off(self, how):
+        if how == RESET:
+            linger = struct.pack("ii", 1, 0)
+            self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            self.transport.abort()
+        elif how == DROP:
+            self.transport.close()
+        # The end of the connection cancels whoever waits here.
+        await self.loop.create_future()
+
+    async def _handle_client(self):
+        reply = await self.scripted("GREETING")
+        if reply:
+            await self.push(reply)
+            self.transport.close()
+            return
+        await super()._handle_client()
 
     @property
     def is_encrypted(self):
@@ -54,6 +144,8 @@ class _Protocol(SMTP):
 
     async def smtp_STARTTLS(self, arg):
         self.sink.handshakes += 1
+        if await self._refused("STARTTLS"):
+            return
         if self.sink.starttls != "broken":
             await super().smtp_STARTTLS(arg)
             return
@@ -62,17 +154,36 @@ class _Protocol(SMTP):
         await self._writer.drain()
         self.transport.close()
 
-    async def smtp_EHLO(self, hostname):
-        reply = await self.sink.scripted("EHLO")
+    async def _refused(self, stage):
+        reply = await self.scripted(stage)
         if reply:
             await self.push(reply)
-            return
-        await super().smtp_EHLO(hostname)
+        return bool(reply)
+
+    async def smtp_EHLO(self, hostname):
+        if not await self._refused("EHLO"):
+            await super().smtp_EHLO(hostname)
+
+    async def smtp_HELO(self, hostname):
+        # What a client tries when EHLO is refused.
+        if not await self._refused("EHLO"):
+            await super().smtp_HELO(hostname)
+
+    async def smtp_AUTH(self, arg):
+        self.sink.auth_times.append(time.monotonic())
+        if not await self._refused("AUTH"):
+            await super().smtp_AUTH(arg)
 
     async def smtp_DATA(self, arg):
-        reply = await self.sink.scripted("DATA")
-        if reply:
-            await self.push(reply)
+        if await self._refused("DATA"):
+            return
+        if self.sink.plan.replies["BODY"]:
+            await self.push("354 go on")
+            for _ in range(5):
+                await self._reader.readuntil()
+            if reply := await self.scripted("BODY"):
+                await self.push(reply)
+                self.transport.close()
             return
         await super().smtp_DATA(arg)
 
@@ -82,7 +193,7 @@ class _Handler:
         self.sink = sink
 
     async def handle_MAIL(self, server, session, envelope, address, options):
-        reply = await self.sink.scripted("MAIL")
+        reply = await server.scripted("MAIL")
         if reply and not reply.startswith("2"):
             return reply
         envelope.mail_from = address
@@ -91,7 +202,7 @@ class _Handler:
 
     async def handle_RCPT(self, server, session, envelope, address, options):
         self.sink.recipients.append(address)
-        reply = await self.sink.scripted("RCPT") or self.sink.plan.recipients.get(address)
+        reply = await server.scripted("RCPT") or self.sink.plan.recipients.get(address)
         if reply and not reply.startswith("2"):
             return reply
         envelope.rcpt_tos.append(address)
@@ -106,9 +217,13 @@ class _Handler:
             user=session.auth_data or "",
             ehlo=session.host_name,
             connection=server.number,
+            when=time.time(),
         )
         self.sink.offered.append(message)
-        reply = await self.sink.scripted("DOT")
+        reply = await server.scripted("DOT")
+        if reply == LOST:
+            self.sink.messages.append(message)
+            await server.break_off(DROP)
         if reply and not reply.startswith("2"):
             return reply
         self.sink.messages.append(message)
@@ -129,6 +244,9 @@ class SmtpSink:
         self.messages = []  # accepted
         self.offered = []  # everything that came as far as the final dot
         self.recipients = []  # every RCPT TO, whatever the answer
+        self.transcripts = []  # one a connection
+        self.auth_times = []  # time.monotonic() of every AUTH
+        self.observer = None  # called with each stage before it is answered, in the server's thread
         self.connections = 0
         self.handshakes = 0  # STARTTLS commands
         self.plan = _Plan()
@@ -152,8 +270,12 @@ class SmtpSink:
 
     def script(self, stage, *replies):
         """Answers the next commands of a stage with these replies, in this order; None and what
-        comes after them is answered as usual. DOT is the reply after the final dot."""
+        comes after them is answered as usual. A reply may be DROP, RESET, SILENCE or After(…)."""
         self.plan.replies[stage].extend(replies)
+
+    def always(self, stage, reply):
+        """Answers every command of a stage that has no script with this reply; None: as usual."""
+        self.plan.always[stage] = reply
 
     def delay(self, stage, seconds):
         """Every reply of the stage takes this long."""
@@ -166,12 +288,6 @@ class SmtpSink:
     def to(self, address):
         """The accepted messages for one recipient."""
         return [m for m in self.messages if address in m.rcpt_tos]
-
-    async def scripted(self, stage):
-        if self.plan.delays.get(stage):
-            await asyncio.sleep(self.plan.delays[stage])
-        queue = self.plan.replies[stage]
-        return queue.popleft() if queue else None
 
     def close(self):
         if not self._loop.is_closed() and self._thread.is_alive():
@@ -194,6 +310,11 @@ class SmtpSink:
         return AuthResult(success=known, handled=known, auth_data=data.login.decode())
 
     def _protocol(self):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that passwords in clear are not safe
+            return self._new_protocol()
+
+    def _new_protocol(self):
         return _Protocol(
             self,
             _Handler(self),
