@@ -1,18 +1,24 @@
 // rapporteur bounce: takes notices about our report mails, from a pipe, files or Maildirs.
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
 
 #include "base/file.h"
 #include "base/maildir.h"
 #include "cli/commands.h"
 #include "cli/print.h"
 #include "deliver/bounce.h"
+#include "mime/dsn.h"
 
 namespace rapporteur {
 
 namespace {
-
-constexpr std::size_t kMostBytes = 64U << 20;
 
 // EX_TEMPFAIL: the MTA whose pipe runs this keeps the message and tries again. Nothing that goes
 // wrong here is worth a bounce to whoever sent it.
@@ -34,16 +40,59 @@ Json taken_json(const Taken& taken) {
       .set("why", Json::text_or_null(taken.outcome.why));
 }
 
+struct Message {
+  std::string start;  // as much as a notice is read of
+  bool too_large = false;
+};
+
+// Reads to the end, so that nobody writes into a pipe without a reader; keeps the start.
+Result<Message> read_message(const Fd& fd, const std::string& name) {
+  Message message;
+  std::uint64_t bytes = 0;
+  std::array<char, 65536> buffer{};
+  for (;;) {
+    const auto size = ::read(fd.get(), buffer.data(), buffer.size());
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0) return Error{Fault::kTransient, system_error("cannot read " + name)};
+    if (size == 0) break;
+    const auto count = static_cast<std::size_t>(size);
+    bytes += count;
+    const auto room = kMostDsnBytes - message.start.size();
+    message.start.append(buffer.data(), std::min(count, room));
+  }
+  message.too_large = bytes > kLargestNotice;
+  return message;
+}
+
+Result<Message> read_message(const std::string& path) {
+  if (path == "-") {
+    const Fd input(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0));
+    return input ? read_message(input, "standard input")
+                 : Error{Fault::kTransient, system_error("cannot read standard input")};
+  }
+  // Not waiting for the other end of a pipe, which is refused.
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  struct stat status {};
+  if (!file || ::fstat(file.get(), &status) != 0) {
+    return Error{Fault::kPermanent, system_error("cannot open " + path)};
+  }
+  if (!S_ISREG(status.st_mode)) return Error{Fault::kPermanent, path + " is no regular file"};
+  return read_message(file, path);
+}
+
 Taken take_file(const Context& context, Store& store, Suppressor& suppressor, Log& log,
                 const std::string& path) {
   Taken taken{path, {}, {}};
-  const auto message =
-      path == "-" ? read_file("/dev/stdin", kMostBytes) : read_regular_file(path, kMostBytes);
+  const auto message = read_message(path);
   if (!message) {
     taken.error = message.error().text;
     return taken;
   }
-  auto outcome = take_bounce(store, suppressor, log, *message, context.now());
+  if (message->too_large) {
+    taken.outcome = too_large();
+    return taken;
+  }
+  auto outcome = take_bounce(store, suppressor, log, message->start, context.now());
   if (outcome) {
     taken.outcome = *std::move(outcome);
   } else {
@@ -66,6 +115,34 @@ void print_taken(const Context& context, const Taken& taken) {
   }
 }
 
+// Until no message waits at which it was not looked. Whether none stayed because of trouble.
+bool take_maildir(const Context& context, Store& store, Suppressor& suppressor, Log& log,
+                  const std::string& path, Json& list) {
+  BounceMaildir maildir(path);
+  BounceMaildir::Round all;
+  do {
+    const auto round = maildir.take(store, suppressor, log, 1000, context.now());
+    all.taken += round.taken;
+    all.early += round.early;
+    if (!all.problem) all.problem = round.problem;
+  } while (maildir.has_more());
+  list.add(Json::object()
+               .set("maildir", path)
+               .set("taken", std::uint64_t{all.taken})
+               .set("early", std::uint64_t{all.early})
+               .set("why", Json::text_or_null(all.problem ? all.problem->text : "")));
+  if (!context.json) {
+    context.world.out << fmt::format("{}: {} taken\n", printable(path),
+                                     count_text(all.taken, "message"));
+    if (all.early > 0) {
+      context.world.out << fmt::format("{}: {} left, whose delivery is under way\n",
+                                       printable(path), count_text(all.early, "message"));
+    }
+  }
+  if (all.problem) print_taken(context, {path, {}, all.problem->text});
+  return !all.problem;
+}
+
 }  // namespace
 
 int bounce(const Context& context, const std::vector<std::string>& paths) {
@@ -80,20 +157,8 @@ int bounce(const Context& context, const std::vector<std::string>& paths) {
   bool failed = false;
   for (const auto& path : paths) {
     if (is_maildir(path)) {
-      const auto taken =
-          take_bounces(*opened.store, suppressor, *log, Maildir(path), context.now());
-      if (taken) {
-        list.add(Json::object().set("maildir", path).set("taken", std::uint64_t{*taken}));
-        if (!context.json) {
-          context.world.out << fmt::format("{}: {} taken\n", printable(path),
-                                           count_text(*taken, "message"));
-        }
-        continue;
-      }
-      const Taken none{path, {}, taken.error().text};
-      print_taken(context, none);
-      list.add(taken_json(none));
-      failed = true;
+      const bool done = take_maildir(context, *opened.store, suppressor, *log, path, list);
+      failed = failed || !done;
       continue;
     }
     const auto taken = take_file(context, *opened.store, suppressor, *log, path);

@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/print.h"
 #include "deliver/suppression.h"
+#include "dns/tlsrpt_record.h"
 
 namespace rapporteur {
 
@@ -37,6 +38,19 @@ Result<std::optional<Suppression>> entry_of(Store& store, const std::string& pat
   return std::optional(std::move(found->front()));
 }
 
+Result<void> discard(const Result<bool>& result) {
+  return result ? Result<void>() : result.error();
+}
+
+// An address of a host in the form in which destinations are known.
+Result<std::string> read_pattern(const std::string& text) {
+  auto pattern = parse_suppression(text);
+  if (!pattern || !pattern->starts_with("https://") || pattern->ends_with("/*")) return pattern;
+  const auto usable = usable_destination(*pattern);
+  if (usable.uri.empty()) return Error{Fault::kInput, "'" + text + "': " + usable.why};
+  return pattern_of_destination(usable.uri);
+}
+
 }  // namespace
 
 int suppress_list(const Context& context) {
@@ -51,13 +65,18 @@ int suppress_list(const Context& context) {
     if (page->size() < kPage) break;
     after = entries.back().pattern;
   }
+  auto notice = pause_notice(context, *opened.store);
+  if (!notice) return fail(context, notice.error());
   const auto now = context.now();
   if (context.json) {
+    auto json = Json::object();
+    if (*notice) json.set("paused", std::move((*notice)->json));
     auto list = Json::array();
     for (const auto& entry : entries) list.add(suppression_json(entry, now));
-    context.print(list);
+    context.print(json.set("suppressions", std::move(list)));
     return kExitDone;
   }
+  if (*notice) context.world.out << (*notice)->text << "\n\n";
   if (entries.empty()) context.world.out << "nothing is suppressed\n";
   Table table({"PATTERN", "STATE", "BY", "SINCE", "UNTIL", "REASON"});
   for (const auto& entry : entries) {
@@ -70,7 +89,7 @@ int suppress_list(const Context& context) {
 }
 
 int suppress_add(const Context& context, const SuppressRequest& request) {
-  const auto pattern = parse_suppression(request.pattern);
+  const auto pattern = read_pattern(request.pattern);
   if (!pattern) return fail(context, pattern.error().text, kExitUsage);
   if (request.until && *request.until <= context.now()) {
     return fail(context, "--until is past", kExitUsage);
@@ -95,34 +114,40 @@ int suppress_add(const Context& context, const SuppressRequest& request) {
 }
 
 int suppress_remove(const Context& context, const std::string& text) {
-  const auto pattern = parse_suppression(text);
-  if (!pattern) return fail(context, pattern.error().text, kExitUsage);
+  const auto read = read_pattern(text);
+  if (!read) return fail(context, read.error().text, kExitUsage);
   const auto opened = open(context);
   if (!opened) return opened.exit_code;
-  auto entry = entry_of(*opened.store, *pattern);
+  auto& store = *opened.store;
+  auto entry = entry_of(store, *read);
   if (!entry) return fail(context, entry.error());
+  if (!*entry && read->ends_with("/*")) {
+    // "https://host/" may be meant as the one address that was suppressed for its failures.
+    entry = entry_of(store, read->substr(0, read->size() - 1));
+    if (!entry) return fail(context, entry.error());
+  }
   if (!*entry || (*entry)->lifted) {
-    return fail(context, "not suppressed: " + *pattern, kExitNotFound);
+    return fail(context, "not suppressed: " + *read, kExitNotFound);
   }
-  if ((*entry)->automatic) {
-    // The failures that led to it stay known: only what fails from now on counts again.
-    auto lifted = **std::move(entry);
-    lifted.lifted = context.now();
-    lifted.spells = 0;
-    lifted.probe.clear();
-    if (const auto put = opened.store->put_suppression(lifted); !put) {
-      return fail(context, put.error());
-    }
-  } else if (const auto removed = opened.store->remove_suppression(*pattern); !removed) {
-    return fail(context, removed.error());
-  }
+  // The failures that may have led to it stay known: only what fails from now on counts again.
+  auto lifted = **std::move(entry);
+  const bool one_destination = !lifted.pattern.starts_with("@") &&
+                               !lifted.pattern.starts_with("report:") &&
+                               !lifted.pattern.ends_with("/*");
+  lifted.automatic = true;
+  lifted.lifted = context.now();
+  lifted.spells = 0;
+  lifted.probe.clear();
+  const auto removed = one_destination ? store.put_suppression(lifted)
+                                       : discard(store.remove_suppression(lifted.pattern));
+  if (!removed) return fail(context, removed.error());
   if (context.json) {
-    context.print(Json::object().set("pattern", *pattern).set("state", "removed"));
+    context.print(Json::object().set("pattern", lifted.pattern).set("state", "removed"));
   } else {
     context.world.out << fmt::format(
         "{} is no longer suppressed; `rapporteur delivery retry '*' --state suppressed` sends what "
         "was held back\n",
-        printable(*pattern));
+        printable(lifted.pattern));
   }
   return kExitDone;
 }

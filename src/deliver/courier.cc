@@ -100,6 +100,7 @@ void Courier::collect() {
 void Courier::judge(Flight& flight, Reply reply, Time now) {
   destinations_.ended(flight.key, reply, now);
   if (flight.mail) weigh_relay(flight, reply, now);
+  if (!flight.mail && reply.code != 0) https_answered_ = now;
   auto record = record_of(flight, reply, now);
   report(flight, reply, record);
   count(reply, record);
@@ -116,6 +117,7 @@ void Courier::weigh_relay(Flight& flight, Reply& reply, Time now) {
   const auto verdict = relay_.ended(flight.ticket, flight.delivery.id, domain, reply, now);
   if (verdict.trouble) reply.outcome = Outcome::kRelayTrouble;
   std::copy(verdict.misjudged.begin(), verdict.misjudged.end(), std::back_inserter(misjudged_));
+  std::ranges::copy(verdict.doubtful, std::back_inserter(doubtful_));
   if (verdict.worsened) {
     log_.warning("delivery-relay-trouble", {{"response", reply.text},
                                             {"since", format_rfc3339(relay_.since())},
@@ -163,7 +165,9 @@ void Courier::plan_retry(AttemptRecord& record, const Flight& flight, const Repl
   record.next_attempt = next_attempt(retry_, first, now, reply.retry_after, random_);
   if (!record.next_attempt) {
     record.state = DeliveryState::kFailed;
-    record.blamed = true;
+    // Where no host answered all the time, it may be our own network.
+    record.blamed = is_mail(flight.delivery.destination) || reply.code != 0 ||
+                    (https_answered_ && *https_answered_ >= first);
   } else if (reply.outcome == Outcome::kUncertain) {
     record.state = DeliveryState::kUncertain;
   } else {
@@ -241,6 +245,14 @@ Result<void> Courier::write_records() {
     }
     std::erase_if(lessons_, [&](const Lesson& lesson) { return lesson.delivery == id; });
     misjudged_.pop_front();
+  }
+  if (!doubtful_.empty()) {
+    if (auto forgiven = store_.forgive(doubtful_); !forgiven) return forgiven;
+    std::erase_if(lessons_, [&](const Lesson& lesson) {
+      return lesson.probe_of.empty() &&
+             std::ranges::find(doubtful_, lesson.delivery) != doubtful_.end();
+    });
+    doubtful_.clear();
   }
   return learn();
 }

@@ -134,12 +134,14 @@ class Courier {
 
   std::map<std::string, Flight> flights_;  // by delivery id: handed to the pool
   std::deque<AttemptRecord> records_;      // ended, not yet in the store
+  std::vector<std::string> doubtful_;      // failures for which nobody is to be blamed
   std::deque<std::string> misjudged_;      // to be tried again: their refusal was the relay's
   std::deque<Lesson> lessons_;             // of what is in the store, to be learned
   std::map<std::string, std::deque<std::string>> parked_;  // ids that wait for their destination
   std::size_t parked_count_ = 0;
   Destinations destinations_;
   RelayState relay_;
+  std::optional<Time> https_answered_;  // when any HTTPS host did last
   Suppressor suppressor_;
 
   mutable std::mutex published_mutex_;

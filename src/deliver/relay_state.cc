@@ -74,6 +74,9 @@ RelayState::Verdict RelayState::ended(std::uint64_t ticket, const std::string& i
                                       const std::string& domain, const Reply& reply, Time now) {
   Verdict verdict;
   const bool is_news = ticket == era_;
+  const auto suspicious = [this] {
+    return streak_domains_.size() >= kSuspicious ? streak_ids_ : std::vector<std::string>();
+  };
   const bool was_probe = is_news && in_trouble();
   if (was_probe) probing_ = false;
   const bool silent = reply.code == 0;
@@ -95,6 +98,7 @@ RelayState::Verdict RelayState::ended(std::uint64_t ticket, const std::string& i
     return verdict;
   }
   if (was_probe) {
+    verdict.doubtful = suspicious();
     verdict.recovered = true;
     ++era_;
     failures_ = 0;
@@ -102,6 +106,8 @@ RelayState::Verdict RelayState::ended(std::uint64_t ticket, const std::string& i
     streak_domains_.clear();
     streak_ids_.clear();
   }
+  const bool goes_on = is_refusal_at_rcpt(reply) && reply.code == streak_code_;
+  if (!in_trouble() && !goes_on) verdict.doubtful = suspicious();
   if (!in_trouble() && completes_streak(id, domain, reply)) {
     fail(reply, now);
     verdict.trouble = true;

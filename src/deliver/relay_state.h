@@ -38,6 +38,9 @@ class RelayState {
     bool recovered = false;
     // Deliveries that were judged by refusals which have turned out to be the relay's.
     std::vector<std::string> misjudged;
+    // Deliveries whose refusals may have been the relay's, and will not be known: nobody is to
+    // blame.
+    std::vector<std::string> doubtful;
   };
   // `domain` is the recipient's.
   Verdict ended(std::uint64_t ticket, const std::string& id, const std::string& domain,

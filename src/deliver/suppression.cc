@@ -1,6 +1,7 @@
 #include "deliver/suppression.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "base/domain.h"
 #include "base/text.h"
@@ -15,6 +16,7 @@ namespace {
 constexpr std::string_view kReport = "report:";
 constexpr std::string_view kHttps = "https://";
 constexpr std::string_view kBelow = "*.";
+constexpr std::string_view kWholeHost = "/*";
 
 Error not_a_pattern(std::string_view text, std::string_view why) {
   return {Fault::kInput, "'" + without_controls(to_valid_utf8(text)) + "' " + std::string(why) +
@@ -37,6 +39,29 @@ void add_domains(std::string_view prefix, std::string_view domain, std::vector<s
   }
 }
 
+// "https://host/" means the whole host, more of a path one address there.
+Result<std::string> https_pattern(std::string_view given) {
+  const auto slash = given.find_first_of("/?#", kHttps.size());
+  const auto path = slash == given.npos ? std::string_view("/") : given.substr(slash);
+  auto host = given.substr(kHttps.size(), slash - kHttps.size());
+  std::string_view port;
+  const auto colon = host.rfind(':');
+  if (colon != host.npos && host.find(']', colon) == host.npos) {
+    port = host.substr(colon);
+    host = host.substr(0, colon);
+  }
+  int number = 0;
+  const auto* end = port.data() + port.size();
+  const bool good_port =
+      port.empty() ||
+      (std::from_chars(port.data() + 1, end, number).ptr == end && number > 0 && number <= 65535);
+  const bool literal = host.starts_with('[') && host.ends_with(']');
+  const auto domain = literal ? Result<std::string>(to_lower(host)) : normalise_domain(host);
+  if (!domain || !good_port) return not_a_pattern(given, "names no host");
+  const auto key = destination_key(std::string(kHttps) + *domain + std::string(port));
+  return key + std::string(path == "/" ? kWholeHost : path.substr(0, path.find('#')));
+}
+
 Seconds spell(int number) {
   return doubled_wait(kFirstSpell, number, kLongestSpell);
 }
@@ -55,23 +80,15 @@ Result<std::string> parse_suppression(std::string_view text) {
     if (!domain) return domain;
     return "@" + *domain;
   }
-  if (starts_with_ignoring_case(given, kHttps)) {
-    const auto path = given.find_first_of("/?#", kHttps.size());
-    const auto host = given.substr(kHttps.size(), path - kHttps.size());
-    if (host.empty() || host.find('@') != host.npos) {
-      return not_a_pattern(given, "names no host");
-    }
-    return destination_key(given) +
-           (path == given.npos ? std::string("/") : std::string(given.substr(path)));
-  }
+  if (starts_with_ignoring_case(given, kHttps)) return https_pattern(given);
   const auto mail = starts_with_ignoring_case(given, "mailto:") ? given.substr(7) : given;
   const auto at = mail.rfind('@');
-  if (at == mail.npos || at == 0 || !is_safe_address(mail)) {
-    return not_a_pattern(given, "is no address");
-  }
-  auto domain = normalise_domain(mail.substr(at + 1));
+  if (at == mail.npos || at == 0) return not_a_pattern(given, "is no address");
+  const auto domain = normalise_domain(mail.substr(at + 1));
   if (!domain) return not_a_pattern(given, "names no domain");
-  return to_lower(mail.substr(0, at)) + "@" + *domain;
+  auto address = to_lower(mail.substr(0, at)) + "@" + *domain;
+  if (!is_safe_address(address)) return not_a_pattern(given, "is no address");
+  return address;
 }
 
 std::string pattern_of_destination(std::string_view destination) {
@@ -89,15 +106,19 @@ std::vector<std::string> suppression_patterns(std::string_view destination,
     const auto address = to_lower(mail_address(destination));
     add_domains("@", domain_of_address(address), patterns);
   } else {
-    const auto host = destination_key(destination) + "/";
-    if (host != patterns.front()) patterns.push_back(host);
+    patterns.push_back(destination_key(destination) + std::string(kWholeHost));
   }
   add_domains(kReport, domain, patterns);
   return patterns;
 }
 
 bool in_force(const Suppression& suppression, Time now) {
-  return !suppression.lifted && (!suppression.until || now < *suppression.until);
+  if (suppression.lifted) return false;
+  if (!suppression.until) return true;
+  // Further ahead than it was ever set: the clock was ahead then.
+  const bool misplanned =
+      suppression.automatic && is_misplanned(*suppression.until, now, kLongestSpell);
+  return now < *suppression.until && !misplanned;
 }
 
 Result<Permit> Suppressor::ask(const Delivery& delivery, Time now) {
@@ -148,10 +169,16 @@ Result<void> Suppressor::failed(const std::string& delivery, const std::string& 
   const bool listed = !entries->empty() && (entry.automatic || in_force(entry, now));
   if (listed && (!entry.automatic || in_force(entry, now))) return {};
 
+  // What was decided by hand meanwhile is no failure.
+  const auto found = store_.deliveries({.id = delivery});
+  if (!found) return found.error();
+  const auto state = found->empty() ? DeliveryState::kAbandoned : found->front().state;
+  if (state != DeliveryState::kFailed && state != DeliveryState::kBounced) return {};
+
   // What a suppression was about is over once it is lifted, and its probe speaks for itself.
   const bool probe = listed && delivery == entry.probe;
   const auto since = listed && entry.lifted ? *entry.lifted : Time{};
-  auto streak = store_.failure_streak(destination, probe ? Time{} : since);
+  auto streak = store_.failure_streak(destination, probe ? Time{} : since, now);
   if (!streak) return std::move(streak).error();
   const bool enough =
       streak->windows >= kWindowsToSuppress && streak->last - streak->first >= suppress_after_;

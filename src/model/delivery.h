@@ -55,6 +55,7 @@ struct Delivery {
   std::string last_response;          // "451 4.3.0 try later (RCPT TO)"; empty: none yet
   std::optional<Time> ended;          // when the state became final
   int rank = 0;                       // its place among the record's destinations, from 0
+  bool under_way = false;             // an attempt has begun, and its end is not recorded
   // deliverTo = "first": waits, without next_attempt, until the one ranked before it has failed.
   bool fallback = false;
 };

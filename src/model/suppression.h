@@ -11,7 +11,7 @@
 namespace rapporteur {
 
 struct Suppression {
-  // "user@b.example", "@b.example", "@*.b.example", "https://b.example/" (the whole host),
+  // "user@b.example", "@b.example", "@*.b.example", "https://b.example/*" (the whole host),
   // "https://b.example/path", "report:a.example" (reports about this domain), "report:*.a.example".
   std::string pattern;
   bool automatic = false;  // the destination failed again and again; else the administrator's word

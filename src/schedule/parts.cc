@@ -188,6 +188,7 @@ class PartMaker {
         .submitted_size = [&](std::size_t gz, int) { return size_ ? size_->with(gz) : gz; }};
     Assembly assembly;
     assembly.window = window_.id;
+    assembly.counted = {window_.successful, window_.failed};
     assembly.now = now_;
     // The mails tell how many parts there are, so they are made when all parts are known.
     BlobBox reports(kMostInMemory);

@@ -17,6 +17,9 @@ constexpr std::size_t kPage = 200;
 
 // A window whose own rows cannot be read or written is put aside for so long.
 constexpr Seconds kBrokenRetry{15 * 60};
+// The same for one of which something could not be read or written at the moment, such as a
+// temporary file on a full disk.
+constexpr Seconds kTroubledRetry{60};
 
 // Lets the settings' questions to the DNS be asked for all windows together. Fails if the store
 // does.
@@ -30,7 +33,6 @@ Result<void> prepare(const Config& config, Store& store, std::span<const Window>
     auto record = read_tlsrpt_answers(answers[i].records);
     if (record.status != RecordStatus::kOk) continue;  // there is nothing to evaluate
     const auto outline = store.outline(windows[i].id);
-    if (!outline && outline.error().fault == Fault::kTransient) return outline.error();
     if (!outline) continue;  // its run will say so
     facts.push_back(facts_of(config, windows[i], *outline, std::move(record.rua)));
     questions.push_back({.domain = windows[i].domain,
@@ -66,9 +68,11 @@ Result<RunSummary> Runner::run_page(const Config& config, const Signer& signer,
     const auto& window = (*windows)[i];
     auto done = run({config, signer, random_, store_, &dns}, window, answers.at(i), summary);
     if (done) continue;
-    // The store as a whole is away: the next run finds the windows as they are.
-    if (done.error().fault == Fault::kTransient) return std::move(done).error();
-    if (auto aside = put_aside(window, done.error().text, summary); !aside) {
+    // If the store as a whole is away, this fails too, and the next run finds the windows as they
+    // are.
+    const bool passes = done.error().fault == Fault::kTransient;
+    const auto wait = passes ? kTroubledRetry : kBrokenRetry;
+    if (auto aside = put_aside(window, done.error().text, wait, summary); !aside) {
       return std::move(aside).error();
     }
   }
@@ -88,7 +92,7 @@ Result<void> Runner::run(const AssemblyContext& context, const Window& window,
   if (decision->kind == Decision::Kind::kAssembled) {
     const auto written = store_.assemble(decision->assembly);
     if (!written) return written.error();
-    if (!*written) return {};  // held or cancelled meanwhile
+    if (!*written) return {};  // held or cancelled meanwhile, or it has taken more counts
     ++summary.assembled;
     log_.info("window-assembled",
               {{"domain", window.domain},
@@ -124,14 +128,14 @@ Result<void> Runner::run(const AssemblyContext& context, const Window& window,
 }
 
 // One broken window does not keep those behind it.
-Result<void> Runner::put_aside(const Window& window, const std::string& problem,
+Result<void> Runner::put_aside(const Window& window, const std::string& problem, Seconds wait,
                                RunSummary& summary) {
   log_.error("window-failed", {{"domain", window.domain},
                                {"start", format_rfc3339(window.period.start)},
                                {"error", problem}});
   const auto now = clock_.now();
-  const auto moved = store_.postpone(window.id, WindowState::kBlocked, "the store: " + problem,
-                                     now + kBrokenRetry, now);
+  const auto moved =
+      store_.postpone(window.id, WindowState::kBlocked, "the store: " + problem, now + wait, now);
   if (!moved) return moved.error();
   ++summary.blocked;
   return {};

@@ -41,7 +41,8 @@ class Runner {
   Result<void> run(const AssemblyContext& context, const Window& window, const DnsAnswer& answer,
                    RunSummary& summary);
 
-  Result<void> put_aside(const Window& window, const std::string& problem, RunSummary& summary);
+  Result<void> put_aside(const Window& window, const std::string& problem, Seconds wait,
+                         RunSummary& summary);
 
   Store& store_;
   Resolver& resolver_;

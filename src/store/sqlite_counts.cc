@@ -18,6 +18,9 @@ using Heading = CountsSource::Heading;
 // Windows with more details than this are sorted on disk.
 constexpr std::uint64_t kHeldDetails = 20'000;
 
+// Sums of counts stay here; no policy has so many failures.
+constexpr std::uint64_t kMostCovered = std::uint64_t{1} << 62;
+
 constexpr std::string_view kTemporaryTables = R"sql(
 CREATE TEMP TABLE IF NOT EXISTS shown_addresses (
   counted TEXT PRIMARY KEY,
@@ -59,7 +62,8 @@ void merge(std::vector<DetailCount>& details, const AddressShown& shown) {
 
 std::uint64_t sum_of(const std::vector<DetailCount>& details) {
   std::uint64_t sum = 0;
-  for (const auto& detail : details) sum += detail.count;
+  // At most 20,000 times kMaxCount would not fit.
+  for (const auto& detail : details) sum = std::min(kMostCovered, sum + detail.count);
   return sum;
 }
 
@@ -169,12 +173,17 @@ Heading sort_details(Database& database, const PolicyRow& policy, std::int64_t p
       "INSERT INTO temp.told_details (result_type, sending_mta_ip, receiving_mx_hostname,"
       " receiving_mx_helo, receiving_ip, additional_information, failure_reason_code, sessions)"
       " SELECT d.result_type, s.shown, d.receiving_mx_hostname, d.receiving_mx_helo,"
-      " d.receiving_ip, d.additional_information, d.failure_reason_code, min(sum(d.sessions), 9007199254740991) AS n"
+      " d.receiving_ip, d.additional_information, d.failure_reason_code, "
+      "CAST(min(total(d.sessions), 9007199254740991) AS INTEGER)"
+      " AS n"
       " FROM details AS d JOIN temp.shown_addresses AS s ON s.counted = d.sending_mta_ip"
       " WHERE d.policy_id = ?1 GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY n DESC, 1, 2, 3, 4, 5, 6, 7",
       policy.id);
   heading.details = static_cast<std::uint64_t>(copied);
-  Query query(database, "SELECT sum(sessions) FROM temp.told_details WHERE place >= ?1", place);
+  Query query(database,
+              "SELECT CAST(min(total(sessions), 9e18) AS INTEGER) FROM temp.told_details"
+              " WHERE place >= ?1",
+              place);
   if (query.next()) heading.covered = query.count(0);
   return heading;
 }
@@ -208,7 +217,8 @@ Result<WindowCounts> SqliteStore::outline(WindowId window) {
   for (auto& row : policy_rows(*database_, window)) {
     auto& policy = counts.emplace_back(std::move(row.counts));
     Query sums(*database_,
-               "SELECT policy_id, result_type, '', '', '', '', '', '', min(sum(sessions), 9007199254740991) FROM details"
+               "SELECT policy_id, result_type, '', '', '', '', '', '', "
+               " CAST(min(total(sessions), 9007199254740991) AS INTEGER) FROM details"
                " WHERE policy_id = ?1 GROUP BY result_type",
                row.id);
     while (sums.next()) policy.details.push_back(read_detail(*database_, sums));

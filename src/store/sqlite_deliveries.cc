@@ -149,6 +149,11 @@ void SqliteStore::abandon_open(WindowId window, const std::string& reason, Time 
       "UPDATE deliveries SET state = 'abandoned', waiting = 0, next_attempt = NULL, ended = ?2,"
       " last_response = ?3 WHERE window_id = ?1 AND state IN ('pending', 'uncertain')",
       window, now, reason);
+  // No bounce brings these back.
+  database_->execute(
+      "UPDATE deliveries SET last_response = ?2 WHERE window_id = ?1 AND state = 'abandoned'"
+      " AND last_response = ?3",
+      window, reason, kNotNeeded);
 }
 
 Result<std::vector<Store::Submission>> SqliteStore::due_deliveries(

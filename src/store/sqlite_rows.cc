@@ -44,7 +44,7 @@ const std::string_view kWindowColumns =
 const std::string_view kDeliveryColumns =
     "d.id, d.window_id, w.domain, d.part, p.report_id, d.destination, d.envelope_from, d.header,"
     " d.state, d.attempts, d.first_attempt, d.next_attempt, d.last_response, d.ended, d.rank,"
-    " d.fallback, p.id";
+    " d.fallback, d.begun IS NOT NULL";
 
 PolicyCounts read_policy(Database& database, const Query& row) {
   PolicyCounts counts;
@@ -131,6 +131,7 @@ Delivery read_delivery(Database& database, const Query& row) {
   delivery.ended = row.optional_time(13);
   delivery.rank = small_integer(row.integer(14));
   delivery.fallback = row.flag(15);
+  delivery.under_way = row.flag(16);
   return delivery;
 }
 

@@ -88,13 +88,15 @@ Result<bool> SqliteStore::assemble(const Assembly& assembly) {
     first = first == 0 ? part.number : std::min(first, part.number);
     last = std::max(last, part.number);
   }
+  const auto counted = assembly.counted.value_or(Assembly::Counted());
   const bool moved =
       database_->execute(
           "UPDATE windows SET state = 'assembled', assembled = ?2, fingerprint = ?3, record = ?4,"
           " reason = '', retry = NULL,"
           " first_part = CASE WHEN ?5 > 0 THEN ?5 ELSE first_part END"
-          " WHERE id = ?1 AND state = 'due'",
-          assembly.window, assembly.now, assembly.fingerprint, assembly.record, first) == 1;
+          " WHERE id = ?1 AND state = 'due' AND (NOT ?6 OR (successful = ?7 AND failed = ?8))",
+          assembly.window, assembly.now, assembly.fingerprint, assembly.record, first,
+          assembly.counted.has_value(), counted.successful, counted.failed) == 1;
   if (!moved) return transaction.commit(false);
   for (std::size_t i = 0; i < assembly.parts.size(); ++i) {
     if (!assembly.load) {

@@ -153,7 +153,8 @@ CREATE TABLE pause (
 )sql",
                                                     R"sql(
 ALTER TABLE deliveries ADD COLUMN blamed INTEGER NOT NULL DEFAULT 0;
-CREATE INDEX deliveries_by_destination ON deliveries (destination, coalesce(handed_over, ended))
+CREATE INDEX deliveries_by_destination ON deliveries (destination,
+    CASE WHEN state IN ('delivered', 'bounced') THEN coalesce(handed_over, ended) ELSE ended END)
   WHERE ended IS NOT NULL;
 
 CREATE TABLE suppressions (
@@ -228,7 +229,9 @@ Result<void> check_owner(Database& database) {
 Result<StoreIdentity> prepare_schema(Database& database, Random& random) {
   std::int64_t version = 0;
   StoreIdentity identity;
-  const auto read = [&] { identity = {meta_value(database, "token"), meta_value(database, "secret")}; };
+  const auto read = [&] {
+    identity = {meta_value(database, "token"), meta_value(database, "secret")};
+  };
   {
     Transaction reading(database, Transaction::Kind::kRead);
     version = stored_version(database);

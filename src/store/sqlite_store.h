@@ -74,7 +74,9 @@ class SqliteStore final : public Store {
   Result<void> put_suppression(const Suppression& suppression) override;
   Result<bool> remove_suppression(const std::string& pattern) override;
   Result<bool> claim_probe(const std::string& pattern, const std::string& delivery) override;
-  Result<FailureStreak> failure_streak(const std::string& destination, Time since) override;
+  Result<FailureStreak> failure_streak(const std::string& destination, Time since,
+                                       Time now) override;
+  Result<void> forgive(std::span<const std::string> deliveries) override;
 
   Result<std::vector<Window>> windows(const WindowFilter& filter) override;
   Result<std::map<WindowState, std::uint64_t>> window_states() override;

@@ -85,6 +85,13 @@ using AddressShown = std::function<std::string(const std::string& address)>;
 // Everything that assembling one window makes.
 struct Assembly {
   WindowId window = 0;
+  // What the window's sums were when its run began. If they have changed, the counts that were read
+  // may not be all of it. Absent: not compared.
+  struct Counted {
+    std::uint64_t successful = 0;
+    std::uint64_t failed = 0;
+  };
+  std::optional<Counted> counted;
   std::vector<Part> parts;
   // Where parts are too large to be held together: fills in gz and mail_body of parts[index], as
   // often as asked. Absent: they are there.
@@ -213,7 +220,7 @@ class Store {
                                                             const AddressShown& shown) = 0;
 
   // Writes parts and deliveries and moves the window from kDue to kAssembled. False if the window
-  // is no longer kDue: then nothing was written.
+  // is no longer kDue, or took counts since its run began: then nothing was written.
   virtual Result<bool> assemble(const Assembly& assembly) = 0;
 
   // Moves a window from kDue to `to`, which is kDue (a temporary failure: `retry` is set), kBlocked
@@ -290,15 +297,20 @@ class Store {
   // The list by pattern, behind `after`.
   virtual Result<std::vector<Suppression>> suppression_list(const std::string& after,
                                                             std::size_t limit) = 0;
-  // Adds it, or replaces the one of its pattern. `probe_open` is not stored.
+  // Adds it, or replaces the one of its pattern; but an automatic one that is not lifted never
+  // replaces the administrator's word while that holds. `probe_open` is not stored.
   virtual Result<void> put_suppression(const Suppression& suppression) = 0;
   virtual Result<bool> remove_suppression(const std::string& pattern) = 0;  // false: none such
   // Makes the delivery the probe of the suppression, unless another one is still open. Whether it
   // is the probe now.
   virtual Result<bool> claim_probe(const std::string& pattern, const std::string& delivery) = 0;
-  // The blamed failures of the destination after its last success before the latest of them, and
-  // after `since`. A bounced delivery counts at the time at which it had been accepted.
-  virtual Result<FailureStreak> failure_streak(const std::string& destination, Time since) = 0;
+  // The blamed failures of the destination between `since` and `now`, after its last success before
+  // the latest of them. None if that one was refused and the destination has accepted since. A
+  // bounced delivery counts at the time at which it had been accepted.
+  virtual Result<FailureStreak> failure_streak(const std::string& destination, Time since,
+                                               Time now) = 0;
+  // These failures are blamed no longer.
+  virtual Result<void> forgive(std::span<const std::string> deliveries) = 0;
 
   // ---- What the administrator sees and does
 

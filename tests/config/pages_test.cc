@@ -264,7 +264,7 @@ TEST(ConfigurationPage, LoadsInItsExamples) {
       example += std::string(line) + "\n";
     }
   }
-  EXPECT_EQ(examples, 5);
+  EXPECT_EQ(examples, 6);
 }
 
 // Every variable of a schema stands in the table of variables, with the settings that know it.

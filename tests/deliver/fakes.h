@@ -195,9 +195,14 @@ class FaultyStore final : public Store {
     if (fails("claim_probe")) return away();
     return real_.claim_probe(pattern, delivery);
   }
-  Result<FailureStreak> failure_streak(const std::string& destination, Time since) override {
+  Result<FailureStreak> failure_streak(const std::string& destination, Time since,
+                                       Time now) override {
     if (fails("failure_streak")) return away();
-    return real_.failure_streak(destination, since);
+    return real_.failure_streak(destination, since, now);
+  }
+  Result<void> forgive(std::span<const std::string> ids) override {
+    if (fails("forgive")) return away();
+    return real_.forgive(ids);
   }
   Result<std::vector<Delivery>> deliveries(const DeliveryFilter& filter) override {
     if (fails("deliveries")) return away();

@@ -40,10 +40,22 @@ INSTANTIATE_TEST_SUITE_P(
                                 "@b\xc3\xbc"
                                 "cher.example",
                                 "@xn--bcher-kva.example"},
-                    PatternCase{"Host", "https://Reports.B.example", "https://reports.b.example/"},
-                    PatternCase{"HostWithSlash", "https://b.example/", "https://b.example/"},
-                    PatternCase{"DefaultPort", "https://b.example:443/", "https://b.example/"},
-                    PatternCase{"Port", "https://b.example:8443/", "https://b.example:8443/"},
+                    PatternCase{"Host", "https://Reports.B.example", "https://reports.b.example/*"},
+                    PatternCase{"HostWithSlash", "https://b.example/", "https://b.example/*"},
+                    PatternCase{"HostWithStar", "https://b.example/*", "https://b.example/*"},
+                    PatternCase{"DefaultPort", "https://b.example:443/", "https://b.example/*"},
+                    PatternCase{"Port", "https://b.example:8443/", "https://b.example:8443/*"},
+                    PatternCase{"ULabelHost",
+                                "https://b\xc3\xbc"
+                                "cher.example/x#f",
+                                "https://xn--bcher-kva.example/x"},
+                    PatternCase{"ULabelAddress",
+                                "a@b\xc3\xbc"
+                                "cher.example",
+                                "a@xn--bcher-kva.example"},
+                    PatternCase{"StarHost", "https://*/", ""},
+                    PatternCase{"SpaceHost", "https://not a host/", ""},
+                    PatternCase{"GreatPort", "https://b.example:99999/", ""},
                     PatternCase{"Path", "https://b.example/V1?a=B", "https://b.example/V1?a=B"},
                     PatternCase{"Report", "report:A.example", "report:a.example"},
                     PatternCase{"ReportsBelow", "report:*.a.example", "report:*.a.example"},
@@ -61,10 +73,11 @@ TEST(SuppressionPatterns, AreEverythingThatMayHoldForADelivery) {
               ElementsAre("tls@mx.b.example", "@mx.b.example", "@*.b.example", "@*.example",
                           "report:sub.a.example", "report:*.a.example", "report:*.example"));
   EXPECT_THAT(suppression_patterns("https://B.example:8443/v1", "a.example"),
-              ElementsAre("https://b.example:8443/v1", "https://b.example:8443/",
+              ElementsAre("https://b.example:8443/v1", "https://b.example:8443/*",
                           "report:a.example", "report:*.example"));
   EXPECT_THAT(suppression_patterns("https://b.example", "a.example"),
-              ElementsAre("https://b.example/", "report:a.example", "report:*.example"));
+              ElementsAre("https://b.example/", "https://b.example/*", "report:a.example",
+                          "report:*.example"));
 }
 
 TEST(SuppressionPatterns, EachIsWhatReadingItGives) {
@@ -270,7 +283,7 @@ TEST_F(SuppressionTest, TheAdministratorsListHoldsForWhatItNames) {
   };
   add("@b.example");
   add("report:about2.example", clock.now() + 1h);
-  add("https://c.example/");
+  add("https://c.example/*");
   EXPECT_EQ(state(report("mailto:any@b.example")), DeliveryState::kSuppressed);
   EXPECT_THAT(delivery("s1").last_response,
               testing::AllOf(HasSubstr("until it is removed"), HasSubstr("asked for it")));
@@ -282,6 +295,84 @@ TEST_F(SuppressionTest, TheAdministratorsListHoldsForWhatItNames) {
   EXPECT_TRUE(real->retry_delivery("s2", clock.now()));
   settle();
   EXPECT_EQ(state("s2"), DeliveryState::kDelivered) << "its time is over, and nothing need probe";
+}
+
+// Whoever publishes the root of a host in his record must not silence the host for others.
+TEST_F(SuppressionTest, TheRootOfAHostIsOneDestinationOfMany) {
+  for (int day = 0; day < 3; ++day) {
+    wire.reply("https://vendor.example/", http(404));
+    report("https://vendor.example/");
+    clock.advance(36h);
+  }
+  EXPECT_TRUE(entry("https://vendor.example/"));
+  EXPECT_EQ(state(report("https://vendor.example/v1/tlsrpt")), DeliveryState::kDelivered);
+  EXPECT_EQ(state(report("https://vendor.example/")), DeliveryState::kSuppressed);
+}
+
+TEST_F(SuppressionTest, ARelayThatIsMendedSuppressesNobody) {
+  wire.reply_otherwise(permanent());
+  for (int day = 0; day < 5; ++day) {
+    for (int domain = 0; domain < 10; ++domain) {
+      report("mailto:tls@d" + std::to_string(domain) + ".example");
+    }
+    clock.advance(24h);
+  }
+  wire.reply_otherwise(accepted());
+  for (int domain = 0; domain < 10; ++domain) {
+    report("mailto:tls@d" + std::to_string(domain) + ".example");
+  }
+  wire.reply_otherwise(permanent());
+  report("mailto:tls@d0.example");
+  for (int domain = 0; domain < 10; ++domain) {
+    EXPECT_FALSE(entry("tls@d" + std::to_string(domain) + ".example")) << domain;
+  }
+}
+
+TEST_F(SuppressionTest, OurOwnNetworkSuppressesNobody) {
+  wire.reply_otherwise(host_down());
+  for (int day = 0; day < 6; ++day) {
+    report("https://b.example/");
+    pass(25h, 30min);
+  }
+  EXPECT_FALSE(entry("https://b.example/"));
+}
+
+TEST_F(SuppressionTest, AHostThatAloneDoesNotAnswerIsSuppressed) {
+  wire.reply_otherwise(host_down());
+  for (int day = 0; day < 5; ++day) {
+    report("https://b.example/");
+    for (int hour = 0; hour < 26; ++hour) {
+      wire.reply("https://alive.example/", accepted());
+      assemble("https://alive.example/");
+      pass(1h, 30min);
+    }
+  }
+  EXPECT_TRUE(entry("https://b.example/"));
+}
+
+TEST_F(SuppressionTest, AClockThatWasAheadSuppressesNobodyForLong) {
+  clock.advance(24h * 365 * 10);
+  suppress();
+  ASSERT_TRUE(entry());
+  clock.advance(-24h * 365 * 10 - 108h);
+  wire.reply_otherwise(accepted());
+  EXPECT_EQ(state(report()), DeliveryState::kDelivered) << "as the probe";
+  wire.reply_otherwise(permanent());
+  report();
+  clock.advance(1h);
+  report();
+  EXPECT_TRUE(!entry() || entry()->lifted) << "two failures within an hour";
+}
+
+TEST_F(SuppressionTest, WhatTheAdministratorSaidMeanwhileStands) {
+  suppress();
+  EXPECT_TRUE(real->put_suppression({.pattern = "dead@b.example", .since = clock.now()}));
+  EXPECT_TRUE(real->put_suppression({.pattern = "dead@b.example",
+                                     .automatic = true,
+                                     .since = clock.now(),
+                                     .until = clock.now() + 1h}));
+  EXPECT_FALSE(entry()->automatic);
+  EXPECT_EQ(entry()->until, std::nullopt);
 }
 
 TEST_F(SuppressionTest, AStoreThatFailsPutsTheDecisionOffForTheMoment) {

@@ -171,7 +171,7 @@ class TestSuppression:
                 begun = time.monotonic()
                 wait_until(lambda since=begun: time.monotonic() - since > 1.1, "another second")
         site.wait_for_delivery("d3.example", "suppressed")
-        (entry,) = site.json("suppress", "list")
+        (entry,) = site.json("suppress", "list")["suppressions"]
         assert entry["pattern"] == DEAD and entry["automatic"] and entry["state"] == "suppressed"
         assert "550 5.1.1 no such user" in entry["reason"]
         assert site.smtp.recipients.count(DEAD) == 3

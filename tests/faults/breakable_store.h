@@ -125,8 +125,12 @@ class BreakableStore final : public Store {
   Result<bool> claim_probe(const std::string& pattern, const std::string& delivery) override {
     return pass("claim_probe", [&] { return real_->claim_probe(pattern, delivery); });
   }
-  Result<FailureStreak> failure_streak(const std::string& destination, Time since) override {
-    return pass("failure_streak", [&] { return real_->failure_streak(destination, since); });
+  Result<void> forgive(std::span<const std::string> ids) override {
+    return pass("forgive", [&] { return real_->forgive(ids); });
+  }
+  Result<FailureStreak> failure_streak(const std::string& destination, Time since,
+                                       Time now) override {
+    return pass("failure_streak", [&] { return real_->failure_streak(destination, since, now); });
   }
   Result<std::vector<Window>> windows(const WindowFilter& filter) override {
     return pass("windows", [&] { return real_->windows(filter); });

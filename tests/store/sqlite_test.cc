@@ -257,7 +257,7 @@ TEST_F(SqliteStoreTest, AnOlderSchemaMovesForwardAndKeepsItsData) {
   EXPECT_EQ(store->secret().size(), 32U);
   EXPECT_EQ(ok(store->windows({})).size(), 1U);
   ok(store->put_suppression({.pattern = "@b.example", .since = kDay}));
-  EXPECT_EQ(ok(store->failure_streak("mailto:a@b.example", {})).windows, 0U);
+  EXPECT_EQ(ok(store->failure_streak("mailto:a@b.example", {}, kDay)).windows, 0U);
 }
 
 TEST_F(SqliteStoreTest, ASchemaWithoutVersionOrTokenIsCorrupt) {

@@ -56,19 +56,20 @@ TEST_P(StoreTest, OneDeliveryAtATimeProbes) {
 }
 
 TEST_P(StoreTest, AStreakCountsWindowsSinceTheLastSuccess) {
-  EXPECT_EQ(ok(store().failure_streak(kDead, {})).windows, 0U);
+  EXPECT_EQ(ok(store().failure_streak(kDead, {}, kDue + 1000h)).windows, 0U);
   ended("a.example", DeliveryState::kFailed, kDue);
   ended("b.example", DeliveryState::kDelivered, kDue + 1h);
   ended("c.example", DeliveryState::kFailed, kDue + 2h);
   ended("d.example", DeliveryState::kFailed, kDue + 50h);
   ended("e.example", DeliveryState::kFailed, kDue + 60h, true, "mailto:other@b.example");
   ended("f.example", DeliveryState::kFailed, kDue + 61h, false);
-  const auto streak = ok(store().failure_streak(kDead, {}));
+  const auto streak = ok(store().failure_streak(kDead, {}, kDue + 1000h));
   EXPECT_EQ(streak.windows, 2U);
   EXPECT_EQ(streak.first, kDue + 2h);
   EXPECT_EQ(streak.last, kDue + 50h);
-  EXPECT_EQ(ok(store().failure_streak(kDead, kDue + 2h)).windows, 1U) << "after `since` only";
-  EXPECT_EQ(ok(store().failure_streak(kDead, kDue + 50h)).windows, 0U);
+  EXPECT_EQ(ok(store().failure_streak(kDead, kDue + 2h, kDue + 1000h)).windows, 1U)
+      << "after `since` only";
+  EXPECT_EQ(ok(store().failure_streak(kDead, kDue + 50h, kDue + 1000h)).windows, 0U);
 }
 
 TEST_P(StoreTest, ABounceTakesItsSuccessBack) {
@@ -77,16 +78,57 @@ TEST_P(StoreTest, ABounceTakesItsSuccessBack) {
   bounced(a, kDue + 1h);
   bounced(b, kDue + 41h);
   ended("c.example", DeliveryState::kDelivered, kDue + 80h);  // may still bounce
-  const auto streak = ok(store().failure_streak(kDead, {}));
+  const auto streak = ok(store().failure_streak(kDead, {}, kDue + 1000h));
   EXPECT_EQ(streak.windows, 2U);
   EXPECT_EQ(streak.first, kDue) << "when it was accepted";
   EXPECT_EQ(streak.last, kDue + 40h);
 }
 
+TEST_P(StoreTest, ASuccessAfterTheLastRefusalEndsTheStreak) {
+  ended("a.example", DeliveryState::kFailed, kDue);
+  EXPECT_EQ(ok(store().failure_streak(kDead, {}, kDue - 1h)).windows, 0U) << "not from the future";
+  ended("b.example", DeliveryState::kDelivered, kDue + 1h);
+  EXPECT_EQ(ok(store().failure_streak(kDead, {}, kDue + 2h)).windows, 0U);
+}
+
+TEST_P(StoreTest, WhatIsForgivenCountsNoLonger) {
+  const std::vector<std::string> ids = {ended("a.example", DeliveryState::kFailed, kDue)};
+  EXPECT_EQ(ok(store().failure_streak(kDead, {}, kDue)).windows, 1U);
+  ok(store().forgive(ids));
+  EXPECT_EQ(ok(store().failure_streak(kDead, {}, kDue)).windows, 0U);
+}
+
+TEST_P(StoreTest, ACancelledWindowSendsNothingMoreWhateverBounces) {
+  const auto id = assembled_window("a.example", {kDead, "mailto:b@c.example"}, true);
+  attempt(delivery_id(id, 0), DeliveryState::kDelivered, kDue);
+  EXPECT_EQ(window("a.example").state, WindowState::kDone);
+  ok(store().retry_delivery(delivery_id(id, 1), kDue));
+  ok(store().cancel(id, "enough", kDue));
+  bounced(delivery_id(id, 0), kDue + 1h);
+  EXPECT_THAT(due_ids(kDue + 100h), IsEmpty());
+}
+
+TEST_P(StoreTest, CountsThatCameDuringTheRunAreNotLeftOut) {
+  const auto id = due_window("example.com");
+  Assembly assembly;
+  assembly.window = id;
+  assembly.counted = {1, 0};
+  assembly.now = kDue;
+  assembly.parts = {part(id, 1)};
+  ok(store().hold(id, "", kDue));
+  ok(store().release(id, kDue));
+  add({delta("example.com", 7)});
+  ok(store().claim_due(kDue, 10, std::nullopt));
+  EXPECT_FALSE(ok(store().assemble(assembly)));
+  EXPECT_EQ(window("example.com").state, WindowState::kDue) << "its run begins anew";
+  assembly.counted = {8, 0};
+  EXPECT_TRUE(ok(store().assemble(assembly)));
+}
+
 TEST_P(StoreTest, ARetryIsNoFailureAnyMore) {
   const auto id = ended("a.example", DeliveryState::kFailed, kDue);
   EXPECT_TRUE(ok(store().retry_delivery(id, kDue + 1h)));
-  EXPECT_EQ(ok(store().failure_streak(kDead, {})).windows, 0U);
+  EXPECT_EQ(ok(store().failure_streak(kDead, {}, kDue + 1000h)).windows, 0U);
 }
 
 TEST_P(StoreTest, TheReasonReplacesAnEarlierResponse) {
