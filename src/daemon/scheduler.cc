@@ -1,5 +1,6 @@
 #include "daemon/scheduler.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -23,6 +24,7 @@ constexpr Seconds kResolverRetry{5};
 constexpr Seconds kPruneEvery{600};
 constexpr std::chrono::minutes kCorrectEvery{10};
 constexpr Seconds kRememberIds{7 * 86'400};
+constexpr Seconds kRememberReports{8 * 86'400};
 constexpr std::size_t kPrunePage = 100;
 
 }  // namespace
@@ -98,8 +100,10 @@ bool Scheduler::run_due(SharedState& shared) {
 void Scheduler::prune() {
   const auto now = clock_.now();
   if (pruned_ && *pruned_ <= now && now - *pruned_ < kPruneEvery) return;
-  const auto removed =
-      store_.prune(now - config_->store.keep_reports, now - kRememberIds, kPrunePage);
+  // Late sessions and the rules about our own reports ask for what was reported.
+  const auto keep =
+      std::max({config_->store.keep_reports, config_->ingest.max_age, kRememberReports});
+  const auto removed = store_.prune(now - keep, now - kRememberIds, kPrunePage);
   if (!removed) log_.error("store-failed", {{"error", removed.error().text}});
   // A full page: the next one at the next turn.
   if (!removed || *removed < kPrunePage) pruned_ = now;

@@ -40,6 +40,36 @@ Result<std::string> sqlite_path(const std::string& url) {
   return path;
 }
 
+// The path by which all names of the file know it.
+std::string canonical_path(const std::string& path) {
+  std::error_code ignored;
+  const auto canonical = fs::weakly_canonical(path, ignored);
+  return ignored ? path : canonical.string();
+}
+
+// A file that was moved away leaves its log behind, and maybe a daemon that works on it: an empty
+// file in its place would take the log for its own and destroy it.
+Result<void> check_not_lost(const std::string& path) {
+  std::error_code ignored;
+  const auto log = path + "-wal";
+  const auto bytes = fs::file_size(log, ignored);
+  if (!ignored && bytes > 0) {
+    return Error{Fault::kTransient, "the store " + path + " is missing, but its log " + log +
+                                        " is there: put the file back, or remove " + log + " and " +
+                                        path + "-shm to begin anew"};
+  }
+  const auto lock = canonical_path(path) + ".lock";
+  const Fd fd(::open(lock.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd || flock(fd.get(), LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK) return {};
+  const auto holder = read_file(lock);
+  const auto process = holder ? std::string(trim(*holder)) : std::string();
+  if (process == std::to_string(getpid())) return {};
+  return Error{Fault::kTransient, "the store " + path + " is missing while a daemon (process " +
+                                      process +
+                                      ") works on it: put the file back, or restart the "
+                                      "daemon"};
+}
+
 // Makes an empty file with our mode unless there is one. It gets its name after it was closed:
 // closing a file drops every lock that this process holds on it, those of SQLite included.
 Result<void> make_file(const std::string& path) {
@@ -49,6 +79,7 @@ Result<void> make_file(const std::string& path) {
     return Error{Fault::kConfig, "the store " + path + " is not a file"};
   }
   if (errno != ENOENT) return Error{Fault::kConfig, system_error("cannot open the store " + path)};
+  if (auto lost = check_not_lost(path); !lost) return lost;
   auto temporary = path + ".XXXXXX";
   {
     const Fd fd(mkostemp(temporary.data(), O_CLOEXEC));
@@ -109,9 +140,7 @@ Result<std::unique_ptr<DaemonLock>> lock_for_daemon(const std::string& url) {
   if (!path) return std::move(path).error();
   if (*path == kMemory) return std::unique_ptr<DaemonLock>(new NoLock);
   // Two names of one file are one store.
-  std::error_code ignored;
-  const auto canonical = fs::weakly_canonical(*path, ignored);
-  const auto name = (ignored ? *path : canonical.string()) + ".lock";
+  const auto name = canonical_path(*path) + ".lock";
   Fd fd(::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kFileMode));
   if (!fd) return Error{Fault::kConfig, system_error("cannot open " + name)};
   if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {

@@ -198,6 +198,13 @@ Result<std::size_t> SqliteStore::prune(Time finished_before, Time ids_before, st
   std::size_t windows = 0;
   {
     Transaction transaction(*database_, Kind::kWrite);
+    // Until when windows may be missing that were reported: first_part_of() asks.
+    database_->execute(
+        "INSERT INTO meta (name, value) SELECT 'pruned_ends', max(ends) FROM"
+        " (SELECT ends FROM windows WHERE finished < ?1 AND state = 'done' ORDER BY finished"
+        " LIMIT ?2) HAVING max(ends) IS NOT NULL"
+        " ON CONFLICT (name) DO UPDATE SET value = max(CAST(value AS INTEGER), excluded.value)",
+        finished_before, row_limit(limit));
     windows = static_cast<std::size_t>(database_->execute(
         "DELETE FROM windows WHERE id IN (SELECT id FROM windows WHERE finished < ?1"
         " AND state IN ('done', 'suppressed') ORDER BY finished LIMIT ?2)",

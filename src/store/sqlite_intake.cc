@@ -219,7 +219,7 @@ std::vector<std::size_t> SqliteStore::add_windows(const CountBatch& batch) {
   for (auto [window, index] : order) {
     const auto& delta = batch.windows[index];
     if (window == 0 || !add_to_known(window, delta)) {
-      window = window_for(delta);
+      window = window_for(delta, batch.now);
       if (database_->failed()) return {};
       if (window == 0) {
         misplaced.push_back(index);
@@ -235,7 +235,7 @@ std::vector<std::size_t> SqliteStore::add_windows(const CountBatch& batch) {
   return misplaced;
 }
 
-WindowId SqliteStore::window_for(const WindowDelta& delta) {
+WindowId SqliteStore::window_for(const WindowDelta& delta, Time now) {
   std::optional<Sibling> sibling;
   WindowId cancelled = 0;
   {
@@ -263,7 +263,7 @@ WindowId SqliteStore::window_for(const WindowDelta& delta) {
   if (sibling) return make_supplement(delta, *sibling);
   const bool inside = delta.period.covers(delta.first) && delta.period.covers(delta.last);
   if (!inside || overlaps_stored(delta)) return 0;
-  return make_window(delta);
+  return make_window(delta, now);
 }
 
 bool SqliteStore::overlaps_stored(const WindowDelta& delta) {
@@ -280,15 +280,27 @@ bool SqliteStore::overlaps_stored(const WindowDelta& delta) {
   return false;
 }
 
-WindowId SqliteStore::make_window(const WindowDelta& delta) {
+// Windows of this period may have been reported and removed since. The parts of a new one are
+// numbered from where no earlier one has come: its hour of birth.
+int SqliteStore::first_part_of(const Period& period, Time now) {
+  constexpr std::int64_t kPartsAnHour = 1000;
+  constexpr std::int64_t kMostHours = 2'000'000;
+  Query query(*database_, "SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'pruned_ends'");
+  if (!query.next() || query.time(0) <= period.start) return 1;
+  const auto hours = std::chrono::duration_cast<std::chrono::hours>(now - period.start).count();
+  return static_cast<int>(kPartsAnHour * std::clamp<std::int64_t>(hours, 1, kMostHours) + 1);
+}
+
+WindowId SqliteStore::make_window(const WindowDelta& delta, Time now) {
   std::optional<Time> retry;
   if (delta.state == WindowState::kBlocked) retry = delta.due;
   database_->execute(
       "INSERT INTO windows (domain, starts, ends, supplement, frequency, state, reason, due, retry,"
-      " send_old, last_session, record_seen)"
-      " VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?2)",
+      " send_old, last_session, record_seen, first_part)"
+      " VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?2, ?11)",
       delta.domain, delta.period.start, delta.period.end, to_string(delta.frequency),
-      to_string(delta.state), delta.reason, delta.due, retry, delta.send_old, delta.last);
+      to_string(delta.state), delta.reason, delta.due, retry, delta.send_old, delta.last,
+      first_part_of(delta.period, now));
   return database_->last_row();
 }
 

@@ -119,8 +119,9 @@ class SqliteStore final : public Store {
   void add_counters(const std::map<std::string, std::uint64_t>& counters);
   void advance_file(const FileProgress& progress, Time now);
   std::vector<std::size_t> add_windows(const CountBatch& batch);
-  WindowId window_for(const WindowDelta& delta);
-  WindowId make_window(const WindowDelta& delta);
+  WindowId window_for(const WindowDelta& delta, Time now);
+  int first_part_of(const Period& period, Time now);
+  WindowId make_window(const WindowDelta& delta, Time now);
   WindowId make_supplement(const WindowDelta& delta, const Sibling& sibling);
   bool overlaps_stored(const WindowDelta& delta);
   bool add_to_known(WindowId window, const WindowDelta& delta);

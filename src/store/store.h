@@ -342,7 +342,9 @@ class Store {
 
   // Removes windows that ended (done or suppressed) before `finished_before` with everything that
   // belongs to them, at most `limit` of them, suppressions that ended before it, and session ids
-  // older than `ids_before`, a bounded number of them at a call. Returns how many windows.
+  // older than `ids_before`, a bounded number of them at a call. A window that is made later of a
+  // time that has been pruned numbers its parts from 1,001 or more, so that no report-id is used
+  // twice. Returns how many windows.
   virtual Result<std::size_t> prune(Time finished_before, Time ids_before, std::size_t limit) = 0;
 };
 

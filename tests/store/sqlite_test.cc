@@ -128,6 +128,50 @@ TEST_F(SqliteStoreTest, NothingIsWrittenToAFileThatIsNoLongerInItsPlace) {
   EXPECT_EQ(ok(store->windows({})).at(0).successful, 2U) << "work goes on by itself";
 }
 
+TEST_F(SqliteStoreTest, AFileThatWasMovedAwayIsNotReplacedByAnEmptyOne) {
+  {
+    const auto store = ok(open());
+    ok(store->add(batch("example.com")));
+    std::filesystem::rename(path, path + ".away");
+    expect_fault(open(), Fault::kTransient, "put the file back");
+    EXPECT_FALSE(std::filesystem::exists(path));
+    std::filesystem::rename(path + ".away", path);
+    ok(store->add(batch("example.com")));
+  }
+  EXPECT_EQ(ok(ok(open())->windows({})).at(0).successful, 2U);
+}
+
+TEST_F(SqliteStoreTest, WhatALateWindowReportsHasNoIdOfOneThatWasPruned) {
+  const auto store = ok(open());
+  const auto reported = [&](Time now) {
+    auto one = batch("example.com");
+    one.now = now;
+    ok(store->add(one));
+    const auto due = ok(store->claim_due(kDay + 1000h, 10, std::nullopt));
+    EXPECT_EQ(due.size(), 1U);
+    Assembly assembly;
+    assembly.window = due.front().id;
+    assembly.now = now;
+    Part part;
+    part.number = ok(store->next_part_number("example.com", due.front().period));
+    part.report_id = std::to_string(part.number);
+    assembly.parts = {part};
+    EXPECT_TRUE(ok(store->assemble(assembly)));
+    return part.number;
+  };
+  EXPECT_EQ(reported(kDay + 30h), 1);
+  EXPECT_EQ(ok(store->prune(kDay + 900h, kDay, 10)), 1U);
+  const auto second = reported(kDay + 950h);
+  EXPECT_GT(second, 1000);
+  EXPECT_EQ(ok(store->prune(kDay + 1900h, kDay, 10)), 1U);
+  EXPECT_GT(reported(kDay + 1901h), second + 1000);
+  auto later = batch("later.example");
+  later.windows[0].period = {kDay + 2400h, kDay + 2424h};
+  later.windows[0].first = later.windows[0].last = kDay + 2401h;
+  ok(store->add(later));
+  EXPECT_EQ(ok(store->next_part_number("later.example", later.windows[0].period)), 1);
+}
+
 TEST_F(SqliteStoreTest, TheFileAndItsCompanionsMayBeReadByTheGroupOnly) {
   const auto store = ok(open());
   ok(store->add(batch("example.com")));
