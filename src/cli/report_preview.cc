@@ -24,6 +24,8 @@ constexpr std::size_t kMaxJsonBytes = std::size_t{1} << 30;
 struct Preview {
   Window window;
   bool stored = false;               // else it is made up now
+  std::string not_sent;              // why it would not be sent as things stand; empty: it would
+  int first_part = 1;                // a supplement numbers on after its window's parts
   std::vector<Part> parts;           // without their bodies
   std::vector<Delivery> deliveries;  // with their headers
   // Fills in the bodies of one of the parts.
@@ -93,6 +95,9 @@ std::optional<int> make_up(const Context& context, const Opened& opened, Preview
   if (decision->kind != Decision::Kind::kAssembled) {
     return fail(context, "nothing would be sent: " + decision->reason);
   }
+  result.not_sent = result.window.state == WindowState::kSuppressed
+                        ? "it is suppressed: " + result.window.reason
+                        : decision->reason;
   result.parts = decision->assembly.parts;
   result.deliveries = std::move(decision->assembly.deliveries);
   result.load = [assembly = std::make_shared<Assembly>(std::move(decision->assembly))](
@@ -157,6 +162,7 @@ int print_json(const Context& context, const Preview& preview, bool as_mail) {
                     .set("end", preview.window.period.end)
                     .set("state", to_string(preview.window.state))
                     .set("assembled", preview.stored)
+                    .set("not-sent", Json::text_or_null(preview.not_sent))
                     .set("parts", std::move(parts))
                     .set("deliveries", std::move(deliveries)));
   return kExitDone;
@@ -166,8 +172,8 @@ int print_json(const Context& context, const Preview& preview, bool as_mail) {
 int print_bytes(const Context& context, const Preview& preview, Part part, bool as_mail) {
   if (const auto loaded = preview.load(part); !loaded) return fail(context, loaded.error());
   if (part.of > 1) {
-    context.world.err << fmt::format("rapporteur: this is part {} of {}: --part\n", part.number,
-                                     part.of);
+    context.world.err << fmt::format("rapporteur: this is part {} of {}: --part\n",
+                                     part.number - preview.first_part + 1, part.of);
   }
   if (as_mail) {
     const auto mail = mail_of(preview, part);
@@ -199,9 +205,15 @@ int report_preview(const Context& context, const ReportPreviewRequest& request) 
   if (!preview.stored) {
     if (const auto exit_code = make_up(context, opened, preview)) return *exit_code;
   }
+  if (!preview.not_sent.empty()) {
+    context.world.err << "rapporteur: as things stand it would not be sent: "
+                      << printable(preview.not_sent) << '\n';
+  }
+  if (!preview.parts.empty()) preview.first_part = preview.parts.front().number;
   if (request.part) {
     const auto count = preview.parts.size();
-    std::erase_if(preview.parts, [&](const Part& part) { return part.number != *request.part; });
+    const auto number = preview.first_part + *request.part - 1;
+    std::erase_if(preview.parts, [&](const Part& part) { return part.number != number; });
     if (preview.parts.empty()) {
       return fail(context,
                   fmt::format("the report has no part {}: it has {}", *request.part,

@@ -146,16 +146,31 @@ Result<std::optional<Decision>> own_reports_only(const AssemblyContext& context,
       suppressed("own reports only: the same failures were reported within 7 days"));
 }
 
+// Why the settings keep the window from being sent whatever it holds.
+std::optional<Decision> refusal_by_frequency(const Config& config, const Window& window, Time now) {
+  const auto frequency = frequency_setting(config, window.domain);
+  if (!frequency) return blocked(config, window, frequency.error().text, now);
+  if (*frequency == Frequency::kNever) return suppressed("sendFrequency is never");
+  return std::nullopt;
+}
+
+// Why what it holds keeps it from being sent. Fails if the store does.
+Result<std::optional<Decision>> refusal_by_content(const AssemblyContext& context,
+                                                   const Window& window, const Question& question,
+                                                   const std::string& fingerprint, Time now) {
+  const auto send = number_setting(context.config, Setting::kSendWhen, question);
+  if (!send) return std::optional(blocked(context.config, window, send.error().text, now));
+  if (*send == 0) return std::optional(suppressed("sendWhen"));
+  return own_reports_only(context, window, fingerprint, now);
+}
+
 enum class Mode { kRun, kPreview };
 
 Result<Decision> decide_in(Mode mode, const AssemblyContext& context, const Window& window,
                            const WindowCounts& outline, const DnsAnswer& answer, Time now) {
   const auto& config = context.config;
-  if (mode == Mode::kRun) {
-    const auto frequency = frequency_setting(config, window.domain);
-    if (!frequency) return blocked(config, window, frequency.error().text, now);
-    if (*frequency == Frequency::kNever) return suppressed("sendFrequency is never");
-  }
+  auto refusal = refusal_by_frequency(config, window, now);
+  if (refusal && mode == Mode::kRun) return *std::move(refusal);
   if (outline.empty()) return suppressed("no sessions");
 
   Window asking = window;
@@ -167,13 +182,11 @@ Result<Decision> decide_in(Mode mode, const AssemblyContext& context, const Wind
   const Question question{
       .domain = window.domain, .window = &facts, .delivery_id = {}, .dns = context.dns};
   const auto fingerprint = fingerprint_of(outline, facts);
-  if (mode == Mode::kRun) {
-    const auto send = number_setting(config, Setting::kSendWhen, question);
-    if (!send) return blocked(config, window, send.error().text, now);
-    if (*send == 0) return suppressed("sendWhen");
-    auto own = own_reports_only(context, window, fingerprint, now);
-    if (!own) return std::move(own).error();
-    if (*own) return **std::move(own);
+  if (!refusal) {
+    auto by_content = refusal_by_content(context, window, question, fingerprint, now);
+    if (!by_content) return std::move(by_content).error();
+    refusal = *std::move(by_content);
+    if (refusal && mode == Mode::kRun) return *std::move(refusal);
   }
   const auto destinations = destinations_of(config, question);
   if (!destinations) return blocked(config, window, destinations.error().text, now);
@@ -187,7 +200,7 @@ Result<Decision> decide_in(Mode mode, const AssemblyContext& context, const Wind
   assembly->fingerprint = fingerprint;
   assembly->record = wanted.record.text;
   return Decision{.kind = Decision::Kind::kAssembled,
-                  .reason = {},
+                  .reason = refusal ? refusal->reason : std::string(),
                   .retry = {},
                   .assembly = *std::move(assembly)};
 }

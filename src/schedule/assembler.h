@@ -48,7 +48,8 @@ Result<Decision> decide(const AssemblyContext& context, const Window& window,
                         const WindowCounts& outline, const DnsAnswer& answer, Time now);
 
 // What would be sent if the window were assembled at `now`: as decide(), but for a window in any
-// state, and without the questions whether to send at all (sendFrequency, sendWhen, own reports).
+// state. What would keep it from being sent (sendFrequency, sendWhen, own reports only) stands in
+// `reason` of what is kAssembled all the same.
 Result<Decision> preview(const AssemblyContext& context, const Window& window,
                          const WindowCounts& outline, const DnsAnswer& answer, Time now);
 

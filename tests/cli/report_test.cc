@@ -37,6 +37,20 @@ TEST_F(ReportTest, PreviewOfACollectingWindowIsTheReportThatWouldBeSent) {
   EXPECT_THAT(mail.out, testing::EndsWith("--\r\n"));
 }
 
+TEST_F(ReportTest, PreviewTellsWhatWouldKeepItFromBeingSent) {
+  for (const auto* setting : {"sendFrequency = \"never\"", "sendWhen = \"false\""}) {
+    configure("");
+    ingest_window("kept.example");
+    resolver.say("_smtp._tls.kept.example", {"v=TLSRPTv1; rua=mailto:tls@kept.example"});
+    configure(std::string("[report.tls]\n") + setting + "\n");
+    const auto outcome = run({"report", "preview", "kept.example"});
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_THAT(outcome.err, HasSubstr("as things stand it would not be sent: send"));
+    const auto json = run({"report", "preview", "kept.example", "--json"}).json();
+    EXPECT_THAT(json["not-sent"].get<std::string>(), HasSubstr("send"));
+  }
+}
+
 TEST_F(ReportTest, PreviewSaysWhyNothingWouldBeSent) {
   ingest_window("example.org");
   const auto outcome = run({"report", "preview", "example.org", "--json"});
@@ -60,7 +74,7 @@ TEST_F(ReportTest, PreviewForProgramsHoldsAllParts) {
   assemble_example();
   EXPECT_EQ(run({"report", "preview", "example.org", "--json"}).json(), OrderedJson::parse(R"({
     "domain": "example.org", "start": "2026-11-20T00:00:00Z", "end": "2026-11-20T12:00:00Z",
-    "state": "assembled", "assembled": true,
+    "state": "assembled", "assembled": true, "not-sent": null,
     "parts": [
       {"part": 1, "of": 2, "report-id": "report-1@reporter.example",
        "file-name": "file-1.json.gz", "successful-sessions": 1, "failed-sessions": 1,
