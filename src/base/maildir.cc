@@ -63,8 +63,8 @@ int rename_to_free(const std::string& from, const std::string& to) {
   return ::rename(from.c_str(), to.c_str());
 }
 
-Result<std::string> read_all(const Fd& fd, const std::string& path, std::size_t most) {
-  std::string text(most + 1, '\0');
+Result<std::string> read_start(const Fd& fd, const std::string& path, std::size_t most) {
+  std::string text(most, '\0');
   std::size_t filled = 0;
   while (filled < text.size()) {
     const auto size = ::read(fd.get(), text.data() + filled, text.size() - filled);
@@ -123,7 +123,8 @@ Result<MaildirMessage> Maildir::read(const std::string& path) const {
   message.bytes = static_cast<std::uint64_t>(status.st_size);
   message.state = MaildirMessage::State::kTooLarge;
   if (message.bytes > limits_.message_bytes) return message;
-  auto text = read_all(fd, path, message.bytes);
+  // One byte more than it has, where it is read to its end, shows that it grows.
+  auto text = read_start(fd, path, std::min(message.bytes + 1, limits_.read_bytes));
   if (!text) return std::move(text).error();
   if (text->size() > message.bytes) {
     return Error{Fault::kTransient, path + " is still being written"};

@@ -15,11 +15,11 @@ namespace rapporteur {
 struct MaildirMessage {
   enum class State {
     kRead,
-    kTooLarge,  // larger than the limit: `text` is empty
+    kTooLarge,  // larger than Limits::message_bytes: `text` is empty
     kGone,      // it vanished meanwhile, or is no regular file
   };
   State state = State::kGone;
-  std::string text;
+  std::string text;         // its first Limits::read_bytes
   std::uint64_t bytes = 0;  // the file's size
 };
 
@@ -32,7 +32,8 @@ class Maildir {
  public:
   struct Limits {
     std::size_t messages = 1000;             // that waiting() gives at a time
-    std::uint64_t message_bytes = 10 << 20;  // that read() reads
+    std::uint64_t message_bytes = 10 << 20;  // that a message may have
+    std::uint64_t read_bytes = 10 << 20;     // of a message that read() reads
   };
 
   explicit Maildir(std::string path) : Maildir(std::move(path), Limits()) {}

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <limits>
 
 #include "base/file.h"
 #include "base/maildir.h"
@@ -19,6 +20,8 @@
 namespace rapporteur {
 
 namespace {
+
+constexpr auto kEvery = std::numeric_limits<std::size_t>::max();
 
 // EX_TEMPFAIL: the MTA whose pipe runs this keeps the message and tries again. Nothing that goes
 // wrong here is worth a bounce to whoever sent it.
@@ -121,7 +124,7 @@ bool take_maildir(const Context& context, Store& store, Suppressor& suppressor, 
   BounceMaildir maildir(path);
   BounceMaildir::Round all;
   do {
-    const auto round = maildir.take(store, suppressor, log, 1000, context.now());
+    const auto round = maildir.take(store, suppressor, log, kEvery, context.now());
     all.taken += round.taken;
     all.early += round.early;
     if (!all.problem) all.problem = round.problem;

@@ -5,9 +5,7 @@
 #include <utility>
 
 #include "base/file.h"
-#include "base/maildir.h"
 #include "base/text.h"
-#include "deliver/bounce.h"
 #include "deliver/curl_https.h"
 #include "deliver/curl_smtp.h"
 #include "deliver/directory.h"
@@ -24,6 +22,9 @@ constexpr std::chrono::milliseconds kPoll{500};
 
 // How often Maildirs are looked at.
 constexpr std::chrono::seconds kBouncePoll{5};
+
+// Between two looks at the deliveries.
+constexpr std::size_t kMostBouncesAtOnce = 20;
 
 // A stop does not wait long for a store that is locked or away.
 constexpr int kLastRecordAttempts = 2;
@@ -129,22 +130,32 @@ std::size_t DeliveryLoop::step() {
   return 0;
 }
 
-void DeliveryLoop::take_bounces_in_maildirs() {
-  const auto& maildirs = config_->delivery.smtp.bounce_maildirs;
+// Looks at a few messages of each Maildir. Whether more of them wait, so that this is to be done
+// again at once.
+bool DeliveryLoop::take_bounces() {
+  const auto& paths = config_->delivery.smtp.bounce_maildirs;
   const auto steady = std::chrono::steady_clock::now();
-  if (maildirs.empty() || (bounces_taken_ && steady - *bounces_taken_ < kBouncePoll)) return;
-  bounces_taken_ = steady;
+  const bool poll = !bounces_polled_ || steady - *bounces_polled_ >= kBouncePoll;
+  if (poll) bounces_polled_ = steady;
   Suppressor suppressor(store_, log_);
   suppressor.set_suppress_after(config_->delivery.suppress_after);
-  for (const auto& path : maildirs) {
-    const auto taken = take_bounces(store_, suppressor, log_, Maildir(path), clock_.now());
-    const auto problem = taken ? std::string() : taken.error().text;
-    auto& known = bounce_problems_[path];
-    if (problem != known && !problem.empty()) {
+  bool more = false;
+  for (const auto& path : paths) {
+    auto& watched = maildirs_.try_emplace(path, Watched{BounceMaildir(path), {}}).first->second;
+    if (!poll && !watched.maildir.has_more()) continue;
+    const auto round =
+        watched.maildir.take(store_, suppressor, log_, kMostBouncesAtOnce, clock_.now());
+    if (watched.maildir.has_more()) {
+      more = true;
+      if (!round.problem) continue;
+    }
+    const auto problem = round.problem ? round.problem->text : std::string();
+    if (problem != watched.problem && !problem.empty()) {
       log_.error("bounces-not-taken", {{"maildir", path}, {"error", problem}});
     }
-    known = problem;
+    watched.problem = problem;
   }
+  return more;
 }
 
 bool DeliveryLoop::serve(SharedState& shared) {
@@ -157,8 +168,10 @@ bool DeliveryLoop::serve(SharedState& shared) {
   }
   while (!shared.stopping) {
     follow(shared.config.get());
-    take_bounces_in_maildirs();
-    if (step() == 0 && !shared.stopping) courier_.wait(kPoll);
+    const auto started = step();
+    // Behind the step: what it has recorded may have come back meanwhile.
+    const bool more_bounces = !shared.stopping && take_bounces();
+    if (started == 0 && !more_bounces && !shared.stopping) courier_.wait(kPoll);
   }
   store_.set_patience(kLastPatience);
   for (int attempt = 0; attempt < kLastRecordAttempts; ++attempt) {

@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "config/config.h"
 #include "daemon/shared_state.h"
+#include "deliver/bounce.h"
 #include "deliver/courier.h"
 #include "store/store.h"
 
@@ -34,9 +35,14 @@ class DeliveryLoop {
   void wake() { courier_.wake(); }  // any thread
 
  private:
+  struct Watched {
+    BounceMaildir maildir;
+    std::string problem;  // what was logged last
+  };
+
   void follow(const std::shared_ptr<const Config>& config);
   std::size_t step();
-  void take_bounces_in_maildirs();
+  bool take_bounces();
 
   Store& store_;
   const Clock& clock_;
@@ -44,8 +50,8 @@ class DeliveryLoop {
   Courier courier_;
   std::shared_ptr<const Config> config_;
   bool store_failing_ = false;
-  std::optional<std::chrono::steady_clock::time_point> bounces_taken_;
-  std::map<std::string, std::string> bounce_problems_;  // by Maildir: what was logged last
+  std::map<std::string, Watched> maildirs_;  // by path
+  std::optional<std::chrono::steady_clock::time_point> bounces_polled_;
 };
 
 }  // namespace rapporteur

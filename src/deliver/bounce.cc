@@ -1,7 +1,8 @@
 #include "deliver/bounce.h"
 
 #include <algorithm>
-#include <optional>
+#include <iterator>
+#include <utility>
 #include <vector>
 
 #include "base/text.h"
@@ -13,6 +14,7 @@ namespace rapporteur {
 namespace {
 
 constexpr std::size_t kIdLength = 12;
+constexpr std::size_t kMostListed = 1000;  // paths of messages that are held at a time
 
 bool is_id_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
@@ -70,19 +72,16 @@ Result<std::optional<Delivery>> find_delivery(Store& store, const DsnNotice& not
   return std::optional<Delivery>();
 }
 
-// What the notice says of the delivery's failure; null if it tells of none.
-const DeliveryStatus* failure_of(const DsnNotice& notice, const Delivery& delivery) {
+// What the notice says of the delivery: of its address, where that is named, else of any; a failure
+// before anything else.
+const DeliveryStatus& status_of(const DsnNotice& notice, const Delivery& delivery) {
   const auto address = mail_address(delivery.destination);
-  const DeliveryStatus* first = nullptr;
-  for (const auto& status : notice.recipients) {
-    if (status.action != DsnAction::kFailed) continue;
-    if (equals_ignoring_case(status.original_recipient, address) ||
-        equals_ignoring_case(status.final_recipient, address)) {
-      return &status;
-    }
-    if (first == nullptr) first = &status;
-  }
-  return first;
+  const auto weight = [&](const DeliveryStatus& status) {
+    const bool named = equals_ignoring_case(status.original_recipient, address) ||
+                       equals_ignoring_case(status.final_recipient, address);
+    return (named ? 2 : 0) + (status.action == DsnAction::kFailed ? 1 : 0);
+  };
+  return *std::ranges::max_element(notice.recipients, {}, weight);
 }
 
 std::string response_of(const DeliveryStatus& status) {
@@ -99,6 +98,86 @@ BounceOutcome ignored(std::string why, std::string delivery = {}) {
   return {BounceOutcome::Kind::kIgnored, std::move(delivery), std::move(why)};
 }
 
+// Whether the failure of a delivery that ended then can still teach something. One that ended while
+// its destination was suppressed could not; and a suppression that was decided after it knew of it.
+Result<bool> may_teach(Store& store, const Delivery& delivery) {
+  const auto pattern = pattern_of_destination(delivery.destination);
+  const auto entries = store.suppressions({&pattern, 1});
+  if (!entries) return entries.error();
+  return std::ranges::none_of(*entries, [&](const Suppression& entry) {
+    const auto ended = delivery.ended.value_or(Time{});
+    return entry.since >= ended || in_force(entry, ended);
+  });
+}
+
+// A notice about a delivery that is bounced already. When it was, the store may have failed before
+// the suppressor was told.
+Result<BounceOutcome> repeat(Store& store, Suppressor& suppressor, const Delivery& delivery,
+                             bool blamed, Time now) {
+  BounceOutcome outcome{BounceOutcome::Kind::kRepeated, delivery.id, delivery.last_response};
+  if (!blamed) return outcome;
+  const auto teaches = may_teach(store, delivery);
+  if (!teaches) return teaches.error();
+  if (*teaches) {
+    const auto learned =
+        suppressor.failed(delivery.id, delivery.destination, delivery.last_response, now);
+    if (!learned) return learned.error();
+  }
+  return outcome;
+}
+
+Result<BounceOutcome> record(Store& store, Suppressor& suppressor, Log& log,
+                             const Delivery& delivery, const DeliveryStatus& status, bool blamed,
+                             Time now) {
+  AttemptRecord record;
+  record.delivery = delivery.id;
+  record.state = DeliveryState::kBounced;
+  record.last_response = response_of(status);
+  record.now = now;
+  record.blamed = blamed;
+  if (auto recorded = store.record_attempt(record); !recorded) return std::move(recorded).error();
+  log.warning("delivery-bounced", {{"id", delivery.id},
+                                   {"domain", delivery.domain},
+                                   {"destination", delivery.destination},
+                                   {"response", record.last_response}});
+  if (blamed) {
+    const auto learned =
+        suppressor.failed(delivery.id, delivery.destination, record.last_response, now);
+    if (!learned) return learned.error();
+  }
+  return BounceOutcome{BounceOutcome::Kind::kRecorded, delivery.id, record.last_response};
+}
+
+// Nothing if an attempt of the delivery is under way: its end would be recorded over the bounce.
+Result<std::optional<BounceOutcome>> take_unless_early(Store& store, Suppressor& suppressor,
+                                                       Log& log, std::string_view message,
+                                                       Time now) {
+  const auto notice = parse_dsn(message);
+  if (!notice) return std::optional(ignored(notice.error().text));
+  auto found = find_delivery(store, *notice);
+  if (!found) return std::move(found).error();
+  if (!*found) return std::optional(ignored("it is about no mail of this store"));
+  const auto& delivery = **found;
+  const auto& status = status_of(*notice, delivery);
+  if (status.action != DsnAction::kFailed) {
+    return std::optional(ignored(
+        "it tells of no failure but of a mail that is " + std::string(to_string(status.action)),
+        delivery.id));
+  }
+  if (delivery.under_way) return std::optional<BounceOutcome>();
+  // What was only put off for too long says less about the destination.
+  const bool blamed = !status.status.starts_with("4.");
+  const bool repeated = delivery.state == DeliveryState::kBounced;
+  // An attempt that the program did not live to record has not been counted.
+  if (!repeated && delivery.attempts == 0 && delivery.state != DeliveryState::kUncertain) {
+    return std::optional(ignored("the delivery has not been tried", delivery.id));
+  }
+  auto outcome = repeated ? repeat(store, suppressor, delivery, blamed, now)
+                          : record(store, suppressor, log, delivery, status, blamed, now);
+  if (!outcome) return std::move(outcome).error();
+  return std::optional(*std::move(outcome));
+}
+
 }  // namespace
 
 std::string_view to_string(BounceOutcome::Kind kind) {
@@ -113,67 +192,91 @@ std::string_view to_string(BounceOutcome::Kind kind) {
   return "ignored";
 }
 
-Result<BounceOutcome> take_bounce(Store& store, Suppressor& suppressor, Log& log,
-                                  std::string_view message, Time now) {
-  const auto notice = parse_dsn(message);
-  if (!notice) return ignored(notice.error().text);
-  auto found = find_delivery(store, *notice);
-  if (!found) return std::move(found).error();
-  if (!*found) return ignored("it is about no mail of this store");
-  const auto& delivery = **found;
-  const auto* status = failure_of(*notice, delivery);
-  if (status == nullptr) {
-    return ignored("it tells of no failure but of a mail that is " +
-                       std::string(to_string(notice->recipients.front().action)),
-                   delivery.id);
-  }
-  if (delivery.state == DeliveryState::kBounced) {
-    return BounceOutcome{BounceOutcome::Kind::kRepeated, delivery.id, delivery.last_response};
-  }
-  if (delivery.attempts == 0) return ignored("the delivery has not been tried", delivery.id);
-
-  AttemptRecord record;
-  record.delivery = delivery.id;
-  record.state = DeliveryState::kBounced;
-  record.last_response = response_of(*status);
-  record.now = now;
-  // What was only put off for too long says less about the destination.
-  record.blamed = !status->status.starts_with("4.");
-  if (auto recorded = store.record_attempt(record); !recorded) return std::move(recorded).error();
-  log.warning("delivery-bounced", {{"id", delivery.id},
-                                   {"domain", delivery.domain},
-                                   {"destination", delivery.destination},
-                                   {"response", record.last_response}});
-  if (record.blamed) {
-    const auto learned =
-        suppressor.failed(delivery.id, delivery.destination, record.last_response, now);
-    if (!learned) return learned.error();
-  }
-  return BounceOutcome{BounceOutcome::Kind::kRecorded, delivery.id, record.last_response};
+BounceOutcome too_large() {
+  return ignored("it is larger than a notice can be");
 }
 
-Result<std::size_t> take_bounces(Store& store, Suppressor& suppressor, Log& log,
-                                 const Maildir& maildir, Time now) {
-  const auto waiting = maildir.waiting();
-  if (!waiting) return waiting.error();
-  std::size_t taken = 0;
-  for (const auto& path : *waiting) {
-    const auto message = maildir.read(path);
-    if (!message) return message.error();
-    if (message->state == MaildirMessage::State::kGone) continue;
-    auto outcome = ignored("it is larger than a notice can be");
-    if (message->state == MaildirMessage::State::kRead) {
-      auto done = take_bounce(store, suppressor, log, message->text, now);
-      if (!done) return std::move(done).error();
-      outcome = *std::move(done);
+Result<BounceOutcome> take_bounce(Store& store, Suppressor& suppressor, Log& log,
+                                  std::string_view message, Time now) {
+  auto outcome = take_unless_early(store, suppressor, log, message, now);
+  if (!outcome) return std::move(outcome).error();
+  if (!*outcome) return Error{Fault::kTransient, "an attempt of the delivery is under way"};
+  return **std::move(outcome);
+}
+
+// ---- Maildirs
+
+BounceMaildir::BounceMaildir(const std::string& path)
+    : maildir_(
+          path,
+          {.messages = kMostListed, .message_bytes = kLargestNotice, .read_bytes = kMostDsnBytes}) {
+}
+
+BounceMaildir::Round BounceMaildir::take(Store& store, Suppressor& suppressor, Log& log,
+                                         std::size_t most, Time now) {
+  Round round;
+  if (listed_.empty()) {
+    if (auto listed = list(); !listed) {
+      problem_ = std::move(listed).error();
+      return ended(round);
     }
-    if (outcome.kind == BounceOutcome::Kind::kIgnored) {
-      log.info("bounce-ignored", {{"file", path}, {"reason", outcome.why}});
-    }
-    if (auto moved = maildir.take_away(path); !moved) return std::move(moved).error();
-    ++taken;
   }
-  return taken;
+  for (; most > 0 && !listed_.empty(); --most) {
+    const auto path = std::move(listed_.front());
+    listed_.pop_front();
+    if (auto looked = look_at(path, store, suppressor, log, now, round); !looked) {
+      problem_ = std::move(looked).error();
+      listed_.clear();
+      full_ = false;
+    }
+  }
+  progress_ = progress_ || round.taken > 0;
+  return listed_.empty() ? ended(round) : round;
+}
+
+Result<void> BounceMaildir::list() {
+  auto waiting = maildir_.waiting();
+  if (!waiting) return std::move(waiting).error();
+  listed_.assign(std::make_move_iterator(waiting->begin()),
+                 std::make_move_iterator(waiting->end()));
+  full_ = listed_.size() == kMostListed;
+  return {};
+}
+
+// Fails if the store does; what else goes wrong concerns this message alone.
+Result<void> BounceMaildir::look_at(const std::string& path, Store& store, Suppressor& suppressor,
+                                    Log& log, Time now, Round& round) {
+  const auto message = maildir_.read(path);
+  if (!message) {
+    if (!problem_) problem_ = message.error();
+    return {};
+  }
+  if (message->state == MaildirMessage::State::kGone) return {};
+  Result<std::optional<BounceOutcome>> outcome = std::optional(too_large());
+  if (message->state == MaildirMessage::State::kRead) {
+    outcome = take_unless_early(store, suppressor, log, message->text, now);
+  }
+  if (!outcome) return std::move(outcome).error();
+  if (!*outcome) {
+    ++round.early;
+    return {};
+  }
+  if ((*outcome)->kind == BounceOutcome::Kind::kIgnored) {
+    log.info("bounce-ignored", {{"file", path}, {"reason", (*outcome)->why}});
+  }
+  if (auto moved = maildir_.take_away(path); moved) {
+    ++round.taken;
+  } else if (!problem_) {
+    problem_ = std::move(moved).error();
+  }
+  return {};
+}
+
+// The round that ends a listing. Where none of a full one could be taken, another is the same.
+BounceMaildir::Round BounceMaildir::ended(Round round) {
+  round.problem = std::exchange(problem_, std::nullopt);
+  full_ = std::exchange(progress_, false) && full_;
+  return round;
 }
 
 }  // namespace rapporteur

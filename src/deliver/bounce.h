@@ -3,6 +3,9 @@
 // destination. docs/design.md, "Mail, DKIM, delivery"; mime/dsn.h reads them.
 
 #include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -29,15 +32,51 @@ struct BounceOutcome {
 // "recorded", "repeated", "ignored".
 std::string_view to_string(BounceOutcome::Kind kind);
 
-// Takes one message, whatever it is. The delivery is found by the Message-ID of the returned mail,
-// or by the envelope address that the notice came to, if [report.tls] envelopeFrom holds
-// delivery_id. Fails as the store does; then nothing is lost by taking the message again.
+// What has more bytes is no notice.
+constexpr std::uint64_t kLargestNotice = 10U << 20U;
+
+// The outcome of a message that has more.
+BounceOutcome too_large();
+
+// Takes one message, whatever it is: its first kMostDsnBytes (mime/dsn.h) are enough. The delivery
+// is found by the Message-ID of the returned mail, or by the envelope address that the notice came
+// to, if [report.tls] envelopeFrom holds delivery_id. Fails as the store does, and with
+// Fault::kTransient while an attempt of the delivery is under way, whose end would be recorded over
+// it; then nothing is lost by taking the message again.
 Result<BounceOutcome> take_bounce(Store& store, Suppressor& suppressor, Log& log,
                                   std::string_view message, Time now);
 
-// Takes the messages that wait in a Maildir. Each is moved to cur/ when it was taken; those that
-// could not be, stay. Returns how many were taken; fails as the Maildir or the store does.
-Result<std::size_t> take_bounces(Store& store, Suppressor& suppressor, Log& log,
-                                 const Maildir& maildir, Time now);
+// The messages that wait in a Maildir. Each is moved to cur/ when it was taken; those that could
+// not be, stay, and do not keep the others. One thread.
+class BounceMaildir {
+ public:
+  explicit BounceMaildir(const std::string& path);
+
+  struct Round {
+    std::size_t taken = 0;
+    std::size_t early = 0;  // stay: an attempt of their delivery is under way
+    // What kept the first of the others from being taken; told by the round that ends a listing.
+    std::optional<Error> problem;
+  };
+
+  // Looks at up to `most` messages. Those that stay are looked at again when all that were listed
+  // with them have been. Once the store has failed, no more is looked at.
+  Round take(Store& store, Suppressor& suppressor, Log& log, std::size_t most, Time now);
+
+  // Whether messages may wait at which take() has not looked yet.
+  bool has_more() const { return !listed_.empty() || full_; }
+
+ private:
+  Result<void> list();
+  Result<void> look_at(const std::string& path, Store& store, Suppressor& suppressor, Log& log,
+                       Time now, Round& round);
+  Round ended(Round round);
+
+  Maildir maildir_;
+  std::deque<std::string> listed_;  // to be looked at
+  bool full_ = false;               // the listing may have left some out
+  bool progress_ = false;           // one of the listing was taken
+  std::optional<Error> problem_;    // the first of the listing
+};
 
 }  // namespace rapporteur

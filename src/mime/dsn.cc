@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -14,15 +15,14 @@ namespace rapporteur {
 
 namespace {
 
-constexpr std::size_t kMostBytes = 1U << 20U;
 constexpr std::size_t kMostRecipients = 100;
-constexpr std::size_t kMostKept = 50;  // addresses and msg-ids
+constexpr std::size_t kMostKept = 50;         // addresses and msg-ids
+constexpr std::size_t kMostAddressees = 200;  // that are looked at
 constexpr std::size_t kMostParts = 50;
 constexpr std::size_t kMostFailureBytes = 4096;
 constexpr std::size_t kMostNamingBytes = 1024;  // of a failure, in which its addresses stand
 constexpr int kDeepest = 8;                     // multiparts within each other
 constexpr std::size_t kMostDiagnosticBytes = 500;
-constexpr std::size_t kMostNameBytes = 255;
 constexpr std::string_view kNoNotice = "not a delivery status notification";
 
 template <std::size_t kSize>
@@ -74,10 +74,6 @@ std::string typed_address(std::string_view body) {
   return normalised_address(address);
 }
 
-std::string typed_name(std::string_view body) {
-  return truncate_utf8(without_type(without_comments(body)), kMostNameBytes);
-}
-
 std::string diagnostic_text(std::string_view text) {
   return truncate_utf8(without_type(text), kMostDiagnosticBytes);
 }
@@ -96,15 +92,15 @@ std::optional<DsnAction> action_of(std::string_view keyword, std::string_view st
 
 void read_recipient(const Entity& group, DsnNotice& notice) {
   DeliveryStatus recipient;
+  recipient.status = status_code(without_comments(group.first("Status")));
+  const auto action = action_of(without_comments(group.first("Action")), recipient.status);
+  if (!action) return;
+  recipient.action = *action;
   recipient.original_recipient = typed_address(group.first("Original-Recipient"));
   recipient.final_recipient = typed_address(group.first("Final-Recipient"));
   if (recipient.final_recipient.empty()) recipient.final_recipient = recipient.original_recipient;
-  recipient.status = status_code(without_comments(group.first("Status")));
+  if (recipient.final_recipient.empty()) return;
   recipient.diagnostic = diagnostic_text(group.first("Diagnostic-Code"));
-  recipient.remote_mta = typed_name(group.first("Remote-MTA"));
-  const auto action = action_of(without_comments(group.first("Action")), recipient.status);
-  if (!action || recipient.final_recipient.empty()) return;
-  recipient.action = *action;
   notice.recipients.push_back(std::move(recipient));
 }
 
@@ -123,9 +119,6 @@ std::string_view next_group(std::string_view& text) {
 }
 
 void read_message_fields(const Entity& group, DsnNotice& notice) {
-  if (auto id = group.first("Original-Envelope-Id"); id.size() <= kMostNameBytes) {
-    notice.original_envelope_id = std::move(id);
-  }
   auto sender = typed_address(group.first("X-Postfix-Sender"));
   if (sender.find('@') != sender.npos) add_new(notice.sent_to, {std::move(sender)});
 }
@@ -165,17 +158,20 @@ void read_kept_message_ids(const Entity& entity, DsnNotice& notice) {
 void read_returned(std::string_view text, DsnNotice& notice) {
   text.remove_prefix(std::min(text.find_first_not_of("\r\n"), text.size()));
   const auto returned = read_entity(text);
-  add_new(notice.sent_to, addresses_in(returned.first("Return-Path"), 1));
+  if (notice.sent_to.size() < kMostKept) {
+    add_new(notice.sent_to, addresses_in(returned.first("Return-Path"), 1));
+  }
   add_new(notice.message_ids, message_ids_in(returned.first("Message-ID"), 1));
   read_kept_message_ids(returned, notice);
 }
 
 void read_addressees(const Entity& message, DsnNotice& notice) {
+  std::vector<std::string> lists;
   for (const auto* name : {"To", "Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To"}) {
-    for (const auto& body : message.all(name)) {
-      add_new(notice.sent_to, addresses_in(body, kMostKept));
-    }
+    auto bodies = message.all(name);
+    std::ranges::move(bodies, std::back_inserter(lists));
   }
+  add_new(notice.sent_to, addresses_in(lists, kMostAddressees));
 }
 
 void read_references(const Entity& message, DsnNotice& notice) {
@@ -280,21 +276,12 @@ DeliveryStatus exim_failure(std::string address, const std::vector<std::string>&
   } else if (const auto space = text.find(' '); space != text.npos) {
     recipient.diagnostic = truncate_utf8(text.substr(space + 1), kMostDiagnosticBytes);
   }
-  if (const auto host = text.find(" host "); host < std::min(reply, text.size())) {
-    const auto name = std::string_view(text).substr(host + 6);
-    recipient.remote_mta = truncate_utf8(name.substr(0, name.find(' ')), kMostNameBytes);
-  }
   return recipient;
 }
 
 void read_exim(const Entity& message, DsnNotice& notice) {
   if (!content_type(message).media_type.starts_with("text/")) return;
-  std::vector<std::string> failed;
-  for (const auto& body : message.all("X-Failed-Recipients")) {
-    for (auto& address : addresses_in(body, kMostRecipients)) {
-      if (failed.size() < kMostRecipients) failed.push_back(std::move(address));
-    }
-  }
+  auto failed = addresses_in(message.all("X-Failed-Recipients"), kMostRecipients);
   if (failed.empty()) return;
   const auto body = decoded_body(message);
   const auto exim = read_exim_text(body);
@@ -326,7 +313,7 @@ std::string_view to_string(DsnAction action) {
 Result<DsnNotice> parse_dsn(std::string_view message) {
   const auto start = message.find_first_not_of("\r\n");
   if (start == message.npos) return Error{Fault::kInput, std::string(kNoNotice)};
-  const auto entity = read_entity(message.substr(start, kMostBytes));
+  const auto entity = read_entity(message.substr(start, kMostDsnBytes));
   DsnNotice notice;
   read_addressees(entity, notice);
   read_part(entity, 0, false, notice);

@@ -74,6 +74,13 @@ std::string transfer_decoded(std::string_view body, GMimeContentEncoding encodin
   return out;
 }
 
+// Whether it has two halves, and blanks in quoted strings alone.
+bool may_be_address(std::string_view text) {
+  const auto at = text.rfind('@');
+  return at != text.npos && at > 0 && at + 1 < text.size() &&
+         (text.starts_with('"') || text.find(' ') == text.npos);
+}
+
 // Collects one address of a list after the other.
 class AddressList {
  public:
@@ -97,24 +104,21 @@ class AddressList {
 
   void take_quoted(char c) { (inside_ ? inner_ : outer_) += c; }
 
-  std::vector<std::string> finish() {
-    end_address();
-    return std::move(addresses_);
-  }
-
- private:
   void end_address() {
-    if (addresses_.size() == most_) return;
-    auto address = normalised_address(trim(bracketed_ ? inner_ : outer_));
-    const auto at = address.rfind('@');
-    const bool usable = at != address.npos && at > 0 && at + 1 < address.size() &&
-                        (address.starts_with('"') || address.find(' ') == address.npos);
-    if (usable) addresses_.push_back(std::move(address));
+    const auto text = trim(bracketed_ ? inner_ : outer_);
+    if (addresses_.size() < most_ && may_be_address(text)) {
+      auto address = normalised_address(text);
+      if (may_be_address(address)) addresses_.push_back(std::move(address));
+    }
     inner_.clear();
     outer_.clear();
     bracketed_ = inside_ = false;
   }
 
+  bool is_full() const { return addresses_.size() >= most_; }
+  std::vector<std::string> take_all() { return std::move(addresses_); }
+
+ private:
   std::size_t most_;
   std::vector<std::string> addresses_;
   std::string inner_;  // between angle brackets
@@ -122,6 +126,20 @@ class AddressList {
   bool bracketed_ = false;
   bool inside_ = false;
 };
+
+void read_addresses(std::string_view list, AddressList& addresses) {
+  bool quoted = false;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (list[i] == '"') quoted = !quoted;
+    if (quoted || list[i] == '"') {
+      addresses.take_quoted(list[i]);
+      if (list[i] == '\\' && i + 1 < list.size()) addresses.take_quoted(list[++i]);
+    } else {
+      addresses.take(list[i]);
+    }
+  }
+  addresses.end_address();
+}
 
 bool may_be_message_id(std::string_view text) {
   return text.size() <= kMostMessageIdBytes && text.find('@') != text.npos &&
@@ -255,20 +273,17 @@ std::string decoded_body(const Entity& entity) {
   return std::string(entity.body);
 }
 
-std::vector<std::string> addresses_in(std::string_view list, std::size_t most) {
-  const auto text = without_comments(list);
+std::vector<std::string> addresses_in(std::span<const std::string> lists, std::size_t most) {
   AddressList addresses(most);
-  bool quoted = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '"') quoted = !quoted;
-    if (quoted || text[i] == '"') {
-      addresses.take_quoted(text[i]);
-      if (text[i] == '\\' && i + 1 < text.size()) addresses.take_quoted(text[++i]);
-    } else {
-      addresses.take(text[i]);
-    }
+  for (const auto& list : lists) {
+    if (addresses.is_full()) break;
+    read_addresses(without_comments(list), addresses);
   }
-  return addresses.finish();
+  return addresses.take_all();
+}
+
+std::vector<std::string> addresses_in(const std::string& list, std::size_t most) {
+  return addresses_in(std::span(&list, 1), most);
 }
 
 std::string normalised_address(std::string_view address) {

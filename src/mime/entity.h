@@ -4,6 +4,7 @@
 // for this: it descends once for each nested group of an address field and overflows the stack.
 
 #include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,9 +55,11 @@ std::vector<std::string_view> parts_of(std::string_view body, std::string_view b
 // The body with its Content-Transfer-Encoding undone; an unknown encoding is left as it is.
 std::string decoded_body(const Entity& entity);
 
-// The addr-specs of an address list (RFC 5322, section 3.4), at most `most`: display names, group
-// names, comments and routes are left out, and so is what can be no address. Normalised.
-std::vector<std::string> addresses_in(std::string_view list, std::size_t most);
+// The addr-specs of address lists (RFC 5322, section 3.4), the first `most` of them all: display
+// names, group names, comments and routes are left out, and so is what can be no address.
+// Normalised; what follows the last of them is not, which is what costs time.
+std::vector<std::string> addresses_in(std::span<const std::string> lists, std::size_t most);
+std::vector<std::string> addresses_in(const std::string& list, std::size_t most);
 
 // The address with its domain as normalise_domain() has it, or in lower case if that is no domain;
 // a text without '@' as it is. Empty if it has more than 320 bytes in either form.

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <filesystem>
@@ -109,6 +110,18 @@ TEST_F(MaildirTest, ReadsNoMessageAboveTheLimit) {
   EXPECT_EQ(large->state, State::kTooLarge);
   EXPECT_EQ(large->bytes, 11U);
   EXPECT_EQ(large->text, "");
+}
+
+TEST_F(MaildirTest, ReadsTheStartOfALongMessage) {
+  const Maildir maildir(root, {.message_bytes = 10, .read_bytes = 4});
+  for (const std::size_t bytes : {3U, 4U, 10U}) {
+    const auto message = maildir.read(deliver("1.a", std::string(bytes, 'x')));
+    ASSERT_TRUE(message);
+    EXPECT_EQ(message->state, State::kRead);
+    EXPECT_EQ(message->text, std::string(std::min<std::size_t>(bytes, 4), 'x'));
+    EXPECT_EQ(message->bytes, bytes);
+  }
+  EXPECT_EQ(maildir.read(deliver("1.a", std::string(11, 'x')))->state, State::kTooLarge);
 }
 
 TEST_F(MaildirTest, ReadsNothingThatVanishedOrIsNoFile) {

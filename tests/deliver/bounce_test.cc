@@ -6,6 +6,8 @@
 
 #include <filesystem>
 #include <fstream>
+#include <memory>
+#include <optional>
 
 #include "deliver/courier_setup.h"
 
@@ -13,7 +15,6 @@ namespace rapporteur::testing_support {
 namespace {
 
 using testing::HasSubstr;
-using testing::IsEmpty;
 
 constexpr const char* kDestination = "mailto:tls@b.example";
 
@@ -142,6 +143,65 @@ TEST_F(BounceTest, WhatWasNeverTriedCannotBounce) {
   EXPECT_EQ(state(kId), DeliveryState::kPending);
 }
 
+// The final reply is here, and the store was away when it was to be recorded.
+TEST_F(BounceTest, WhileAnAttemptIsUnderWayANoticeIsToBeTakenAgain) {
+  for (const bool is_first : {true, false}) {
+    if (!is_first) {
+      ASSERT_TRUE(*real->retry_delivery(kId, clock.now()));
+    }
+    store->failures["record_attempt"] = 1;
+    ASSERT_TRUE(courier->step(true, true));
+    courier->wait(10s);
+    ASSERT_FALSE(courier->step(true, true));
+    Suppressor suppressor(*real, log);
+    const auto text = text_of({.message_id = ours()});
+    const auto early = take_bounce(*real, suppressor, log, text, clock.now());
+    ASSERT_FALSE(early);
+    EXPECT_EQ(early.error().fault, Fault::kTransient);
+    EXPECT_EQ(early.error().text, "an attempt of the delivery is under way");
+    settle();
+    EXPECT_EQ(state(kId), DeliveryState::kDelivered);
+    EXPECT_EQ(take_text(text).kind, Kind::kRecorded);
+    EXPECT_EQ(state(kId), DeliveryState::kBounced);
+  }
+}
+
+TEST_F(BounceTest, WhatWasSentBeforeTheProgramDiedCanBounce) {
+  const std::vector<std::string> begun = {kId};
+  ASSERT_TRUE(real->begin_attempts(begun, clock.now()));
+  ASSERT_EQ(*real->recover_interrupted(clock.now()), 1U);
+  EXPECT_EQ(take({.message_id = ours()}).kind, Kind::kRecorded);
+  EXPECT_EQ(state(kId), DeliveryState::kBounced);
+}
+
+// Another recipient of the notice, before ours or behind it.
+TEST_F(BounceTest, WhatIsSaidOfOurAddressCounts) {
+  deliver();
+  const auto two = [&](const std::string& action, bool ours_first) {
+    auto text = text_of({.message_id = ours(),
+                         .action = ours_first ? "failed" : action,
+                         .recipient = ours_first ? "bob@b.example" : "TLS@b.example"});
+    const auto group = "Final-Recipient: rfc822; " +
+                       std::string(ours_first ? "tls@b.example" : "bob@b.example") +
+                       "\r\nAction: " + (ours_first ? action : "failed") + "\r\n\r\n";
+    return text.insert(text.find("Final-Recipient"), group);
+  };
+  for (const auto* action : {"expanded", "relayed", "delivered", "delayed"}) {
+    for (const bool ours_first : {true, false}) {
+      const auto outcome = take_text(two(action, ours_first));
+      EXPECT_EQ(outcome.kind, Kind::kIgnored) << action;
+      EXPECT_THAT(outcome.why, HasSubstr(action));
+    }
+  }
+  EXPECT_EQ(state(kId), DeliveryState::kDelivered);
+  EXPECT_EQ(take_text(two("failed", true)).kind, Kind::kRecorded);
+}
+
+TEST_F(BounceTest, AFailureOfAnAddressThatOursWasRewrittenToIsOurs) {
+  deliver();
+  EXPECT_EQ(take({.message_id = ours(), .recipient = "bob@b.example"}).kind, Kind::kRecorded);
+}
+
 TEST_F(BounceTest, AnUncertainDeliveryThatBouncesIsNotSentAgain) {
   wire.reply_otherwise(make_reply(Reply::Outcome::kUncertain, Stage::kFinal, 0, "no reply"));
   settle();
@@ -176,7 +236,7 @@ TEST_P(BounceResponseTest, TellsStatusAndDiagnosticOnce) {
   deliver();
   take({.message_id = ours(), .status = status, .diagnostic = diagnostic});
   EXPECT_EQ(delivery(kId).last_response, want);
-  const auto streak = real->failure_streak(kDestination, {});
+  const auto streak = real->failure_streak(kDestination, {}, clock.now());
   ASSERT_TRUE(streak);
   EXPECT_EQ(streak->windows, blamed ? 1U : 0U);
 }
@@ -192,16 +252,26 @@ INSTANTIATE_TEST_SUITE_P(Bounce, BounceResponseTest,
                                                       "4.4.7 451 later (bounce)", false}),
                          [](const auto& tested) { return std::string(tested.param.name); });
 
-TEST_F(BounceTest, BouncesOfThreeWindowsSuppressADestination) {
-  // Two earlier windows of the same destination, accepted and then bounced.
-  deliver();
-  take({.message_id = ours()});
-  for (int day = 1; day <= 2; ++day) {
+// Three windows of one destination, accepted and then bounced.
+class BouncesOfThreeWindowsTest : public BounceTest {
+ protected:
+  static constexpr const char* kPattern = "tls@b.example";
+
+  // The first two have bounced, the third is delivered; its notice.
+  std::string await_the_third() {
+    deliver();
+    take({.message_id = ours()});
+    deliver_another(1);
+    take({.message_id = third()});
+    deliver_another(2);
+    return text_of({.message_id = third()});
+  }
+  void deliver_another(int number) {
     clock.advance(40h);
     CountBatch batch;
     batch.now = clock.now();
     WindowDelta delta;
-    delta.domain = "about" + std::to_string(day) + ".example";
+    delta.domain = "about" + std::to_string(number) + ".example";
     delta.period = {clock.now() - 1h, clock.now()};
     delta.first = delta.last = clock.now() - 1s;
     delta.due = delta.supplement_due = clock.now();
@@ -212,23 +282,74 @@ TEST_F(BounceTest, BouncesOfThreeWindowsSuppressADestination) {
     assembly.window = real->claim_due(clock.now(), 9, std::nullopt)->front().id;
     assembly.now = clock.now();
     Part part;
-    part.report_id = std::to_string(day);
+    part.report_id = std::to_string(number);
     assembly.parts = {part};
     Delivery made;
-    made.id = "k3x9a0bq1c" + std::string(2, static_cast<char>('0' + day));
+    made.id = id = "k3x9a0bq1c" + std::string(2, static_cast<char>('0' + number));
     made.destination = kDestination;
     made.next_attempt = clock.now();
     assembly.deliveries = {made};
     ASSERT_TRUE(real->assemble(assembly));
     settle();
-    take({.message_id = made.id + "." + real->token() + "@example.org"});
-    EXPECT_EQ(state(made.id), DeliveryState::kBounced);
+    ASSERT_EQ(state(id), DeliveryState::kDelivered);
   }
-  const std::string pattern = "tls@b.example";
-  const auto entries = real->suppressions({&pattern, 1});
-  ASSERT_TRUE(entries);
-  ASSERT_EQ(entries->size(), 1U);
-  EXPECT_THAT(entries->front().reason, HasSubstr("3 windows"));
+  std::string third() const { return id + "." + real->token() + "@example.org"; }
+
+  std::optional<Suppression> entry() {
+    const std::string pattern = kPattern;
+    const auto entries = real->suppressions({&pattern, 1});
+    EXPECT_TRUE(entries);
+    return entries->empty() ? std::nullopt : std::optional(entries->front());
+  }
+
+  std::string id;  // of the latest
+};
+
+TEST_F(BouncesOfThreeWindowsTest, SuppressTheDestination) {
+  const auto notice = await_the_third();
+  EXPECT_FALSE(entry());
+  EXPECT_EQ(take_text(notice).kind, Kind::kRecorded);
+  ASSERT_TRUE(entry());
+  EXPECT_THAT(entry()->reason, HasSubstr("3 windows"));
+}
+
+TEST_F(BouncesOfThreeWindowsTest, SuppressItAlsoWhereTheStoreFailedBehindTheThird) {
+  const auto notice = await_the_third();
+  for (const auto* method : {"suppressions", "failure_streak", "put_suppression"}) {
+    store->failures[method] = 1;
+    Suppressor suppressor(*store, log);
+    EXPECT_FALSE(take_bounce(*store, suppressor, log, notice, clock.now())) << method;
+    EXPECT_EQ(state(id), DeliveryState::kBounced);
+    EXPECT_FALSE(entry());
+  }
+  EXPECT_EQ(take_text(notice).kind, Kind::kRepeated);
+  ASSERT_TRUE(entry());
+  EXPECT_THAT(entry()->reason, HasSubstr("550 5.1.1 no such user (bounce)"));
+}
+
+TEST_F(BouncesOfThreeWindowsTest, AreNotCountedAgainWhenTheirNoticesRepeatMonthsLater) {
+  const auto notice = await_the_third();
+  // Accepted before the destination was suppressed, bounced while it is.
+  deliver_another(3);
+  const auto late = text_of({.message_id = third()});
+  take_text(notice);
+  ASSERT_TRUE(entry());
+  take_text(late);
+  const auto until = *entry()->until;
+  clock.advance(61 * 24h);
+  for (const auto& text : {notice, late, text_of({.message_id = ours()})}) {
+    EXPECT_EQ(take_text(text).kind, Kind::kRepeated);
+    EXPECT_EQ(entry()->spells, 1);
+    EXPECT_EQ(entry()->until, until);
+  }
+}
+
+TEST_F(BouncesOfThreeWindowsTest, OfWhichOneWasOnlyPutOffDoNot) {
+  await_the_third();
+  const auto notice = text_of({.message_id = third(), .status = "4.4.7"});
+  EXPECT_EQ(take_text(notice).kind, Kind::kRecorded);
+  EXPECT_EQ(take_text(notice).kind, Kind::kRepeated);
+  EXPECT_FALSE(entry());
 }
 
 class BounceMaildirTest : public BounceTest {
@@ -237,41 +358,148 @@ class BounceMaildirTest : public BounceTest {
     std::string pattern = (std::filesystem::temp_directory_path() / "bouncesXXXXXX").string();
     path = mkdtemp(pattern.data());
     std::filesystem::create_directory(path / "new");
+    maildir = std::make_unique<BounceMaildir>(path.string());
   }
   ~BounceMaildirTest() override { std::filesystem::remove_all(path); }
 
   void put(const std::string& name, const std::string& text) {
     std::ofstream(path / "new" / name, std::ios::binary) << text;
   }
-  Result<std::size_t> take_all(Store& from) {
+  BounceMaildir::Round take_some(Store& from, std::size_t most = 1000) {
     Suppressor suppressor(from, log);
-    return take_bounces(from, suppressor, log, Maildir(path.string()), clock.now());
+    return maildir->take(from, suppressor, log, most, clock.now());
   }
+  bool is_waiting(const std::string& name) { return std::filesystem::exists(path / "new" / name); }
 
   std::filesystem::path path;
+  std::unique_ptr<BounceMaildir> maildir;
 };
 
 TEST_F(BounceMaildirTest, EveryMessageIsTakenAndMovedAway) {
   deliver();
   put("1", "no notice");
   put("2", text_of({.message_id = ours()}));
-  const auto taken = take_all(*real);
-  ASSERT_TRUE(taken) << taken.error().text;
-  EXPECT_EQ(*taken, 2U);
+  const auto round = take_some(*real);
+  EXPECT_FALSE(round.problem) << round.problem->text;
+  EXPECT_EQ(round.taken, 2U);
+  EXPECT_FALSE(maildir->has_more());
   EXPECT_EQ(state(kId), DeliveryState::kBounced);
   EXPECT_TRUE(std::filesystem::is_empty(path / "new"));
   EXPECT_EQ(log.count("bounce-ignored"), 1U);
-  EXPECT_EQ(*take_all(*real), 0U);
+  EXPECT_EQ(take_some(*real).taken, 0U);
 }
 
 TEST_F(BounceMaildirTest, WhatTheStoreCouldNotTakeStaysInPlace) {
   deliver();
   put("1", text_of({.message_id = ours()}));
+  put("2", text_of({.message_id = ours()}));
   store->failures["deliveries"] = 1;
-  EXPECT_FALSE(take_all(*store));
-  EXPECT_FALSE(std::filesystem::is_empty(path / "new"));
-  EXPECT_EQ(*take_all(*real), 1U);
+  const auto failed = take_some(*store);
+  EXPECT_EQ(failed.taken, 0U);
+  ASSERT_TRUE(failed.problem);
+  EXPECT_EQ(failed.problem->text, "the store is away");
+  EXPECT_FALSE(maildir->has_more()) << "the store is not asked again at once";
+  EXPECT_TRUE(is_waiting("1") && is_waiting("2"));
+  EXPECT_EQ(take_some(*real).taken, 2U);
   EXPECT_EQ(state(kId), DeliveryState::kBounced);
+}
+
+TEST_F(BounceMaildirTest, WhatCannotBeReadKeepsNothingElse) {
+  deliver();
+  put("1", "x");
+  std::filesystem::permissions(path / "new" / "1", std::filesystem::perms::none);
+  std::filesystem::last_write_time(path / "new" / "1",
+                                   std::filesystem::file_time_type::clock::now() - 1h);
+  put("2", text_of({.message_id = ours()}));
+  std::filesystem::create_directory(path / "cur");
+  for (const auto& folder : {path, path / "new", path / "cur"}) {
+    std::filesystem::permissions(folder, std::filesystem::perms::all);
+  }
+  // The superuser reads everything.
+  constexpr uid_t kNobody = 65534;
+  const bool root = geteuid() == 0;
+  ASSERT_TRUE(!root || seteuid(kNobody) == 0);
+  const auto round = take_some(*real);
+  ASSERT_TRUE(!root || seteuid(0) == 0);
+  EXPECT_EQ(round.taken, 1U);
+  ASSERT_TRUE(round.problem);
+  EXPECT_THAT(round.problem->text, HasSubstr("new/1: Permission denied"));
+  EXPECT_TRUE(is_waiting("1"));
+  EXPECT_EQ(state(kId), DeliveryState::kBounced);
+}
+
+TEST_F(BounceMaildirTest, WhatCannotBeMovedKeepsNothingElse) {
+  deliver();
+  put("1", "no notice");
+  std::filesystem::last_write_time(path / "new" / "1",
+                                   std::filesystem::file_time_type::clock::now() - 1h);
+  put("2", text_of({.message_id = ours()}));
+  std::filesystem::create_directory(path / "cur");
+  for (int i = 0; i < 100; ++i) {
+    const auto name = i == 0 ? std::string("1:2,S") : "1." + std::to_string(i) + ":2,S";
+    std::ofstream(path / "cur" / name) << "taken";
+  }
+  const auto first = take_some(*real, 1);
+  EXPECT_EQ(first.taken, 0U);
+  EXPECT_FALSE(first.problem) << "it is told at the end of the listing";
+  EXPECT_TRUE(maildir->has_more());
+  const auto second = take_some(*real, 1);
+  EXPECT_EQ(second.taken, 1U);
+  ASSERT_TRUE(second.problem);
+  EXPECT_THAT(second.problem->text, HasSubstr("cannot move"));
+  EXPECT_FALSE(maildir->has_more());
+  EXPECT_EQ(state(kId), DeliveryState::kBounced);
+  EXPECT_TRUE(take_some(*real).problem) << "it is tried again";
+}
+
+TEST_F(BounceMaildirTest, WhatComesTooEarlyStaysAndIsNoProblem) {
+  put("1", text_of({.message_id = ours()}));
+  const std::vector<std::string> begun = {kId};
+  ASSERT_TRUE(real->begin_attempts(begun, clock.now()));
+  put("2", "no notice");
+  const auto round = take_some(*real);
+  EXPECT_EQ(round.taken, 1U);
+  EXPECT_EQ(round.early, 1U);
+  EXPECT_FALSE(round.problem);
+  EXPECT_TRUE(is_waiting("1"));
+  ASSERT_TRUE(real->record_attempt(
+      {.delivery = kId, .state = DeliveryState::kDelivered, .now = clock.now()}));
+  EXPECT_EQ(take_some(*real).taken, 1U);
+  EXPECT_EQ(state(kId), DeliveryState::kBounced);
+}
+
+TEST_F(BounceMaildirTest, AFloodIsTakenInRounds) {
+  for (int i = 0; i < 1050; ++i) put(std::to_string(i), "no notice");
+  std::size_t taken = 0;
+  std::size_t rounds = 0;
+  do {
+    const auto round = take_some(*real, 20);
+    EXPECT_LE(round.taken, 20U);
+    taken += round.taken;
+    ++rounds;
+  } while (maildir->has_more());
+  EXPECT_EQ(taken, 1050U);
+  EXPECT_EQ(rounds, 53U);
+}
+
+TEST_F(BounceMaildirTest, WhatAllStaysIsNotListedAgainAtOnce) {
+  const std::vector<std::string> begun = {kId};
+  ASSERT_TRUE(real->begin_attempts(begun, clock.now()));
+  for (int i = 0; i < 1000; ++i) put(std::to_string(i), text_of({.message_id = ours()}));
+  const auto round = take_some(*real);
+  EXPECT_EQ(round.early, 1000U);
+  EXPECT_FALSE(maildir->has_more());
+}
+
+TEST_F(BounceMaildirTest, OfALongNoticeTheStartCounts) {
+  deliver();
+  const auto notice = text_of({.message_id = ours()});
+  put("1", notice + std::string(2 << 20, 'x'));
+  put("2", notice);
+  std::filesystem::resize_file(path / "new" / "2", kLargestNotice + 1);
+  EXPECT_EQ(take_some(*real).taken, 2U);
+  EXPECT_EQ(state(kId), DeliveryState::kBounced);
+  EXPECT_EQ(log.count("bounce-ignored"), 1U);
 }
 
 }  // namespace

@@ -58,6 +58,25 @@ std::string exim_notice(const std::string& failure) {
          failure;
 }
 
+TEST(AddressesOfLists, AreNoMoreThanAsked) {
+  const std::vector<std::string> lists = {"a@b.example, no address, C <c@b.example>, \"open",
+                                          "d@b.example, e@b.example", "f@b.example"};
+  EXPECT_THAT(addresses_in(lists, 3), ElementsAre("a@b.example", "c@b.example", "d@b.example"));
+  EXPECT_THAT(addresses_in(lists, 9), SizeIs(5));
+  EXPECT_THAT(addresses_in(lists, 0), IsEmpty());
+}
+
+TEST(Dsn, LooksAtTheFirstTwoHundredAddressees) {
+  std::string to;
+  for (int i = 0; i < 199; ++i) to += "To: a@\u00fc.example\n";
+  const auto last = parse_dsn(to + notice_to("b@b.example", ""));
+  ASSERT_TRUE(last);
+  EXPECT_THAT(last->sent_to, ElementsAre("a@xn--tda.example", "b@b.example"));
+  const auto beyond = parse_dsn("To: a@b.example\n" + to + notice_to("b@b.example", ""));
+  ASSERT_TRUE(beyond);
+  EXPECT_THAT(beyond->sent_to, ElementsAre("a@b.example", "a@xn--tda.example"));
+}
+
 TEST(DsnOfOlderExim, NamesItsAddressInTheFirstKibibyteOfAFailure) {
   const std::string said = "a@B.example\n    550 5.1.1 no\n";
   const auto near = parse_dsn(exim_notice("  " + std::string(1000, 'x') + " " + said));
@@ -67,7 +86,7 @@ TEST(DsnOfOlderExim, NamesItsAddressInTheFirstKibibyteOfAFailure) {
   const auto far = parse_dsn(exim_notice("  " + std::string(1020, 'x') + " " + said));
   ASSERT_TRUE(far);
   EXPECT_THAT(far->recipients,
-              ElementsAre(DeliveryStatus{"", "A@b.example", DsnAction::kFailed, "5.0.0", "", ""}));
+              ElementsAre(DeliveryStatus{"", "A@b.example", DsnAction::kFailed, "5.0.0", ""}));
 }
 
 TEST(DsnOfOlderExim, IsReadWhenEveryFailureAlmostNamesEveryRecipient) {
