@@ -182,8 +182,8 @@ PLANTED = {
     "a window that is there twice": (lambda x: x.windows[1].update(supplement=0), "twice"),
     "a supplement of no window": (
         lambda x: x.windows[1].update(start="2026-11-20T09:00:00Z"), "a supplement of no window"),
-    "a supplement that is longer than its window": (
-        lambda x: x.windows[1].update(end="2026-11-20T12:00:00Z"), "longer than its window"),
+    "a supplement that is of another period": (
+        lambda x: x.windows[1].update(end="2026-11-20T12:00:00Z"), "of another period"),
     "a gap between parts": (lambda x: [d.update(part=5) for d in x.windows[1]["deliveries"]], "parts [1, 2, 5]"),
     "a part with two report-ids": (lambda x: x.windows[1]["deliveries"][0].update(part=1), "part 1 is ["),
     "a destination that was left out": (lambda x: x.windows[1]["deliveries"].pop(), "part 3 went to"),
