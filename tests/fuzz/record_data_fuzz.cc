@@ -48,7 +48,7 @@ void check_name(const DnsQuestion& question) {
 
 std::vector<std::string_view> records_of(std::string_view text) {
   std::vector<std::string_view> records;
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const auto byte = [&](std::size_t i) { return std::size_t{static_cast<unsigned char>(text[i])}; };
   while (text.size() >= 2) {
     const auto size = std::min<std::size_t>(byte(0) << 8 | byte(1), text.size() - 2);
     records.push_back(text.substr(2, size));

@@ -275,7 +275,7 @@ TEST(MillionDetails, AreSplitInLittleMemoryEachToldOnce) {
     return {};
   });
   ASSERT_TRUE(parts) << parts.error().text;
-  EXPECT_GT(*parts, 20);
+  EXPECT_GT(*parts, 10);
   EXPECT_TRUE(in_order);
   EXPECT_EQ(next, kDetails);
   EXPECT_EQ(failed, source.policies()[0].covered);
