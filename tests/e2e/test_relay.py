@@ -162,7 +162,8 @@ class TestReplies:
         assert site.window("c.example")["successful-sessions"] == 3
         with SmtpSink(port=smtp.port) as back:
             for delivery in site.deliveries("a.example") + site.deliveries("b.example"):
-                site.run("delivery", "retry", delivery["id"])
+                # The relay's probe may have come first: then there is nothing to be tried again.
+                site.run("delivery", "retry", delivery["id"], code=None)
             site.wait_for_delivery("a.example", "delivered", timeout=60)
             site.wait_for_delivery("b.example", "delivered", timeout=60)
             assert len(back.messages) == 2
