@@ -35,7 +35,8 @@ Result<SpillFile::Place> SpillFile::append(std::string_view bytes) {
   while (!bytes.empty()) {
     const auto written = pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(at));
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return Error{Fault::kTransient, system_error("cannot write a temporary file")};
+    if (written <= 0)
+      return Error{Fault::kTransient, system_error("cannot write a temporary file")};
     bytes.remove_prefix(static_cast<std::size_t>(written));
     at += static_cast<std::uint64_t>(written);
   }

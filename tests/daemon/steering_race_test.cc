@@ -1,5 +1,6 @@
-// The administrator's orders while intake, assembly and delivery work on the same file: whoever comes
-// first, each session is counted once, each window is reported at most once, and nothing gets stuck.
+// The administrator's orders while intake, assembly and delivery work on the same file: whoever
+// comes first, each session is counted once, each window is reported at most once, and nothing gets
+// stuck.
 
 #include <unistd.h>
 
@@ -200,8 +201,8 @@ TEST_F(SteeringRaceTest, LosesNothingAndSendsNothingTwice) {
       if (window.state == WindowState::kHeld) {
         EXPECT_TRUE(store->release(window.id, clock_.now()));
       }
-      open_ones = open_ones || (window.state != WindowState::kDone &&
-                                window.state != WindowState::kSuppressed);
+      open_ones = open_ones ||
+                  (window.state != WindowState::kDone && window.state != WindowState::kSuppressed);
     }
     clock_.advance(60s);
     std::this_thread::yield();
