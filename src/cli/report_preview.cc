@@ -88,8 +88,7 @@ std::optional<int> make_up(const Context& context, const Opened& opened, Preview
   const auto answer = look_up(**resolver, result.window.domain);
   DnsAnswers dns(**resolver);
   const auto signer = signer_of(*opened.config);
-  const AssemblyContext assembly{*opened.config, *signer, context.world.random, *opened.store,
-                                 &dns};
+  const AssemblyContext assembly{*opened.config, *signer, *opened.store, &dns};
   auto decision = preview(assembly, result.window, *outline, answer, context.now());
   if (!decision) return fail(context, decision.error());
   if (decision->kind != Decision::Kind::kAssembled) {

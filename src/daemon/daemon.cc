@@ -76,7 +76,7 @@ class Daemon {
   int run() {
     const auto config = shared_.config.get();
     DeliveryLoop delivery(*delivery_store_, random_, clock_, *log_, *courier_options_);
-    Scheduler scheduler(*schedule_store_, random_, clock_, *log_, [&] { delivery.wake(); });
+    Scheduler scheduler(*schedule_store_, clock_, *log_, [&] { delivery.wake(); });
     Intake intake(*intake_store_, clock_, *log_, config);
     bool settled = true;
     bool recorded = true;

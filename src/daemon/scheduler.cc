@@ -89,7 +89,7 @@ bool Scheduler::run_due(SharedState& shared) {
   const auto pause = store_.pause();
   if (!pause) return failed(pause.error());
   if (held_by(*pause, now).everything) return false;
-  Runner runner(store_, *resolver_, random_, clock_, log_);
+  Runner runner(store_, *resolver_, clock_, log_);
   const auto summary = runner.run_page(*config_, *signer_, shared.stopping);
   if (!summary) return failed(summary.error());
   if (std::exchange(store_failing_, false)) log_.info("store-recovered");

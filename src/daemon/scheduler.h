@@ -10,7 +10,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/random.h"
 #include "daemon/shared_state.h"
 #include "dkim/signer.h"
 #include "dns/resolver.h"
@@ -21,13 +20,8 @@ namespace rapporteur {
 class Scheduler {
  public:
   // `on_assembled` is called whenever deliveries were made.
-  Scheduler(Store& store, Random& random, const Clock& clock, Log& log,
-            std::function<void()> on_assembled)
-      : store_(store),
-        random_(random),
-        clock_(clock),
-        log_(log),
-        on_assembled_(std::move(on_assembled)) {}
+  Scheduler(Store& store, const Clock& clock, Log& log, std::function<void()> on_assembled)
+      : store_(store), clock_(clock), log_(log), on_assembled_(std::move(on_assembled)) {}
 
   // Works until `shared.stopping`. A resolver that cannot be made is tried again every few seconds.
   void serve(SharedState& shared);
@@ -45,7 +39,6 @@ class Scheduler {
   void correct_plans();
 
   Store& store_;
-  Random& random_;
   const Clock& clock_;
   Log& log_;
   const std::function<void()> on_assembled_;

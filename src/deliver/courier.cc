@@ -310,11 +310,7 @@ Result<std::size_t> Courier::hand_over(bool mails, bool posts) {
     if (!due) return std::move(due).error();
     for (auto& submission : *due) {
       if (auto placed = place(submission, round); !placed) {
-        // What was chosen before is started by the next step: nothing of it was begun.
-        for (const auto& flight : round.flights) {
-          destinations_.taken_back(flight.key);
-          if (flight.mail) relay_.taken_back(flight.ticket);
-        }
+        take_back(round);
         return std::move(placed).error();
       }
     }
@@ -420,15 +416,20 @@ void Courier::choose(Store::Submission& submission, const std::string& key,
   ++round.decided;
 }
 
+// What was chosen is not begun: the next step finds it again.
+void Courier::take_back(const Round& round) {
+  for (const auto& flight : round.flights) {
+    destinations_.taken_back(flight.key);
+    if (flight.mail) relay_.taken_back(flight.ticket);
+  }
+}
+
 Result<void> Courier::start(Round& round) {
   if (round.jobs.empty()) return {};
   std::vector<std::string> ids;
   for (const auto& job : round.jobs) ids.push_back(job.id);
   if (auto begun = store_.begin_attempts(ids, round.now); !begun) {
-    for (const auto& flight : round.flights) {
-      destinations_.taken_back(flight.key);
-      if (flight.mail) relay_.taken_back(flight.ticket);
-    }
+    take_back(round);
     return begun;
   }
   for (std::size_t i = 0; i < round.jobs.size(); ++i) {

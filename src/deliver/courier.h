@@ -121,6 +121,7 @@ class Courier {
   void choose(Store::Submission& submission, const std::string& key, const std::string& probe_of,
               Round& round);
   Result<void> start(Round& round);
+  void take_back(const Round& round);
   std::vector<std::string> excluded(Time now);
   void publish();
 

@@ -26,7 +26,6 @@ class PartFiller {
   // The part's size if it ended with this text, and whether it fits.
   std::size_t size_with(std::string_view closing) { return stream_.size_with(closing); }
   bool fits_with(std::string_view closing);
-  std::size_t room() const { return room_; }
 
   // A run of texts of which as many are kept, from the first on, as fit with `closing` behind them.
   // Without any of them the part must fit.

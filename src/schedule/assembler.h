@@ -9,7 +9,6 @@
 #include <string>
 #include <vector>
 
-#include "base/random.h"
 #include "base/result.h"
 #include "config/config.h"
 #include "dkim/signer.h"
@@ -23,7 +22,6 @@ namespace rapporteur {
 struct AssemblyContext {
   const Config& config;
   const Signer& signer;
-  Random& random;
   Store& store;              // asked, never changed
   expr::Dns* dns = nullptr;  // answers dns_query() of the settings
 };

@@ -66,7 +66,7 @@ Result<RunSummary> Runner::run_page(const Config& config, const Signer& signer,
     if (!pause) return pause.error();
     if (held_by(*pause, clock_.now()).everything) break;
     const auto& window = (*windows)[i];
-    auto done = run({config, signer, random_, store_, &dns}, window, answers.at(i), summary);
+    auto done = run({config, signer, store_, &dns}, window, answers.at(i), summary);
     if (done) continue;
     // If the store as a whole is away, this fails too, and the next run finds the windows as they
     // are.

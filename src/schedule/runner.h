@@ -7,7 +7,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/random.h"
 #include "config/config.h"
 #include "dkim/signer.h"
 #include "dns/resolver.h"
@@ -27,8 +26,8 @@ struct RunSummary {
 // One thread.
 class Runner {
  public:
-  Runner(Store& store, Resolver& resolver, Random& random, const Clock& clock, Log& log)
-      : store_(store), resolver_(resolver), random_(random), clock_(clock), log_(log) {}
+  Runner(Store& store, Resolver& resolver, const Clock& clock, Log& log)
+      : store_(store), resolver_(resolver), clock_(clock), log_(log) {}
 
   // Runs one page of due windows under `config` and `signer`. Fails if the store does; windows
   // already written stay written, the others stay due. Ends early once `stopping` is set or
@@ -46,7 +45,6 @@ class Runner {
 
   Store& store_;
   Resolver& resolver_;
-  Random& random_;
   const Clock& clock_;
   Log& log_;
 };

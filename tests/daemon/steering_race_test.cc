@@ -115,9 +115,8 @@ class SteeringRaceTest : public testing::Test {
 
   void assembly() {
     const auto store = open();
-    SystemRandom random;
     RecordingLog log;
-    Runner runner(*store, resolver_, random, clock_, log);
+    Runner runner(*store, resolver_, clock_, log);
     const std::atomic<bool> stopping{false};
     while (!finished_) {
       EXPECT_TRUE(runner.run_page(*config_, signer_, stopping));

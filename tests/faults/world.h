@@ -215,7 +215,7 @@ class Process {
         delivery_store_(around.open_breakable()),
         resolver_(around.table, around.points),
         intake_(*intake_store_, around.clock, around.log, around.config),
-        runner_(*schedule_store_, resolver_, around.random, around.clock, around.log),
+        runner_(*schedule_store_, resolver_, around.clock, around.log),
         courier_(*delivery_store_, around.clock, around.random, around.log,
                  courier_options_of(*around.config, around.mailbox, threads)) {
     static_cast<void>(delivery_store_->recover_interrupted(around.clock.now()));

@@ -28,8 +28,8 @@ class AssemblerTest : public testing_support::ScheduleTest {
   }
 
   Decision decided(const Window& window, const WindowCounts& with) {
-    auto decision = decide({*config, signer, random, *store}, window, with, resolver.answer(kName),
-                           clock.now());
+    auto decision =
+        decide({*config, signer, *store}, window, with, resolver.answer(kName), clock.now());
     EXPECT_TRUE(decision) << decision.error().text;
     return *std::move(decision);
   }
@@ -269,7 +269,7 @@ TEST_F(AssemblerTest, PreviewsWhatWouldBeSentWithoutAskingWhether) {
   const auto with = counts(5, 0);
   const auto window = due_window(with);
   const auto shown =
-      preview({*config, signer, random, *store}, window, with, resolver.answer(kName), clock.now());
+      preview({*config, signer, *store}, window, with, resolver.answer(kName), clock.now());
   ASSERT_TRUE(shown);
   EXPECT_EQ(shown->kind, Kind::kAssembled) << shown->reason;
 }

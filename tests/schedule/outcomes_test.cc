@@ -25,7 +25,7 @@ class OutcomeTest : public testing_support::ScheduleTest {
  protected:
   std::shared_ptr<const Config> config = config_of("");
   std::atomic<bool> stopping = false;
-  Runner runner{*store, resolver, random, clock, log};
+  Runner runner{*store, resolver, clock, log};
 
   Window run() {
     const auto summary = runner.run_page(*config, signer, stopping);

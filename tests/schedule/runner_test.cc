@@ -20,7 +20,7 @@ class RunnerTest : public testing_support::ScheduleTest {
  protected:
   std::shared_ptr<const Config> config = config_of("");
   std::atomic<bool> stopping = false;
-  Runner runner{*store, resolver, random, clock, log};
+  Runner runner{*store, resolver, clock, log};
 
   void add(const std::string& domain) {
     CountBatch batch;
