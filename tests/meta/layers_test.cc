@@ -43,6 +43,7 @@ const std::map<std::string, Names> kMayInclude = {
     {"received", {"base", "model", "report", "store"}},
     {"daemon", plus(kAllButIngest, {"ingest", "schedule", "received"})},
     {"cli", plus(kAllButIngest, {"ingest", "schedule", "received"})},
+    {"hook", {}},
 };
 
 // A foreign library: how its headers begin, and the rooms whose .cc files may include it. In the
@@ -56,11 +57,18 @@ struct Library {
 
 const std::vector<Library> kLibraries = {
     {"Boost.Spirit X3", {"boost/spirit/", "boost/fusion/"}, {"expr"}},
+    {"Boost.Beast and Asio",
+     {"boost/beast/", "boost/asio/"},
+     {"daemon"},
+     {{"daemon", "src/daemon/http_server"}}},
     {"toml++", {"toml++/", "toml.hpp"}, {"config"}},
-    {"nlohmann/json", {"nlohmann/"}, {"report", "cli", "config"}, {{"config", "config/stalwart"}}},
+    {"nlohmann/json",
+     {"nlohmann/"},
+     {"report", "cli", "config", "daemon"},
+     {{"config", "config/stalwart"}, {"daemon", "src/daemon/http_json"}}},
     {"simdjson", {"simdjson"}, {"ingest"}},
     {"libopendkim", {"opendkim/", "dkim.h"}, {"dkim"}},
-    {"OpenSSL", {"openssl/"}, {"base", "expr"}},
+    {"OpenSSL", {"openssl/"}, {"base", "expr", "daemon"}, {{"daemon", "src/daemon/http_server"}}},
     {"libcurl", {"curl/"}, {"deliver"}},
     {"libunbound", {"unbound.h"}, {"dns"}},
     {"GMime", {"gmime/", "glib", "gmime.h"}, {"mime"}},
@@ -68,17 +76,23 @@ const std::vector<Library> kLibraries = {
     {"libidn2", {"idn2.h"}, {"base"}},
     {"SQLite", {"sqlite3.h"}, {"store"}},
     {"libdeflate", {"libdeflate.h"}, {"report"}},
-    {"zlib", {"zlib.h"}, {"report"}},
+    {"zlib", {"zlib.h"}, {"report", "base"}, {{"base", "src/base/gunzip"}}},
     {"CLI11", {"CLI/"}, {"cli"}},
     {"spdlog", {"spdlog/"}, {"base"}},
     {"fmt", {"fmt/"}, {"base", "cli"}},
+    {"json-c", {"json-c/", "json.h"}, {"hook"}},
 };
 
 // What the platform offers besides the C++ standard library, whose headers have neither dot nor
 // slash.
 const std::regex kPlatform(
-    R"((?:unistd|sysexits|pthread|sched|termios|fcntl|poll|signal|pwd|grp|netdb|ifaddrs|malloc|spawn|errno|limits|time)\.h)"
+    R"((?:unistd|sysexits|crypt|pthread|sched|termios|fcntl|poll|signal|pwd|grp|netdb|ifaddrs|malloc|spawn|errno|limits|time)\.h)"
     R"(|(?:sys|arpa|netinet|net)/[a-z0-9_]+\.h)");
+
+// The room that is written in C, and what the C library offers it.
+constexpr std::string_view kRoomInC = "hook";
+const std::regex kStandardC(
+    R"((?:inttypes|stdatomic|stdbool|stddef|stdint|stdio|stdlib|string)\.h)");
 
 struct Include {
   std::string file;  // relative to the source tree
@@ -119,7 +133,7 @@ std::vector<Include> all_includes() {
   for (const auto& [room, folder] : rooms()) {
     for (const auto& entry : fs::recursive_directory_iterator(folder)) {
       const auto extension = entry.path().extension();
-      if (extension != ".h" && extension != ".cc") continue;
+      if (extension != ".h" && extension != (room == kRoomInC ? ".c" : ".cc")) continue;
       for (auto& include : includes_of(entry.path(), room)) found.push_back(std::move(include));
     }
   }
@@ -174,6 +188,7 @@ TEST(Layers, ForeignLibrariesStayInTheirRoomsAndOutOfHeaders) {
     if (!include.angled) continue;
     const bool standard = include.target.find_first_of("./") == std::string::npos;
     if (standard || std::regex_match(include.target, kPlatform)) continue;
+    if (include.room == kRoomInC && std::regex_match(include.target, kStandardC)) continue;
     const auto* library = library_of(include.target);
     ASSERT_NE(library, nullptr) << place(include) << ", a library that is not listed";
     EXPECT_TRUE(library->rooms.contains(include.room))
@@ -194,6 +209,10 @@ TEST(Layers, RoomsLinkOnlyWhatIsBelowThem) {
     std::stringstream text;
     text << file.rdbuf();
     const auto content = text.str();
+    if (room == kRoomInC) {
+      EXPECT_EQ(content.find("room_"), std::string::npos) << room << " links a room";
+      continue;
+    }
     std::smatch match;
     ASSERT_TRUE(std::regex_search(content, match, kRoom)) << folder;
     EXPECT_EQ(match[1], room);
