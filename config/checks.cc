@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/certificate.h"
 #include "base/domain.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "config/credentials.h"
 #include "config/endpoint.h"
 #include "config/loading.h"
 
@@ -110,21 +112,51 @@ void check_listener(Loading& loading, std::string_view table, const std::string&
     for (const auto& [key, path] : files) {
       if (path.empty()) missing.emplace_back(key);
     }
-    if (missing.empty()) return;
-    loading.reporter.error(where,
-                           "listening on " + endpoint->text() + " needs " + join(missing, ", "),
-                           "only loopback addresses do without");
-    return;
+    if (!missing.empty()) {
+      loading.reporter.error(where,
+                             "listening on " + endpoint->text() + " needs " + join(missing, ", "),
+                             "only loopback addresses do without");
+      return;
+    }
   }
   const auto& [certificate, certificate_path] = files.at(0);
   const auto& [key, key_path] = files.at(1);
-  if (certificate_path.empty() == key_path.empty()) return;
+  if (certificate_path.empty() && key_path.empty()) return;
+  if (!certificate_path.empty() && !key_path.empty()) {
+    const auto checked = check_certificate(certificate_path, key_path);
+    if (checked) return;
+    const auto span = span_of(loading, table, certificate, where);
+    return loading.reporter.error(span, checked.error().text);
+  }
   const auto present = certificate_path.empty() ? key : certificate;
   loading.reporter.error(span_of(loading, table, present, where),
                          "certificate and key belong together; one of them is missing");
 }
 
+// What stands in the file of [http] credentials.
+void read_credentials(Loading& loading) {
+  if (!loading.config.http || !all_sound(loading, "http", {"credentials"})) return;
+  constexpr std::size_t kMostBytes = std::size_t{1} << 20;
+  auto& http = *loading.config.http;
+  if (http.credentials.empty()) return;
+  const auto where = span_of(loading, "http", "credentials", {});
+  const auto content = read_regular_file(http.credentials, kMostBytes);
+  if (!content) return loading.reporter.error(where, content.error().text);
+  auto parsed = parse_credentials(*content);
+  for (const auto& [line, text, suggestion] : parsed.problems) {
+    loading.reporter.error(where, http.credentials + ":" + std::to_string(line) + ": " + text,
+                           suggestion);
+  }
+  if (parsed.entries.empty() && parsed.problems.empty()) {
+    loading.reporter.error(where,
+                           http.credentials + " names nobody: every request would be refused",
+                           "write a line of user:hash; docs/configuration.md tells how");
+  }
+  http.users = std::move(parsed.entries);
+}
+
 void check_listeners(Loading& loading) {
+  read_credentials(loading);
   if (const auto& http = loading.config.http) {
     check_listener(loading, "http", http->listen,
                    {{"certificate", http->certificate},

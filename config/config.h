@@ -49,11 +49,19 @@ struct IngestConfig {
   std::optional<DatagramConfig> datagram;
 };
 
+// Who may use the HTTP server: one line of [http] credentials.
+struct HttpCredential {
+  std::string name;
+  bool bearer = false;  // `hash` is the SHA-256 of a token; else of crypt(5), of a password
+  std::string hash;
+};
+
 struct HttpConfig {
   std::string listen;
   std::string certificate;
   std::string key;
-  std::string credentials;
+  std::string credentials;            // the file
+  std::vector<HttpCredential> users;  // what stands in it
   std::int64_t max_body_bytes;
   int max_connections;
 };

@@ -134,7 +134,7 @@ const std::array kKeys = {
     KeySpec{"http", "listen", Form::kListen, &at<&C::http, &H::listen>, "127.0.0.1:8460"},
     KeySpec{"http", "certificate", Form::kReadable, &at<&C::http, &H::certificate>},
     KeySpec{"http", "key", Form::kSecret, &at<&C::http, &H::key>},
-    KeySpec{"http", "credentials", Form::kReadable, &at<&C::http, &H::credentials>},
+    KeySpec{"http", "credentials", Form::kSecret, &at<&C::http, &H::credentials>},
     KeySpec{"http", "maxBody", Form::kSize, &at<&C::http, &H::max_body_bytes>, "100mb", 1024},
     KeySpec{"http", "maxConnections", Form::kNumber, &at<&C::http, &H::max_connections>, "256", 1,
             kMostThings},

@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "aggregate/aggregator.h"
+#include "aggregate/recorder.h"
 #include "cli/commands.h"
 #include "cli/print.h"
 #include "schedule/planner.h"
@@ -131,12 +131,12 @@ int ingest_files(const Context& context, const IngestRequest& request) {
   auto& store = *opened.store;
 
   SettingsPlanner planner(opened.config);
-  AggregatorOptions options;
+  RecorderOptions options;
   options.max_age = config.ingest.max_age;
   options.from_file = true;
   options.send_old = request.send_old;
   options.max_details = config.ingest.details_per_policy;
-  Aggregator aggregator(store, planner, context.world.clock, options);
+  Recorder recorder(store, planner, context.world.clock, options);
   const auto log = make_log(context, config.log);
 
   const auto held_before = held_windows(store);
@@ -145,13 +145,12 @@ int ingest_files(const Context& context, const IngestRequest& request) {
   for (const auto& path : request.paths) {
     auto& file = files.emplace_back();
     file.path = path;
-    auto result = ingest_file(path, request.file, aggregator, store, context.world.clock, *log,
+    auto result = ingest_file(path, request.file, recorder, store, context.world.clock, *log,
                               request.progress ? progress_of(context, path) : IngestProgress());
     if (result) {
       file.result = *std::move(result);
     } else {
       file.error = result.error().text;
-      aggregator.discard();
       context.world.err << "rapporteur: " << printable(path) << ": " << printable(file.error)
                         << '\n';
       exit_code = kExitFailed;

@@ -15,7 +15,9 @@
 #include "base/random.h"
 #include "config/config.h"
 #include "daemon/delivery.h"
+#include "daemon/http_service.h"
 #include "daemon/intake.h"
+#include "daemon/monitor.h"
 #include "daemon/scheduler.h"
 #include "daemon/shared_state.h"
 #include "ingest/datagram_socket.h"
@@ -64,6 +66,7 @@ class Daemon {
     auto options = courier_options(*config);
     if (!options) return std::move(options).error();
     courier_options_ = *std::move(options);
+    if (auto opened = open_http(); !opened) return opened;
     if (!ingests() || !config->ingest.datagram) return {};
     const auto& datagram = *config->ingest.datagram;
     auto socket =
@@ -73,41 +76,73 @@ class Daemon {
     return {};
   }
 
+  Result<void> open_http() {
+    const auto config = shared_.config.get();
+    if (!ingests() || !config->http) return {};
+    auto store = open_store(config->store.url, random_);
+    if (!store) return std::move(store).error();
+    monitor_.emplace(*std::move(store), clock_, shared_.metrics, shared_.health);
+    auto listener = open_http_listener(config->http->listen);
+    if (!listener) return std::move(listener).error();
+    http_listener_ = *std::move(listener);
+    return {};
+  }
+
   int run() {
     const auto config = shared_.config.get();
-    DeliveryLoop delivery(*delivery_store_, random_, clock_, *log_, *courier_options_);
+    shared_.metrics.start_time.set(clock_.now().time_since_epoch().count());
+    DeliveryLoop delivery(*delivery_store_, random_, clock_, *log_, *courier_options_,
+                          shared_.metrics);
     Scheduler scheduler(*schedule_store_, clock_, *log_, [&] { delivery.wake(); });
-    Intake intake(*intake_store_, clock_, *log_, config);
+    std::unique_ptr<HttpService> http;  // goes after whoever answers through it
+    Recording recording(*intake_store_, clock_, *log_, shared_);
+    Intake intake(recording, clock_, *log_, *config);
+    if (auto recovered = recording.recover(); !recovered) return fail(recovered.error());
+    if (http_listener_) {
+      auto made =
+          HttpService::make(*config, *std::move(http_listener_),
+                            {recording, *monitor_, shared_.metrics, clock_, random_, *log_});
+      if (!made) return fail(made.error());
+      http = *std::move(made);
+      http_ = http.get();
+    }
     bool settled = true;
     bool recorded = true;
 
+    std::thread recording_thread;
     std::thread intake_thread;
     std::thread schedule_thread;
     std::thread delivery_thread;
+    recording_thread = std::thread([&] { settled = recording.serve(); });
     if (socket_) {
       warn_of_small_queue();
-      intake_thread = std::thread([&] { settled = intake.serve(*socket_, shared_); });
+      intake_thread = std::thread([&] { intake.serve(*socket_, shared_); });
     }
     if (schedules()) {
       schedule_thread = std::thread([&] { scheduler.serve(shared_); });
       delivery_thread = std::thread([&] { recorded = delivery.serve(shared_); });
     }
-    if (config->http) log_->warning("not-served", {{"table", "http"}});
+    if (http) http->start();
     if (!config->received.listen.empty() || !config->received.maildir.empty()) {
       log_->warning("not-served", {{"table", "received"}});
     }
     log_->info("started", {{"config", config->path},
                            {"store", config->store.url},
                            {"role", role_},
-                           {"socket", socket_ ? config->ingest.datagram->path : "none"}});
+                           {"socket", socket_ ? config->ingest.datagram->path : "none"},
+                           {"http", http ? http->address() : "none"}});
     serve_signals();
 
+    shared_.health.set_problem(Problem::kStopping, "the daemon is about to end");
     shared_.stopping = true;
     if (socket_) socket_->wake();
     scheduler.interrupt();
     shared_.schedule.ring();
     delivery.wake();
-    for (auto* thread : {&intake_thread, &schedule_thread, &delivery_thread}) {
+    if (http) http->stop();
+    if (intake_thread.joinable()) intake_thread.join();
+    recording.stop();  // after all who submit to it
+    for (auto* thread : {&recording_thread, &schedule_thread, &delivery_thread}) {
       if (thread->joinable()) thread->join();
     }
     const bool clean = settled && recorded;
@@ -155,17 +190,31 @@ class Daemon {
     }
     if (!loaded.config) {
       log_->error("reload-refused", {{"config", before->path}, {"kept", "the old configuration"}});
+      refuse_reload("the file has errors: `rapporteur config check` tells them");
       return;
     }
     if (const auto options = courier_options(*loaded.config); !options) {
       log_->error("reload-refused", {{"config", before->path}, {"error", options.error().text}});
+      refuse_reload(options.error().text);
+      return;
+    }
+    if (const auto used = http_ ? http_->use(*loaded.config) : Result<void>(); !used) {
+      log_->error("reload-refused", {{"config", before->path}, {"error", used.error().text}});
+      refuse_reload(used.error().text);
       return;
     }
     say_what_needs_a_restart(*before, *loaded.config);
     shared_.config.set(loaded.config);
+    shared_.metrics.reloads_accepted.add();
+    shared_.health.clear_problem(Problem::kConfiguration);
     log_->info("reloaded", {{"config", before->path}});
     shared_.schedule.ring();
     if (socket_) socket_->wake();
+  }
+
+  void refuse_reload(const std::string& why) {
+    shared_.metrics.reloads_refused.add();
+    shared_.health.set_problem(Problem::kConfiguration, "the old configuration stays: " + why);
   }
 
   void say_what_needs_a_restart(const Config& before, const Config& after) {
@@ -181,6 +230,10 @@ class Daemon {
                       : std::string();
     };
     if (socket(before) != socket(after)) say("ingest.datagram");
+    const auto listen = [](const Config& config) {
+      return config.http ? config.http->listen : std::string();
+    };
+    if (listen(before) != listen(after)) say("http.listen");
   }
 
   SharedState shared_;
@@ -194,6 +247,9 @@ class Daemon {
   std::unique_ptr<Store> delivery_store_;
   std::unique_ptr<DatagramSocket> socket_;
   std::optional<CourierOptions> courier_options_;
+  std::optional<Monitor> monitor_;
+  std::optional<HttpListener> http_listener_;  // until it is served
+  HttpService* http_ = nullptr;                // while it runs, if it does
 };
 
 }  // namespace

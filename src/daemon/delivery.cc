@@ -74,6 +74,73 @@ Result<MailTransportFactory> mail_factory(const Config& config) {
   });
 }
 
+// Notes how attempts over a transport end and how long they take.
+void note(TransportMetrics& metrics, Reply::Outcome outcome, std::chrono::nanoseconds took) {
+  metrics.duration.observe(took);
+  switch (outcome) {
+    case Reply::Outcome::kAccepted:
+      return metrics.accepted.add();
+    case Reply::Outcome::kTemporary:
+      return metrics.temporary.add();
+    case Reply::Outcome::kPermanent:
+      return metrics.permanent.add();
+    case Reply::Outcome::kRelayTrouble:
+      return metrics.relay_trouble.add();
+    case Reply::Outcome::kUncertain:
+      return metrics.uncertain.add();
+    case Reply::Outcome::kRefusedByGuard:
+      return metrics.refused_by_guard.add();
+    case Reply::Outcome::kInterrupted:
+      return metrics.interrupted.add();
+  }
+}
+
+class MeasuredMail final : public MailTransport {
+ public:
+  MeasuredMail(std::unique_ptr<MailTransport> real, TransportMetrics& metrics)
+      : real_(std::move(real)), metrics_(metrics) {}
+
+  Reply send(const std::string& envelope_from, const std::string& recipient,
+             std::string_view message) override {
+    const auto began = std::chrono::steady_clock::now();
+    auto reply = real_->send(envelope_from, recipient, message);
+    note(metrics_, reply.outcome, std::chrono::steady_clock::now() - began);
+    return reply;
+  }
+  Reply probe() override { return real_->probe(); }
+
+ private:
+  const std::unique_ptr<MailTransport> real_;
+  TransportMetrics& metrics_;
+};
+
+class MeasuredHttps final : public HttpsTransport {
+ public:
+  MeasuredHttps(std::unique_ptr<HttpsTransport> real, TransportMetrics& metrics)
+      : real_(std::move(real)), metrics_(metrics) {}
+
+  Reply post(const std::string& url, std::string_view gz) override {
+    const auto began = std::chrono::steady_clock::now();
+    auto reply = real_->post(url, gz);
+    note(metrics_, reply.outcome, std::chrono::steady_clock::now() - began);
+    return reply;
+  }
+
+ private:
+  const std::unique_ptr<HttpsTransport> real_;
+  TransportMetrics& metrics_;
+};
+
+CourierOptions measured(CourierOptions options, DaemonMetrics& metrics) {
+  options.mail = [make = std::move(options.mail), &metrics](const Interrupt& interrupt) {
+    return std::make_unique<MeasuredMail>(make(interrupt), metrics.smtp);
+  };
+  options.https = [make = std::move(options.https), &metrics](const Interrupt& interrupt) {
+    return std::make_unique<MeasuredHttps>(make(interrupt), metrics.https);
+  };
+  return options;
+}
+
 }  // namespace
 
 Result<CourierOptions> courier_options(const Config& config) {
@@ -100,39 +167,54 @@ Result<CourierOptions> courier_options(const Config& config) {
 }
 
 DeliveryLoop::DeliveryLoop(Store& store, Random& random, const Clock& clock, Log& log,
-                           const CourierOptions& options)
-    : store_(store), clock_(clock), log_(log), courier_(store, clock, random, log, options) {}
+                           const CourierOptions& options, DaemonMetrics& metrics)
+    : store_(store),
+      clock_(clock),
+      log_(log),
+      metrics_(metrics),
+      courier_(store, clock, random, log, measured(options, metrics)) {}
 
-void DeliveryLoop::follow(const std::shared_ptr<const Config>& config) {
+void DeliveryLoop::follow(const std::shared_ptr<const Config>& config, Health& health) {
   if (config == config_) return;
   config_ = config;
   const auto options = courier_options(*config);
   if (!options) {
     log_.error("delivery-options-refused", {{"error", options.error().text}});
+    health.set_problem(Problem::kDeliveryOptions, options.error().text);
     return;
   }
-  courier_.set_options(*options);
+  health.clear_problem(Problem::kDeliveryOptions);
+  courier_.set_options(measured(*options, metrics_));
 }
 
 // How many attempts were started.
-std::size_t DeliveryLoop::step() {
+std::size_t DeliveryLoop::step(Health& health) {
   const auto pause = store_.pause();
   const auto held =
       pause ? held_by(*pause, clock_.now()) : Held{.everything = true, .smtp = true, .https = true};
   const auto started = courier_.step(!held.smtp, !held.https);
+  tell(health);
   if (pause && started) {
+    health.clear_problem(Problem::kStoreDelivery);
     if (std::exchange(store_failing_, false)) log_.info("store-recovered");
     return *started;
   }
-  if (!std::exchange(store_failing_, true)) {
-    log_.error("store-failed", {{"error", pause ? started.error().text : pause.error().text}});
-  }
+  const auto& why = pause ? started.error().text : pause.error().text;
+  health.set_problem(Problem::kStoreDelivery, why);
+  if (!std::exchange(store_failing_, true)) log_.error("store-failed", {{"error", why}});
   return 0;
+}
+
+void DeliveryLoop::tell(Health& health) {
+  health.tell(Problem::kRelay, courier_.relay_problem());
+  const auto counts = courier_.counts();
+  metrics_.deliveries_under_way.set(static_cast<std::int64_t>(counts.under_way));
+  metrics_.hosts_down.set(static_cast<std::int64_t>(counts.hosts_down));
 }
 
 // Looks at a few messages of each Maildir. Whether more of them wait, so that this is to be done
 // again at once.
-bool DeliveryLoop::take_bounces() {
+bool DeliveryLoop::take_bounces(Health& health) {
   const auto& paths = config_->delivery.smtp.bounce_maildirs;
   const auto steady = std::chrono::steady_clock::now();
   const bool poll = !bounces_polled_ || steady - *bounces_polled_ >= kBouncePoll;
@@ -155,6 +237,13 @@ bool DeliveryLoop::take_bounces() {
     }
     watched.problem = problem;
   }
+  std::string problems;
+  for (const auto& path : paths) {
+    const auto watched = maildirs_.find(path);
+    if (watched == maildirs_.end() || watched->second.problem.empty()) continue;
+    problems += (problems.empty() ? "" : "; ") + path + ": " + watched->second.problem;
+  }
+  health.tell(Problem::kBounces, problems);
   return more;
 }
 
@@ -167,12 +256,14 @@ bool DeliveryLoop::serve(SharedState& shared) {
     log_.warning("deliveries-uncertain", {{"count", std::to_string(*recovered)}});
   }
   while (!shared.stopping) {
-    follow(shared.config.get());
-    const auto started = step();
+    shared.health.beat(Loop::kDelivery);
+    follow(shared.config.get(), shared.health);
+    const auto started = step(shared.health);
     // Behind the step: what it has recorded may have come back meanwhile.
-    const bool more_bounces = !shared.stopping && take_bounces();
+    const bool more_bounces = !shared.stopping && take_bounces(shared.health);
     if (started == 0 && !more_bounces && !shared.stopping) courier_.wait(kPoll);
   }
+  shared.health.ended(Loop::kDelivery);  // stopGrace may be long
   store_.set_patience(kLastPatience);
   for (int attempt = 0; attempt < kLastRecordAttempts; ++attempt) {
     const auto stopped = courier_.stop(config_->delivery.stop_grace);

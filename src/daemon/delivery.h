@@ -25,8 +25,9 @@ Result<CourierOptions> courier_options(const Config& config);
 
 class DeliveryLoop {
  public:
+  // `metrics` and all others outlive this.
   DeliveryLoop(Store& store, Random& random, const Clock& clock, Log& log,
-               const CourierOptions& options);
+               const CourierOptions& options, DaemonMetrics& metrics);
 
   // Works until `shared.stopping`, then gives what waits for a final reply [delivery] stopGrace.
   // False if the last outcomes could not be recorded.
@@ -40,13 +41,15 @@ class DeliveryLoop {
     std::string problem;  // what was logged last
   };
 
-  void follow(const std::shared_ptr<const Config>& config);
-  std::size_t step();
-  bool take_bounces();
+  void follow(const std::shared_ptr<const Config>& config, Health& health);
+  std::size_t step(Health& health);
+  bool take_bounces(Health& health);
+  void tell(Health& health);
 
   Store& store_;
   const Clock& clock_;
   Log& log_;
+  DaemonMetrics& metrics_;
   Courier courier_;
   std::shared_ptr<const Config> config_;
   bool store_failing_ = false;

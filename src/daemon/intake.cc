@@ -1,6 +1,10 @@
 #include "daemon/intake.h"
 
+#include <pthread.h>
+#include <sched.h>
+
 #include <algorithm>
+#include <chrono>
 #include <thread>
 #include <utility>
 
@@ -10,38 +14,41 @@ namespace rapporteur {
 
 namespace {
 
+using SteadyClock = std::chrono::steady_clock;
+
 constexpr Seconds kSampleEvery{60};
 constexpr std::size_t kSampleBytes = 200;
 
-// A stop does not wait long for a store that is locked or away.
-constexpr int kLastFlushAttempts = 3;
-constexpr std::chrono::milliseconds kLastPatience{1000};
+// How long a quiet socket is waited for.
+constexpr std::chrono::milliseconds kQuiet{1000};
 
-AggregatorOptions options_of(const Config& config) {
-  return {.max_age = config.ingest.max_age,
-          .from_file = false,
-          .send_old = false,
-          .max_details = config.ingest.details_per_policy};
+IntakeRules rules_of(const Config& config) {
+  return {.max_age = config.ingest.max_age, .from_file = false};
+}
+
+// A sender that does not wait loses what does not fit into the kernel's short queue while another
+// thread has the processor. Where it is allowed (LimitRTPRIO), this thread goes first; it sleeps
+// whenever the queue is empty, and the kernel keeps a share for the others (sched(7)).
+void go_first() {
+  sched_param parameters{};
+  parameters.sched_priority = 1;
+  pthread_setschedparam(pthread_self(), SCHED_FIFO, &parameters);
 }
 
 }  // namespace
 
-Intake::Intake(Store& store, const Clock& clock, Log& log, std::shared_ptr<const Config> config)
-    : store_(store),
+Intake::Intake(Recording& recording, const Clock& clock, Log& log, const Config& config)
+    : recording_(recording),
       clock_(clock),
       log_(log),
-      planner_(config),
-      aggregator_(store, planner_, clock, options_of(*config)) {}
+      counter_({.source = "datagram", .rules = rules_of(config), .max_bytes = kMaxBytes}) {}
 
-void Intake::use(std::shared_ptr<const Config> config) {
-  aggregator_.set_options(options_of(*config));
-  planner_.set_config(std::move(config));
-  aggregator_.forget_windows();
+void Intake::use(const Config& config) {
+  counter_.set_rules(rules_of(config));
 }
 
 // One line a minute and reason, so that a flood of rubbish does not become a flood of lines.
-void Intake::sample(std::string_view reason, std::string_view datagram) {
-  const auto now = clock_.now();
+void Intake::sample(std::string_view reason, std::string_view datagram, Time now) {
   const auto last = sampled_.find(reason);
   // Ahead of now: the clock was set back.
   const bool known = last != sampled_.end() && last->second <= now;
@@ -54,112 +61,69 @@ void Intake::sample(std::string_view reason, std::string_view datagram) {
                                          kSampleBytes)}});
 }
 
-void Intake::take(std::string_view datagram) {
-  auto decoded = decoder_.decode(datagram);
-  switch (decoded.verdict) {
-    case Verdict::kRejected:
-      note("rejected." + std::string(decoded.reason));
-      sample(decoded.reason, datagram);
-      return;
-    case Verdict::kIgnored:
-      note("ignored." + std::string(decoded.reason));
-      return;
-    case Verdict::kSession:
-      break;
-  }
-  if (store_failing_ && aggregator_.waiting() >= kMaxWaiting) return note("dropped.store-away");
-  count(std::move(decoded.session));
+void Intake::take(std::string_view datagram, Time now) {
+  const auto taken = counter_.take(datagram, now);
+  if (taken.verdict == Verdict::kRejected) sample(taken.reason, datagram, now);
 }
 
-void Intake::keep(Session&& session) {
-  if (waiting_.size() >= kMaxWaiting) return note("dropped.store-away");
-  waiting_.push_back(std::move(session));
+void Intake::hand_over() {
+  if (!counter_.tally().empty() && recording_.idle()) recording_.submit(counter_.hand_over());
 }
 
-void Intake::count(Session&& session) {
-  const auto guessed = session.recipient_domain_guessed;
-  const auto counted = aggregator_.count(std::move(session));
-  if (!counted) {
-    why_waiting_ = counted.error().text;
-    return keep(std::move(session));  // count() leaves it whole when it fails
+bool Intake::check(const Result<DatagramSocket::Received>& received, Health& health) {
+  if (!received) {
+    log_.error("receive-failed", {{"error", received.error().text}});
+    health.set_problem(Problem::kListener, received.error().text);
+    return false;
   }
-  if (guessed) note("recipient_domain_guessed");
-  switch (*counted) {
-    case Counted::kAccepted:
-      return note("accepted");
-    case Counted::kDuplicate:
-      return note("ignored.duplicate");
-    case Counted::kOwnReport:
-      return note("ignored.own-report");
-    case Counted::kNever:
-      return note("ignored.never");
-    case Counted::kTooOld:
-      return note("rejected.too-old");
+  if (std::exchange(failing_, false)) health.clear_problem(Problem::kListener);
+  if (received->truncated > 0) {
+    counter_.tally().note("rejected.datagram-too-large", received->truncated);
   }
+  return true;
 }
 
-void Intake::say_what_waits() {
-  if (waiting_.empty() == !said_waiting_) return;
-  said_waiting_ = !waiting_.empty();
-  if (said_waiting_) {
-    log_.error("sessions-wait",
-               {{"count", std::to_string(waiting_.size())}, {"error", why_waiting_}});
-  } else {
-    log_.info("sessions-wait-no-more");
-  }
+// Once for each hand-over: whether sessions are dropped because memory is full.
+void Intake::tell_of_drops(SharedState& shared) {
+  const bool full = counter_.tally().bytes() > kMaxBytes;
+  shared.health.tell(Problem::kIntakeFull,
+                     full ? "sessions that say something new are dropped: memory is full" : "");
 }
 
-void Intake::flush() {
-  for (auto left = waiting_.size(); left > 0; --left) {
-    auto session = std::move(waiting_.front());
-    waiting_.pop_front();
-    count(std::move(session));
-    if (waiting_.size() == left) break;  // it came back: the store is still away
-  }
-  say_what_waits();
-  if (settled()) return;
-  const auto flushed = aggregator_.flush(std::nullopt, counters_);
-  if (!flushed) {
-    if (!std::exchange(store_failing_, true)) {
-      log_.error("flush-failed", {{"error", flushed.error().text}});
-    }
-    return;
-  }
-  counters_.clear();
-  if (std::exchange(store_failing_, false)) log_.info("flush-recovered");
-}
-
-bool Intake::serve(DatagramSocket& socket, SharedState& shared) {
-  using SteadyClock = std::chrono::steady_clock;
-  const auto on_datagram = [this](std::string_view datagram) { take(datagram); };
+void Intake::serve(DatagramSocket& socket, SharedState& shared) {
+  go_first();
+  LoopWatch watch(shared.health, Loop::kIntake);
+  Time now = clock_.now();
+  bool first = true;  // of a batch: one look at the clock is enough for it
+  const auto on_datagram = [&](std::string_view datagram) {
+    if (std::exchange(first, false)) now = clock_.now();
+    take(datagram, now);
+  };
   auto config = shared.config.get();
-  auto next_flush = SteadyClock::now();
+  auto next = SteadyClock::now();
   while (!shared.stopping) {
-    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next_flush - SteadyClock::now());
-    const auto timeout = settled() ? std::chrono::milliseconds{1000} : wait;
-    const auto received =
-        socket.receive(on_datagram, static_cast<int>(std::max<std::int64_t>(timeout.count(), 0)));
-    if (!received) {
-      log_.error("receive-failed", {{"error", received.error().text}});
+    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next - SteadyClock::now());
+    const auto timeout = empty() ? kQuiet : std::clamp(wait, std::chrono::milliseconds{0}, kQuiet);
+    first = true;
+    const auto received = socket.receive(on_datagram, static_cast<int>(timeout.count()));
+    watch.beat();
+    if (!check(received, shared.health)) {
+      failing_ = true;
       std::this_thread::sleep_for(std::chrono::milliseconds{100});
-    } else if (received->truncated > 0) {
-      note("rejected.datagram-too-large", received->truncated);
     }
     if (auto latest = shared.config.get(); latest != config) {
       config = std::move(latest);
-      use(config);
+      use(*config);
     }
-    if (SteadyClock::now() >= next_flush) {
-      flush();
-      next_flush = SteadyClock::now() + config->store.flush_every;
+    if (SteadyClock::now() >= next) {
+      tell_of_drops(shared);
+      hand_over();
+      next = SteadyClock::now() + config->store.flush_every;
     }
   }
-  store_.set_patience(kLastPatience);
-  if (const auto drained = socket.drain(on_datagram); !drained) {
-    log_.error("receive-failed", {{"error", drained.error().text}});
-  }
-  for (int attempt = 0; attempt < kLastFlushAttempts && !settled(); ++attempt) flush();
-  return settled();
+  first = true;
+  check(socket.drain(on_datagram), shared.health);
+  if (!empty()) recording_.submit(counter_.hand_over());
 }
 
 }  // namespace rapporteur

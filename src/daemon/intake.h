@@ -1,71 +1,59 @@
 #pragma once
-// The intake thread: datagrams become sessions, sessions become counts, counts reach the store
-// every [store] flushEvery.
+// The intake thread: datagrams become sessions, sessions are counted in memory, and every [store]
+// flushEvery the counts go to the recording thread.
 
-#include <chrono>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 
-#include "aggregate/aggregator.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "daemon/recording.h"
 #include "daemon/shared_state.h"
 #include "ingest/datagram_socket.h"
-#include "ingest/decoder.h"
-#include "schedule/planner.h"
-#include "store/store.h"
+#include "ingest/line_counter.h"
 
 namespace rapporteur {
 
 class Intake {
  public:
-  Intake(Store& store, const Clock& clock, Log& log, std::shared_ptr<const Config> config);
+  Intake(Recording& recording, const Clock& clock, Log& log, const Config& config);
 
-  // Takes one datagram. What cannot be understood is counted and sampled in the log. If the store
-  // cannot be asked, or the clock is evidently not set, the session waits in memory, up to
-  // kMaxWaiting of them; beyond that, and beyond as many domains and identified sessions that wait
-  // for a flush, it is dropped and counted.
-  void take(std::string_view datagram);
+  // Takes one datagram. What cannot be understood is counted and sampled in the log. Never waits
+  // for the disk. While the store is away counts stay in memory: what has been seen before takes
+  // none, what is new is dropped and counted beyond kMaxBytes.
+  void take(std::string_view datagram) { take(datagram, clock_.now()); }
 
-  // Writes what was counted. On failure all stays in memory, and the log says so once.
-  void flush();
+  // Hands over what was counted, if there is something and the recording thread has stored what it
+  // was given before.
+  void hand_over();
 
-  // Follows a new configuration. Windows that were opened keep the frequency that they have.
-  void use(std::shared_ptr<const Config> config);
+  // Everything that was taken was handed over.
+  bool empty() { return counter_.tally().empty(); }
 
-  // Everything taken is on disk.
-  bool settled() const { return waiting_.empty() && !aggregator_.pending() && counters_.empty(); }
+  // Follows a new configuration.
+  void use(const Config& config);
 
-  // Serves the socket until `shared.stopping`, then drains and flushes. False if the last flush
-  // failed.
-  bool serve(DatagramSocket& socket, SharedState& shared);
+  // Serves the socket until `shared.stopping`, then drains it and hands everything over.
+  void serve(DatagramSocket& socket, SharedState& shared);
 
-  static constexpr std::size_t kMaxWaiting = 100'000;
+  static constexpr std::size_t kMaxBytes = std::size_t{512} << 20;
 
  private:
-  void count(Session&& session);
-  void keep(Session&& session);
-  void say_what_waits();
-  void note(const std::string& counter, std::uint64_t amount = 1) { counters_[counter] += amount; }
-  void sample(std::string_view reason, std::string_view datagram);
+  void take(std::string_view datagram, Time now);
+  void sample(std::string_view reason, std::string_view datagram, Time now);
+  bool check(const Result<DatagramSocket::Received>& received, Health& health);
+  void tell_of_drops(SharedState& shared);
 
-  Store& store_;
+  Recording& recording_;
   const Clock& clock_;
   Log& log_;
-  SettingsPlanner planner_;
-  Aggregator aggregator_;
-  Decoder decoder_;
-  std::deque<Session> waiting_;                       // cannot be placed yet
-  std::map<std::string, std::uint64_t> counters_;     // since the last flush
+  LineCounter counter_;
   std::map<std::string, Time, std::less<>> sampled_;  // reason to the time of its last sample
-  bool store_failing_ = false;
-  std::string why_waiting_;
-  bool said_waiting_ = false;
+  bool failing_ = false;                              // the socket did the last time
 };
 
 }  // namespace rapporteur

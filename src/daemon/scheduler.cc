@@ -39,9 +39,11 @@ void Scheduler::renew_resolver() {
   auto resolver = make_resolver(resolver_options(config_->dns));
   if (!resolver) {
     log_.error("resolver-failed", {{"error", resolver.error().text}});
+    resolver_problem_ = resolver.error().text;
     resolver_tried_ = SteadyClock::now();
     return;
   }
+  resolver_problem_.clear();
   const std::lock_guard lock(resolver_mutex_);
   resolver_ = std::make_shared<CachingResolver>(*std::move(resolver), clock_);
   if (interrupted_) resolver_->interrupt();
@@ -77,10 +79,18 @@ void Scheduler::unblock_collecting() {
   }
 }
 
+void Scheduler::note(DaemonMetrics& metrics, const RunSummary& summary) {
+  metrics.windows_assembled.add(summary.assembled);
+  metrics.windows_postponed.add(summary.postponed);
+  metrics.windows_blocked.add(summary.blocked);
+  metrics.windows_suppressed.add(summary.suppressed);
+}
+
 // Runs one page. True if there is more to do at once.
 bool Scheduler::run_due(SharedState& shared) {
   const auto now = clock_.now();
-  const auto failed = [this](const Error& error) {
+  const auto failed = [&](const Error& error) {
+    shared.health.set_problem(Problem::kStoreSchedule, error.text);
     if (!std::exchange(store_failing_, true)) {
       log_.error("store-failed", {{"error", error.text}});
     }
@@ -88,11 +98,19 @@ bool Scheduler::run_due(SharedState& shared) {
   };
   const auto pause = store_.pause();
   if (!pause) return failed(pause.error());
-  if (held_by(*pause, now).everything) return false;
-  Runner runner(store_, *resolver_, clock_, log_);
+  if (held_by(*pause, now).everything) {
+    shared.health.clear_problem(Problem::kStoreSchedule);
+    return false;
+  }
+  Runner runner(store_, *resolver_, clock_, log_, [&](std::chrono::nanoseconds took) {
+    shared.metrics.window_run.observe(took);
+    shared.health.beat(Loop::kSchedule);
+  });
   const auto summary = runner.run_page(*config_, *signer_, shared.stopping);
   if (!summary) return failed(summary.error());
+  shared.health.clear_problem(Problem::kStoreSchedule);
   if (std::exchange(store_failing_, false)) log_.info("store-recovered");
+  note(shared.metrics, *summary);
   if (summary->assembled > 0) on_assembled_();
   return summary->more;
 }
@@ -119,11 +137,14 @@ void Scheduler::correct_plans() {
 }
 
 void Scheduler::serve(SharedState& shared) {
+  LoopWatch watch(shared.health, Loop::kSchedule);
   use(shared.config.get(), false);
   while (!shared.stopping) {
+    watch.beat();
     if (auto latest = shared.config.get(); latest != config_) use(std::move(latest), true);
     correct_plans();
     if (!resolver_ && SteadyClock::now() - resolver_tried_ >= kResolverRetry) renew_resolver();
+    shared.health.tell(Problem::kResolver, resolver_problem_);
     if (resolver_ && run_due(shared)) continue;
     prune();
     if (!shared.stopping) shared.schedule.wait(kPoll);

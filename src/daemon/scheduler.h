@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "base/clock.h"
@@ -13,6 +14,7 @@
 #include "daemon/shared_state.h"
 #include "dkim/signer.h"
 #include "dns/resolver.h"
+#include "schedule/runner.h"
 #include "store/store.h"
 
 namespace rapporteur {
@@ -35,6 +37,7 @@ class Scheduler {
   void renew_resolver();
   void unblock_collecting();
   bool run_due(SharedState& shared);
+  static void note(DaemonMetrics& metrics, const RunSummary& summary);
   void prune();
   void correct_plans();
 
@@ -50,6 +53,7 @@ class Scheduler {
   bool store_failing_ = false;
   std::optional<Time> pruned_;
   std::optional<std::chrono::steady_clock::time_point> corrected_;
+  std::string resolver_problem_;                            // empty: the resolver is as [dns] says
   std::chrono::steady_clock::time_point resolver_tried_{};  // when one could not be made
 };
 

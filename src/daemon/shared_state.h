@@ -1,6 +1,6 @@
 #pragma once
-// What the daemon's threads share: the configuration of the moment, the word to stop, and a bell to
-// ring.
+// What the daemon's threads share: the configuration of the moment, the word to stop, a bell to
+// ring, and what they tell about themselves.
 
 #include <atomic>
 #include <chrono>
@@ -11,6 +11,8 @@
 #include <utility>
 
 #include "config/config.h"
+#include "daemon/health.h"
+#include "daemon/metrics.h"
 
 namespace rapporteur {
 
@@ -63,6 +65,8 @@ struct SharedState {
   CurrentConfig config;
   std::atomic<bool> stopping = false;
   Bell schedule;
+  DaemonMetrics metrics;
+  Health health;
 };
 
 }  // namespace rapporteur

@@ -4,23 +4,25 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
-#include <vector>
 
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/text.h"
+#include "ingest/line_counter.h"
 #include "ingest/line_reader.h"
 
 namespace rapporteur {
 
 namespace {
 
-constexpr std::size_t kMaxBatchBytes = std::size_t{4} << 20;
+// What a batch may take of memory, and how often that is looked at.
+constexpr std::size_t kMaxBatchBytes = std::size_t{64} << 20;
+constexpr std::size_t kLinesBetweenLooks = 256;
 constexpr std::uint64_t kLoggedRejections = 10;
-constexpr int kMaxRounds = 20;
 constexpr std::size_t kSampleBytes = 200;
 
 Error unreadable(Error error) {
@@ -59,35 +61,40 @@ void add(IngestCounts& to, const IngestCounts& from) {
   for (const auto& [reason, count] : from.by_reason) to.by_reason[reason] += count;
 }
 
-// A batch's counts, and the same by the names of the store's counters.
-struct BatchCounts : IngestCounts {
-  std::map<std::string, std::uint64_t> counters;
-};
-
-// The lines of one batch, kept until the store has what they say.
-struct Batch {
-  struct Piece {
-    std::size_t begin = 0;
-    std::size_t length = 0;
-    std::uint64_t end = 0;     // offset in the file behind it
-    std::uint64_t number = 0;  // of the line, from where reading began
-    bool too_long = false;
+// The counters of a tally, as they are told to people.
+void add_counters(const Tally& tally, const Recorded& recorded, IngestCounts& counts) {
+  for (const auto& [name, count] : tally.counters()) {
+    const auto dot = name.find('.');
+    const auto kind = name.substr(0, dot);
+    if (kind == "accepted") counts.accepted += count;
+    if (kind == "rejected") counts.rejected += count;
+    if (kind == "ignored") counts.ignored += count;
+    if (kind == "rejected" || kind == "ignored") counts.by_reason[name.substr(dot + 1)] += count;
+  }
+  const auto move = [&counts](std::uint64_t lines, const char* reason) {
+    if (lines == 0) return;
+    counts.accepted -= std::min(counts.accepted, lines);
+    counts.ignored += lines;
+    counts.by_reason[reason] += lines;
   };
-  std::string text;
-  std::vector<Piece> pieces;
-};
+  move(recorded.duplicates, "duplicate");
+  move(recorded.never, "never");
+}
 
 class FileIngest {
  public:
-  FileIngest(std::string path, bool resumed, const FileIngestOptions& options,
-             Aggregator& aggregator, const Clock& clock, Log& log)
+  FileIngest(std::string path, bool resumed, const FileIngestOptions& options, Recorder& recorder,
+             const Clock& clock, Log& log)
       : path_(std::move(path)),
         resumed_(resumed),
         options_(options),
-        aggregator_(aggregator),
+        recorder_(recorder),
         clock_(clock),
         log_(log),
-        decoder_(options.format) {}
+        counter_({.source = "file",
+                  .format = options.format,
+                  .rules = {.max_age = {}, .from_file = true},
+                  .at = options.at}) {}
 
   Result<FileIngestResult> run(LineReader& reader, std::optional<FileProgress> file,
                                std::uint64_t size, const IngestProgress& progress) {
@@ -109,124 +116,68 @@ class FileIngest {
   }
 
  private:
-  // Fills the batch. False if the input has ended.
+  // Counts the lines of a batch. False if the input has ended.
   Result<bool> read(LineReader& reader) {
-    batch_.text.clear();
-    batch_.pieces.clear();
-    while (batch_.pieces.size() < options_.batch_lines && batch_.text.size() < kMaxBatchBytes) {
+    const auto now = clock_.now();
+    for (std::size_t lines = 0; lines < options_.batch_lines; ++lines) {
       const auto line = reader.next();
       if (!line) return unreadable(line.error());
       if (!*line) return false;
-      const auto& [text, end, number, too_long] = **line;
-      batch_.pieces.push_back({batch_.text.size(), text.size(), end, number, too_long});
-      batch_.text += text;
+      if ((*line)->too_long) {
+        counter_.tally().note("rejected.line-too-long");
+        sample("line-too-long", **line);
+        continue;
+      }
+      const auto taken = counter_.take((*line)->text, now);
+      if (taken.verdict == Verdict::kRejected) sample(taken.reason, **line);
+      if (lines % kLinesBetweenLooks == 0 && counter_.tally().bytes() > kMaxBatchBytes) break;
     }
     return true;
   }
 
-  // Counts the batch and stores it together with the file's progress.
-  Result<BatchCounts> store_batch(std::optional<FileProgress>& file) {
-    for (int round = 0; round < kMaxRounds; ++round) {
-      BatchCounts counts;
-      for (const auto& piece : batch_.pieces) {
-        if (auto done = count(piece, counts); !done) return std::move(done).error();
-      }
-      auto progress = file;
-      if (progress) progress->accepted += counts.accepted;
-      const auto flushed = aggregator_.flush(progress, counters_of(counts));
-      if (!flushed) return flushed.error();
-      if (flushed->outdated) continue;
-      if (flushed->duplicates > 0) {
-        counts.accepted -= flushed->duplicates;
-        counts.ignored += flushed->duplicates;
-        counts.by_reason["duplicate"] += flushed->duplicates;
-      }
-      file = progress;
-      return counts;
+  // Stores the batch together with the file's progress.
+  Result<IngestCounts> store_batch(std::optional<FileProgress>& file) {
+    const auto tally = counter_.hand_over();
+    auto progress = file;
+    if (progress) {
+      const auto counters = tally->counters();
+      const auto accepted = counters.find("accepted");
+      if (accepted != counters.end()) progress->accepted += accepted->second;
     }
-    return Error{Fault::kTransient, "windows kept changing while a batch was to be stored"};
+    const auto* const one = tally.get();
+    const auto recorded = recorder_.record({&one, 1}, {.file = progress, .journalled = {}});
+    if (!recorded) return recorded.error();
+    file = progress;
+    IngestCounts counts;
+    add_counters(*tally, recorded->at(0), counts);
+    return counts;
   }
 
-  Result<void> count(const Batch::Piece& piece, BatchCounts& counts) {
-    if (piece.too_long) {
-      reject("line-too-long", piece, counts);
-      return {};
-    }
-    auto decoded = decoder_.decode({batch_.text.data() + piece.begin, piece.length});
-    if (decoded.verdict == Verdict::kRejected) {
-      reject(decoded.reason, piece, counts);
-      return {};
-    }
-    if (decoded.verdict == Verdict::kIgnored) {
-      ignore(decoded.reason, counts);
-      return {};
-    }
-    if (!decoded.session.time) decoded.session.time = options_.at.value_or(clock_.now());
-    const auto counted = aggregator_.count(std::move(decoded.session));
-    if (!counted) return counted.error();
-    switch (*counted) {
-      case Counted::kAccepted:
-        ++counts.accepted;
-        break;
-      case Counted::kDuplicate:
-        ignore("duplicate", counts);
-        break;
-      case Counted::kOwnReport:
-        ignore("own-report", counts);
-        break;
-      case Counted::kNever:
-        ignore("never", counts);
-        break;
-      case Counted::kTooOld:
-        ignore("too-old", counts);
-        break;
-    }
-    return {};
-  }
-
-  // What `rapporteur stats` adds up.
-  static std::map<std::string, std::uint64_t> counters_of(const BatchCounts& counts) {
-    std::map<std::string, std::uint64_t> counters = counts.counters;
-    if (counts.accepted > 0) counters["accepted"] = counts.accepted;
-    return counters;
-  }
-
-  static void ignore(std::string_view reason, BatchCounts& counts) {
-    ++counts.ignored;
-    ++counts.by_reason[std::string(reason)];
-    ++counts.counters["ignored." + std::string(reason)];
-  }
-
-  void reject(std::string_view reason, const Batch::Piece& piece, BatchCounts& counts) {
-    ++counts.rejected;
-    ++counts.by_reason[std::string(reason)];
-    ++counts.counters["rejected." + std::string(reason)];
+  void sample(std::string_view reason, const LineReader::Line& line) {
     if (rejections_++ >= kLoggedRejections) return;
-    const auto line = std::string_view(batch_.text).substr(piece.begin, piece.length);
-    log_.warning(
-        "session-rejected",
-        {{"file", path_},
-         {resumed_ ? "byte" : "line", std::to_string(resumed_ ? piece.end : piece.number)},
-         {"reason", std::string(reason)},
-         {"sample", truncate_utf8(to_valid_utf8(line.substr(0, 2 * kSampleBytes)), kSampleBytes)}});
+    log_.warning("session-rejected",
+                 {{"file", path_},
+                  {resumed_ ? "byte" : "line", std::to_string(resumed_ ? line.end : line.number)},
+                  {"reason", std::string(reason)},
+                  {"sample", truncate_utf8(to_valid_utf8(line.text.substr(0, 2 * kSampleBytes)),
+                                           kSampleBytes)}});
   }
 
   const std::string path_;
   const bool resumed_;  // line numbers are not known then
   const FileIngestOptions& options_;
-  Aggregator& aggregator_;
+  Recorder& recorder_;
   const Clock& clock_;
   Log& log_;
-  Decoder decoder_;
-  Batch batch_;
+  LineCounter counter_;
   std::uint64_t rejections_ = 0;
 };
 
 }  // namespace
 
 Result<FileIngestResult> ingest_file(const std::string& path, const FileIngestOptions& options,
-                                     Aggregator& aggregator, Store& store, const Clock& clock,
-                                     Log& log, const IngestProgress& progress) {
+                                     Recorder& recorder, Store& store, const Clock& clock, Log& log,
+                                     const IngestProgress& progress) {
   std::optional<FileProgress> file;
   std::uint64_t resumed_at = 0;
   if (path != "-" && is_regular_file(path)) {
@@ -255,7 +206,7 @@ Result<FileIngestResult> ingest_file(const std::string& path, const FileIngestOp
     auto positioned = reader->seek(resumed_at);
     if (!positioned) return unreadable(std::move(positioned).error());
   }
-  FileIngest ingest(path, resumed_at > 0, options, aggregator, clock, log);
+  FileIngest ingest(path, resumed_at > 0, options, recorder, clock, log);
   auto result = ingest.run(*reader, std::move(file), path == "-" ? 0 : size_of(path), progress);
   if (result) result->resumed_at = resumed_at;
   return result;

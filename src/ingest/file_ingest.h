@@ -9,7 +9,7 @@
 #include <optional>
 #include <string>
 
-#include "aggregate/aggregator.h"
+#include "aggregate/recorder.h"
 #include "base/log.h"
 #include "ingest/decoder.h"
 
@@ -24,9 +24,9 @@ struct IngestCounts {
 
 struct FileIngestOptions {
   Format format = Format::kAuto;
-  std::optional<Time> at;  // the time of lines that carry none; absent: now
-  bool again = false;      // also if the file was taken before
-  std::size_t batch_lines = 10'000;
+  std::optional<Time> at;             // the time of lines that carry none; absent: now
+  bool again = false;                 // also if the file was taken before
+  std::size_t batch_lines = 200'000;  // in a transaction, at most
 };
 
 struct FileIngestResult {
@@ -42,7 +42,7 @@ using IngestProgress = std::function<void(std::uint64_t, std::uint64_t)>;
 // stops nothing and is sampled in the log. Fails with Fault::kInput if the file cannot be read,
 // else as the store fails: what was stored by then stays.
 Result<FileIngestResult> ingest_file(const std::string& path, const FileIngestOptions& options,
-                                     Aggregator& aggregator, Store& store, const Clock& clock,
-                                     Log& log, const IngestProgress& progress = {});
+                                     Recorder& recorder, Store& store, const Clock& clock, Log& log,
+                                     const IngestProgress& progress = {});
 
 }  // namespace rapporteur

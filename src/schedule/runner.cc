@@ -66,7 +66,9 @@ Result<RunSummary> Runner::run_page(const Config& config, const Signer& signer,
     if (!pause) return pause.error();
     if (held_by(*pause, clock_.now()).everything) break;
     const auto& window = (*windows)[i];
+    const auto began = std::chrono::steady_clock::now();
     auto done = run({config, signer, store_, &dns}, window, answers.at(i), summary);
+    if (on_window_) on_window_(std::chrono::steady_clock::now() - began);
     if (done) continue;
     // If the store as a whole is away, this fails too, and the next run finds the windows as they
     // are.

@@ -3,7 +3,10 @@
 // them and writes what was decided.
 
 #include <atomic>
+#include <chrono>
+#include <functional>
 #include <memory>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -26,8 +29,15 @@ struct RunSummary {
 // One thread.
 class Runner {
  public:
-  Runner(Store& store, Resolver& resolver, const Clock& clock, Log& log)
-      : store_(store), resolver_(resolver), clock_(clock), log_(log) {}
+  // Told after each window of a page how long its run took, lookups apart.
+  using OnWindow = std::function<void(std::chrono::nanoseconds took)>;
+
+  Runner(Store& store, Resolver& resolver, const Clock& clock, Log& log, OnWindow on_window = {})
+      : store_(store),
+        resolver_(resolver),
+        clock_(clock),
+        log_(log),
+        on_window_(std::move(on_window)) {}
 
   // Runs one page of due windows under `config` and `signer`. Fails if the store does; windows
   // already written stay written, the others stay due. Ends early once `stopping` is set or
@@ -47,6 +57,7 @@ class Runner {
   Resolver& resolver_;
   const Clock& clock_;
   Log& log_;
+  const OnWindow on_window_;
 };
 
 // Whether `pause` holds back everything, mails or posts at `now`.

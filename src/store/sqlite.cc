@@ -67,6 +67,11 @@ void Database::set_busy_timeout(std::chrono::milliseconds busy_timeout) {
   sqlite3_busy_timeout(handle_, static_cast<int>(busy_timeout.count()));
 }
 
+std::string Database::file() const {
+  const char* const name = sqlite3_db_filename(handle_, "main");
+  return name == nullptr ? "" : name;
+}
+
 void Database::set_up() {
   sqlite3_busy_timeout(handle_, static_cast<int>(busy_timeout_.count()));
   if (sqlite3_db_readonly(handle_, "main") == 1) {

@@ -51,6 +51,9 @@ class Database {
 
   void set_busy_timeout(std::chrono::milliseconds busy_timeout);
 
+  // Absolute path of the file; empty for ":memory:".
+  std::string file() const;
+
   bool failed() const { return error_.has_value(); }
   // Notes a failure that SQLite does not see, such as a stored value that cannot be. The first
   // wins.

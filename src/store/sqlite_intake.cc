@@ -131,21 +131,45 @@ Result<void> SqliteStore::forget_file(const std::string& sha256) {
 Result<Flushed> SqliteStore::add(const CountBatch& batch) {
   Transaction transaction(*database_, Kind::kWrite);
   Flushed flushed;
-  flushed.seen = known_ids(batch.session_ids);
-  flushed.misplaced = add_windows(batch);
+  flushed.seen = remember_ids(batch.session_ids, batch.now);
+  std::vector<std::size_t> late;
+  if (!database_->failed() && flushed.seen.empty()) flushed.misplaced = add_windows(batch, late);
   if (!database_->failed() && !flushed.stored()) {
     forget_rows();
     return flushed;  // the transaction rolls back
   }
-  remember_ids(batch.session_ids, batch.now);
   if (batch.file) advance_file(*batch.file, batch.now);
+  if (batch.journalled) {
+    database_->execute("DELETE FROM journal WHERE id <= ?1", *batch.journalled);
+  }
   add_counters(batch.counters);
+  if (batch.late_counters && !late.empty()) add_counters(batch.late_counters(late));
   auto done = transaction.commit();
   if (!done) {
     forget_rows();
     return std::move(done).error();
   }
   return flushed;
+}
+
+Result<JournalNumber> SqliteStore::append_journal(std::string_view piece) {
+  Transaction transaction(*database_, Kind::kWrite);
+  database_->execute("INSERT INTO journal (piece) VALUES (?1)", Blob{piece});
+  const auto number = database_->last_row();
+  return transaction.commit(number);
+}
+
+Result<Store::Journal> SqliteStore::journal() {
+  Transaction transaction(*database_, Kind::kRead);
+  Journal journal;
+  {
+    Query query(*database_, "SELECT id, piece FROM journal ORDER BY id");
+    while (query.next()) {
+      journal.last = query.integer(0);
+      journal.pieces.push_back(query.text(1));
+    }
+  }
+  return transaction.commit(std::move(journal));
 }
 
 Result<std::map<std::string, std::uint64_t>> SqliteStore::counters() {
@@ -167,22 +191,19 @@ void SqliteStore::add_counters(const std::map<std::string, std::uint64_t>& count
   }
 }
 
-std::vector<std::string> SqliteStore::known_ids(std::span<const std::string> session_ids) {
+// Returns those that were known before.
+std::vector<std::string> SqliteStore::remember_ids(std::span<const std::string> session_ids,
+                                                   Time now) {
   std::vector<std::string> known;
   for (const auto& id : session_ids) {
-    Query query(*database_, "SELECT 1 FROM session_ids WHERE content_key = ?1",
-                Blob{content_key(id)});
-    if (query.next()) known.push_back(id);
+    const auto key = content_key(id);
+    const auto added = database_->execute(
+        "INSERT INTO session_ids (content_key, counted) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+        Blob{key}, now);
+    if (database_->failed()) return {};
+    if (added == 0) known.push_back(id);
   }
   return known;
-}
-
-void SqliteStore::remember_ids(std::span<const std::string> session_ids, Time now) {
-  for (const auto& id : session_ids) {
-    const auto key = content_key(id);
-    database_->execute("INSERT OR IGNORE INTO session_ids (content_key, counted) VALUES (?1, ?2)",
-                       Blob{key}, now);
-  }
 }
 
 // Two processes that take the same file at once would count it twice: a batch that does not begin
@@ -205,37 +226,51 @@ void SqliteStore::advance_file(const FileProgress& progress, Time now) {
       progress.sha256, progress.name, progress.offset, progress.finished, progress.accepted, now);
 }
 
-// Adds all deltas that have a place and returns the others. Rows are visited in the order of their
-// ids, which is the order of the file's pages.
-std::vector<std::size_t> SqliteStore::add_windows(const CountBatch& batch) {
-  std::vector<std::pair<WindowId, std::size_t>> order;
-  order.reserve(batch.windows.size());
-  for (std::size_t index = 0; index < batch.windows.size(); ++index) {
-    const auto known = known_windows_.find(window_key(batch.windows[index]));
-    order.emplace_back(known == known_windows_.end() ? 0 : known->second, index);
+// Adds all deltas that have a place and returns the others. `late` gets those that were counted in
+// supplements.
+std::vector<std::size_t> SqliteStore::add_windows(const CountBatch& batch,
+                                                  std::vector<std::size_t>& late) {
+  Progress progress{batch, 0, {}, late};
+  add_chunk(batch.windows, progress);
+  std::vector<WindowDelta> deltas;
+  for (bool more = batch.more != nullptr; more && !database_->failed();) {
+    deltas.clear();
+    more = batch.more(deltas);
+    add_chunk(deltas, progress);
   }
-  std::ranges::sort(order);
-  std::vector<std::size_t> misplaced;
-  for (auto [window, index] : order) {
-    const auto& delta = batch.windows[index];
-    if (window == 0 || !add_to_known(window, delta)) {
-      window = window_for(delta, batch.now);
-      if (database_->failed()) return {};
-      if (window == 0) {
-        misplaced.push_back(index);
-        continue;
-      }
-      add_to(window, delta);
-      if (known_windows_.size() >= kMaxKnown) known_windows_.clear();
-      known_windows_[window_key(delta)] = window;
-    }
-    if (misplaced.empty()) add_policies(window, delta, batch.max_details);
-  }
-  std::ranges::sort(misplaced);
-  return misplaced;
+  return std::move(progress.misplaced);
 }
 
-WindowId SqliteStore::window_for(const WindowDelta& delta, Time now) {
+// Rows are visited in the order of their ids, which is the order of the file's pages.
+void SqliteStore::add_chunk(std::span<const WindowDelta> deltas, Progress& progress) {
+  std::vector<std::pair<WindowPlace, std::size_t>> order;
+  order.reserve(deltas.size());
+  for (std::size_t index = 0; index < deltas.size(); ++index) {
+    const auto known = known_windows_.find(window_key(deltas[index]));
+    order.emplace_back(known == known_windows_.end() ? WindowPlace{} : known->second, index);
+  }
+  std::ranges::sort(order);
+  for (auto [place, index] : order) {
+    const auto& delta = deltas[index];
+    if (place.id == 0 || !add_to_known(place.id, delta)) {
+      place = place_for(delta, progress.batch);
+      if (database_->failed()) return;
+      if (place.id == 0) {
+        progress.misplaced.push_back(progress.done + index);
+        continue;
+      }
+      add_to(place.id, delta);
+      if (known_windows_.size() >= kMaxKnown) known_windows_.clear();
+      known_windows_[window_key(delta)] = place;
+    }
+    if (place.supplement) progress.late.push_back(progress.done + index);
+    if (progress.misplaced.empty()) add_policies(place.id, delta, progress.batch.max_details);
+  }
+  progress.done += deltas.size();
+  std::ranges::sort(progress.misplaced);
+}
+
+SqliteStore::WindowPlace SqliteStore::place_for(const WindowDelta& delta, const CountBatch& batch) {
   std::optional<Sibling> sibling;
   WindowId cancelled = 0;
   {
@@ -252,18 +287,18 @@ WindowId SqliteStore::window_for(const WindowDelta& delta, Time now) {
       if (!start) newest = query.integer(3);
       start = query.time(1);
       if (query.time(2) <= delta.last) continue;
-      if (takes_counts(query.text(4))) return query.integer(0);
+      if (takes_counts(query.text(4))) return {query.integer(0), query.integer(3) > 0};
       if (query.flag(7)) cancelled = query.integer(0);
       if (!sibling) {
         sibling = Sibling{{query.time(1), query.time(2)}, query.text(5), query.integer(6), newest};
       }
     }
   }
-  if (cancelled != 0) return cancelled;
-  if (sibling) return make_supplement(delta, *sibling);
+  if (cancelled != 0) return {cancelled};
+  if (sibling) return {make_supplement(delta, *sibling, batch), true};
   const bool inside = delta.period.covers(delta.first) && delta.period.covers(delta.last);
-  if (!inside || overlaps_stored(delta)) return 0;
-  return make_window(delta, now);
+  if (!inside || delta.due == Time{} || overlaps_stored(delta)) return {};
+  return {make_window(delta, batch.now)};
 }
 
 bool SqliteStore::overlaps_stored(const WindowDelta& delta) {
@@ -304,9 +339,12 @@ WindowId SqliteStore::make_window(const WindowDelta& delta, Time now) {
   return database_->last_row();
 }
 
-WindowId SqliteStore::make_supplement(const WindowDelta& delta, const Sibling& sibling) {
+WindowId SqliteStore::make_supplement(const WindowDelta& delta, const Sibling& sibling,
+                                      const CountBatch& batch) {
+  const auto due = delta.supplement_due ? *delta.supplement_due
+                                        : batch.supplement_due(delta.domain, sibling.period);
   std::optional<Time> retry;
-  if (delta.state == WindowState::kBlocked) retry = delta.supplement_due;
+  if (delta.state == WindowState::kBlocked) retry = due;
   database_->execute("UPDATE windows SET superseded = 1 WHERE domain = ?1 AND starts = ?2",
                      delta.domain, sibling.period.start);
   database_->execute(
@@ -314,8 +352,8 @@ WindowId SqliteStore::make_supplement(const WindowDelta& delta, const Sibling& s
       " send_old, last_session, record_seen, first_part)"
       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?2, ?12)",
       delta.domain, sibling.period.start, sibling.period.end, sibling.supplement + 1,
-      sibling.frequency, to_string(delta.state), delta.reason, delta.supplement_due, retry,
-      delta.send_old, delta.last, sibling.first_part);
+      sibling.frequency, to_string(delta.state), delta.reason, due, retry, delta.send_old,
+      delta.last, sibling.first_part);
   const auto window = database_->last_row();
   database_->execute(
       "UPDATE windows SET first_part = max(first_part, (SELECT coalesce(max(p.number), 0) + 1"
@@ -335,7 +373,7 @@ void SqliteStore::add_to(WindowId window, const WindowDelta& delta) {
   database_->execute(kAddToWindow, window, successful, failed, delta.last, delta.tlsrpt_record);
 }
 
-// As add_to(), if the remembered row is still the place that window_for() would find.
+// As add_to(), if the remembered row is still the place that place_for() would find.
 bool SqliteStore::add_to_known(WindowId window, const WindowDelta& delta) {
   {
     Query query(*database_,

@@ -1,7 +1,7 @@
 #pragma once
 // The store of one node, in one SQLite file. Each part of the interface has its own file:
 // sqlite_intake, sqlite_counts, sqlite_schedule, sqlite_deliveries, sqlite_suppressions,
-// sqlite_admin. docs/formats.md has the tables.
+// sqlite_admin, sqlite_summary. docs/formats.md has the tables.
 
 #include <chrono>
 #include <cstdint>
@@ -38,6 +38,8 @@ class SqliteStore final : public Store {
   Result<std::optional<FileProgress>> file(const std::string& sha256) override;
   Result<void> forget_file(const std::string& sha256) override;
   Result<Flushed> add(const CountBatch& batch) override;
+  Result<JournalNumber> append_journal(std::string_view piece) override;
+  Result<Journal> journal() override;
   Result<std::map<std::string, std::uint64_t>> counters() override;
 
   Result<std::vector<Window>> claim_due(Time now, std::size_t limit,
@@ -80,6 +82,7 @@ class SqliteStore final : public Store {
 
   Result<std::vector<Window>> windows(const WindowFilter& filter) override;
   Result<std::map<WindowState, std::uint64_t>> window_states() override;
+  Result<StoreSummary> summary(Time now) override;
   Result<std::string> deciding_record(WindowId window) override;
   Result<bool> hold(WindowId window, const std::string& reason, Time now) override;
   Result<bool> release(WindowId window, Time now) override;
@@ -101,6 +104,18 @@ class SqliteStore final : public Store {
   struct PolicyPlaceHash {
     std::size_t operator()(const PolicyPlace& place) const;
   };
+  struct WindowPlace {
+    WindowId id = 0;  // 0: there is none
+    bool supplement = false;
+
+    friend auto operator<=>(const WindowPlace&, const WindowPlace&) = default;
+  };
+  struct Progress {  // of add()
+    const CountBatch& batch;
+    std::size_t done = 0;  // deltas of earlier chunks
+    std::vector<std::size_t> misplaced;
+    std::vector<std::size_t>& late;
+  };
   struct Sibling {  // a window that covers the sessions of a delta but takes no counts
     Period period;
     std::string frequency;
@@ -114,15 +129,16 @@ class SqliteStore final : public Store {
         secret_(std::move(identity.secret)) {}
 
   // Intake; see sqlite_intake.cc. All run inside the transaction of add().
-  std::vector<std::string> known_ids(std::span<const std::string> session_ids);
-  void remember_ids(std::span<const std::string> session_ids, Time now);
+  std::vector<std::string> remember_ids(std::span<const std::string> session_ids, Time now);
   void add_counters(const std::map<std::string, std::uint64_t>& counters);
   void advance_file(const FileProgress& progress, Time now);
-  std::vector<std::size_t> add_windows(const CountBatch& batch);
-  WindowId window_for(const WindowDelta& delta, Time now);
+  std::vector<std::size_t> add_windows(const CountBatch& batch, std::vector<std::size_t>& late);
+  void add_chunk(std::span<const WindowDelta> deltas, Progress& progress);
+  WindowPlace place_for(const WindowDelta& delta, const CountBatch& batch);
   int first_part_of(const Period& period, Time now);
   WindowId make_window(const WindowDelta& delta, Time now);
-  WindowId make_supplement(const WindowDelta& delta, const Sibling& sibling);
+  WindowId make_supplement(const WindowDelta& delta, const Sibling& sibling,
+                           const CountBatch& batch);
   bool overlaps_stored(const WindowDelta& delta);
   bool add_to_known(WindowId window, const WindowDelta& delta);
   void add_to(WindowId window, const WindowDelta& delta);
@@ -140,13 +156,17 @@ class SqliteStore final : public Store {
   void settle_window(WindowId window, Time now);
   void abandon_open(WindowId window, const std::string& reason, Time now);
 
+  std::uint64_t session_id_count();  // see sqlite_summary.cc; inside a transaction
+
   std::unique_ptr<Database> database_;
   std::string token_;
   std::string secret_;
   std::uint64_t counts_generation_ = 0;  // of the temporary tables of read_counts()
+  std::uint64_t session_ids_ = 0;        // when they were counted last
+  std::optional<std::chrono::steady_clock::time_point> session_ids_counted_;
   // Where intake found windows and policies last, by hashes of their content. Other processes
   // change rows meanwhile, so every use repeats the content in its condition.
-  std::unordered_map<std::uint64_t, WindowId> known_windows_;
+  std::unordered_map<std::uint64_t, WindowPlace> known_windows_;
   std::unordered_map<PolicyPlace, std::int64_t, PolicyPlaceHash> known_policies_;
 };
 

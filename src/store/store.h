@@ -26,6 +26,7 @@
 #include "model/delivery.h"
 #include "model/suppression.h"
 #include "model/window.h"
+#include "store/store_summary.h"
 
 namespace rapporteur {
 
@@ -38,15 +39,17 @@ struct WindowDelta {
   Time last;
   std::string tlsrpt_record;  // newest that came with the sessions; empty: none
   WindowCounts counts;
-  // For the window that is made if no stored one covers the sessions:
+  // For the window that is made if no stored one covers the sessions. Without a due time none is
+  // made: the delta is misplaced then.
   Frequency frequency = Frequency::kDaily;
   Time due;
   WindowState state = WindowState::kCollecting;  // or kHeld, kBlocked with `reason`
   std::string reason;
   bool send_old = false;
   // For the supplement that is made if the covering one takes no more counts. It has the covering
-  // one's frequency, and state, reason and send_old of this delta.
-  Time supplement_due;
+  // one's frequency, and state, reason and send_old of this delta. Absent: CountBatch's function is
+  // asked.
+  std::optional<Time> supplement_due;
 };
 
 // How far a file has been taken. The file is known by its content, not by its name.
@@ -59,10 +62,22 @@ struct FileProgress {
   std::uint64_t begin = 0;     // in a batch: the offset at which it begins
 };
 
+using JournalNumber = std::int64_t;
+
 struct CountBatch {
   std::vector<WindowDelta> windows;
+  // Where there are too many to be held at once: appends further ones; called, after those of
+  // `windows`, until it returns false.
+  std::function<bool(std::vector<WindowDelta>& windows)> more;
+  std::function<Time(const std::string& domain, Period period)> supplement_due;
+  // Asked once, with the ordinals of the deltas that were counted in supplements: further counters
+  // to be added.
+  std::function<std::map<std::string, std::uint64_t>(const std::vector<std::size_t>& late)>
+      late_counters;
   std::vector<std::string> session_ids;  // to be remembered: none of them was seen before
   std::optional<FileProgress> file;
+  // Pieces of the journal up to this number hold what the batch holds: they are removed.
+  std::optional<JournalNumber> journalled;
   // Added to the counters of these names, which grow from 0: "accepted", "rejected.not-json", …
   std::map<std::string, std::uint64_t> counters;
   std::size_t max_details = 10'000;  // distinct details of a policy in a window, before folding
@@ -70,8 +85,9 @@ struct CountBatch {
 };
 
 struct Flushed {
-  // Indices of deltas whose period crosses the border of a stored window, so that the sender's
-  // knowledge is outdated. If there is any, nothing was stored: plan these anew and flush again.
+  // Ordinals of deltas whose period crosses the border of a stored window, or whose window is gone,
+  // so that the sender's knowledge is outdated. If there is any, nothing was stored: plan these
+  // anew and flush again.
   std::vector<std::size_t> misplaced;
   // Session ids that another sender has stored meanwhile. Likewise.
   std::vector<std::string> seen;
@@ -195,6 +211,16 @@ class Store {
   // least to that offset already: another process takes the same file.
   virtual Result<Flushed> add(const CountBatch& batch) = 0;
 
+  // Keeps bytes until a batch says that it holds what they hold. Returns their number, which is
+  // larger than those of all that are kept.
+  virtual Result<JournalNumber> append_journal(std::string_view piece) = 0;
+
+  struct Journal {
+    std::vector<std::string> pieces;  // oldest first
+    JournalNumber last = 0;           // the number of the newest
+  };
+  virtual Result<Journal> journal() = 0;
+
   // What CountBatch::counters added up to since the store was made.
   virtual Result<std::map<std::string, std::uint64_t>> counters() = 0;
 
@@ -316,6 +342,9 @@ class Store {
 
   virtual Result<std::vector<Window>> windows(const WindowFilter& filter) = 0;
   virtual Result<std::map<WindowState, std::uint64_t>> window_states() = 0;
+  // The whole state in numbers. Quick, however much is stored; session_ids may be as old as ten
+  // minutes.
+  virtual Result<StoreSummary> summary(Time now) = 0;
   // The TXT record that decided where the window's report goes; empty before assembly.
   virtual Result<std::string> deciding_record(WindowId window) = 0;
 

@@ -2,7 +2,10 @@
 
 #include <gmock/gmock.h>
 
+#include <deque>
 #include <limits>
+
+#include "aggregate/packed_session.h"
 
 namespace rapporteur {
 namespace {
@@ -30,15 +33,29 @@ Session session(std::vector<PolicyOutcome> outcomes, std::uint64_t count = 1) {
   return session;
 }
 
+// An accumulator with the sessions that it adds, which must outlive it.
+class Adder {
+ public:
+  void add(const Session& session, std::size_t max_details) {
+    pack_session(session, packed_.emplace_back());
+    accumulator_.add(packed_.back(), session.count, max_details);
+  }
+  WindowCounts counts() const { return accumulator_.counts(); }
+
+ private:
+  std::deque<std::string> packed_;
+  Accumulator accumulator_;
+};
+
 TEST(Accumulator, CountsASuccessOnceInItsPolicy) {
-  Accumulator accumulator;
+  Adder accumulator;
   accumulator.add(session({{sts("example.org"), true, {}}}), 10);
   accumulator.add(session({{sts("example.org"), true, {}}}), 10);
   EXPECT_THAT(accumulator.counts(), ElementsAre(PolicyCounts{sts("example.org"), 2, 0, {}}));
 }
 
 TEST(Accumulator, CountsADetailWhateverTheFinalResultIs) {
-  Accumulator accumulator;
+  Adder accumulator;
   accumulator.add(session({{sts("example.org"), true, {expired("mx.example.org")}}}), 10);
   accumulator.add(session({{sts("example.org"), false, {expired("mx.example.org")}}}), 10);
   EXPECT_THAT(
@@ -48,14 +65,14 @@ TEST(Accumulator, CountsADetailWhateverTheFinalResultIs) {
 
 TEST(Accumulator, CountsASessionWithTwoPoliciesOnceInEach) {
   const Policy tlsa{PolicyType::kTlsa, "mx.example.org", {"3 1 1 ab"}, {}};
-  Accumulator accumulator;
+  Adder accumulator;
   accumulator.add(session({{sts("example.org"), false, {}}, {tlsa, true, {}}}), 10);
   EXPECT_THAT(accumulator.counts(), ElementsAre(PolicyCounts{sts("example.org"), 0, 1, {}},
                                                 PolicyCounts{tlsa, 1, 0, {}}));
 }
 
 TEST(Accumulator, AddsASessionThatStandsForSeveral) {
-  Accumulator accumulator;
+  Adder accumulator;
   accumulator.add(session({{sts("example.org"), false, {expired("a")}}}, 40), 10);
   accumulator.add(session({{sts("example.org"), false, {expired("a")}}}, 2), 10);
   EXPECT_THAT(accumulator.counts(),
@@ -63,7 +80,7 @@ TEST(Accumulator, AddsASessionThatStandsForSeveral) {
 }
 
 TEST(Accumulator, FoldsDetailsBeyondTheLimitAndKeepsTheSums) {
-  Accumulator accumulator;
+  Adder accumulator;
   for (const auto* host : {"a", "b", "c", "d", "a"}) {
     accumulator.add(session({{sts("example.org"), false, {expired(host)}}}), 2);
   }
@@ -76,7 +93,7 @@ TEST(Accumulator, FoldsDetailsBeyondTheLimitAndKeepsTheSums) {
 
 TEST(Accumulator, StopsAtTheLargestNumber) {
   constexpr auto kMost = std::numeric_limits<std::uint64_t>::max();
-  Accumulator accumulator;
+  Adder accumulator;
   accumulator.add(session({{sts("example.org"), true, {}}}, kMost), 10);
   accumulator.add(session({{sts("example.org"), true, {}}}), 10);
   EXPECT_EQ(accumulator.counts().at(0).successful, kMost);

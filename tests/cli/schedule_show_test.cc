@@ -23,13 +23,6 @@ std::string one_line(std::string text) {
   return text + "\n";
 }
 
-TEST_F(CliTest, StatsTellWindowsByStateAndSessionsByOutcome) {
-  ingest(one_line(kStsSession) + "garbage\n");
-  EXPECT_EQ(run({"stats", "--json"}).json(), OrderedJson::parse(R"({
-    "windows": {"collecting": 1}, "sessions": {"accepted": 1, "rejected.not-json": 1}})"));
-  EXPECT_THAT(run({"stats"}).out, HasSubstr("rejected.not-json"));
-}
-
 TEST_F(CliTest, ShowTellsAWindowInTheKeysThatProgramsRelyOn) {
   ingest(one_line(kStsSession));
   const auto outcome = run({"schedule", "show", "example.org", "--json"});

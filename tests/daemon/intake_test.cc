@@ -47,7 +47,19 @@ class IntakeTest : public testing::Test {
   FixedRandom random;
   RecordingLog log;
   std::unique_ptr<Store> store = std::move(*open_store("sqlite::memory:", random));
-  Intake intake{*store, clock, log, config_of("")};
+  SharedState state{config_of("")};
+  Recording recording{*store, clock, log, state};
+  Intake intake{recording, clock, log, *config_of("")};
+
+  void flush() {
+    intake.hand_over();
+    recording.store_waiting();
+  }
+  bool settled() { return intake.empty() && recording.idle(); }
+  void use(const std::shared_ptr<const Config>& config) {
+    intake.use(*config);
+    state.config.set(config);
+  }
 
   std::map<std::string, std::uint64_t> counters() { return *store->counters(); }
   Window window() { return store->windows({.domain = "a.example"})->at(0); }
@@ -55,24 +67,24 @@ class IntakeTest : public testing::Test {
 
 TEST_F(IntakeTest, CountsADatagramAtTheTimeOfItsArrival) {
   intake.take(kGood);
-  EXPECT_FALSE(intake.settled());
-  intake.flush();
-  EXPECT_TRUE(intake.settled());
+  EXPECT_FALSE(settled());
+  flush();
+  EXPECT_TRUE(settled());
   EXPECT_EQ(window().successful, 1U);
   EXPECT_TRUE(window().period.covers(clock.now()));
   EXPECT_EQ(window().tlsrpt_record, "v=TLSRPTv1; rua=mailto:r@a.example");
-  EXPECT_THAT(counters(), Contains(Pair("accepted", 1)));
+  EXPECT_THAT(counters(), Contains(Pair("datagram.accepted", 1)));
 }
 
 TEST_F(IntakeTest, RubbishIsCountedByReasonAndStopsNothing) {
   intake.take("garbage");
   intake.take(std::string("\xff\x00{", 3));
   intake.take(kGood);
-  intake.flush();
+  flush();
   EXPECT_EQ(window().successful, 1U);
   std::uint64_t rejected = 0;
   for (const auto& [name, count] : counters()) {
-    if (name.starts_with("rejected.")) rejected += count;
+    if (name.starts_with("datagram.rejected.")) rejected += count;
   }
   EXPECT_EQ(rejected, 2U);
 }
@@ -96,41 +108,53 @@ TEST_F(IntakeTest, SessionsWaitUntilTheClockIsSet) {
   const auto right = clock.now();
   clock.set(Time(Seconds{30}));
   intake.take(kGood);
-  intake.flush();
-  intake.flush();
-  EXPECT_FALSE(intake.settled());
+  flush();
+  flush();
+  EXPECT_FALSE(settled());
   EXPECT_THAT(*store->windows({.domain = "a.example"}), IsEmpty());
-  ASSERT_THAT(log.lines("sessions-wait"), SizeIs(1));
-  EXPECT_EQ(log.lines("sessions-wait")[0].fields.at("error"),
+  ASSERT_THAT(log.lines("flush-failed"), SizeIs(1));
+  EXPECT_EQ(log.lines("flush-failed")[0].fields.at("error"),
             "the clock is not set: it shows 1970-01-01T00:00:30Z");
   clock.set(right);
-  intake.flush();
-  EXPECT_TRUE(intake.settled());
+  flush();
+  EXPECT_TRUE(settled());
   EXPECT_EQ(window().successful, 1U);
   EXPECT_TRUE(window().period.covers(right));
-  EXPECT_EQ(log.count("sessions-wait-no-more"), 1U);
+  EXPECT_EQ(log.count("flush-recovered"), 1U);
+}
+
+TEST_F(IntakeTest, GoesOnCountingWhileAHandOverIsBeingStored) {
+  intake.take(kGood);
+  intake.hand_over();
+  intake.take(kGood);
+  intake.hand_over();
+  EXPECT_FALSE(intake.empty()) << "one at a time";
+  recording.store_waiting();
+  flush();
+  EXPECT_TRUE(settled());
+  EXPECT_EQ(window().successful, 2U);
 }
 
 TEST_F(IntakeTest, FollowsANewConfigurationForWindowsThatItOpens) {
-  intake.use(config_of("[report.tls]\nsendFrequency = \"never\"\n"));
+  use(config_of("[report.tls]\nsendFrequency = \"never\"\n"));
   intake.take(kGood);
-  intake.flush();
+  flush();
   EXPECT_THAT(*store->windows({.domain = "a.example"}), IsEmpty());
-  EXPECT_THAT(counters(), Contains(Pair("ignored.never", 1)));
-  intake.use(config_of("[report.tls]\nsendFrequency = \"hourly\"\n"));
+  EXPECT_THAT(counters(), Contains(Pair("datagram.ignored.never", 1)));
+  use(config_of("[report.tls]\nsendFrequency = \"hourly\"\n"));
   intake.take(kGood);
-  intake.flush();
+  flush();
   EXPECT_EQ(window().frequency, Frequency::kHourly);
 }
 
 TEST_F(IntakeTest, AFailingFrequencyBlocksADailyWindowThatGoesOnCounting) {
-  intake.use(
+  use(
       config_of("[report.tls]\nsendFrequency = "
                 "\"if_then(1 / (len(rcpt_domain) - 9), daily, hourly)\"\n"));
   intake.take(kGood);
-  intake.flush();
+  flush();
   intake.take(kGood);
-  intake.flush();
+  flush();
   EXPECT_EQ(window().state, WindowState::kBlocked);
   EXPECT_EQ(window().frequency, Frequency::kDaily);
   EXPECT_EQ(window().successful, 2U);
@@ -166,7 +190,9 @@ TEST_F(ServedIntakeTest, WhatWaitsInTheSocketWhenItStopsIsCounted) {
   for (int i = 0; i < 5; ++i) send(kGood);
   SharedState shared(config_of(""));
   shared.stopping = true;
-  EXPECT_TRUE(intake.serve(served, shared));
+  intake.serve(served, shared);
+  EXPECT_TRUE(intake.empty());
+  recording.store_waiting();
   EXPECT_EQ(window().successful, 5U);
 }
 
@@ -175,13 +201,16 @@ TEST_F(ServedIntakeTest, CountsWhileItServesUntilItIsStopped) {
   ASSERT_TRUE(opened) << opened.error().text;
   auto& served = **opened;
   SharedState shared(config_of("[store]\nflushEvery = \"1s\"\n"));
-  bool settled = false;
-  std::thread thread([&] { settled = intake.serve(served, shared); });
+  bool stored = false;
+  std::thread recorder([&] { stored = recording.serve(); });
+  std::thread thread([&] { intake.serve(served, shared); });
   for (int i = 0; i < 200; ++i) send(kGood);
   shared.stopping = true;
   served.wake();
   thread.join();
-  EXPECT_TRUE(settled);
+  recording.stop();
+  recorder.join();
+  EXPECT_TRUE(stored);
   EXPECT_EQ(window().successful, 200U);
 }
 

@@ -14,7 +14,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "aggregate/aggregator.h"
+#include "aggregate/recorder.h"
 #include "base/clock.h"
 #include "deliver/courier.h"
 #include "schedule/planner.h"
@@ -100,16 +100,18 @@ class SteeringRaceTest : public testing::Test {
   void intake() {
     const auto store = open();
     SettingsPlanner planner(config_);
-    Aggregator aggregator(*store, planner, clock_, {});
+    Recorder recorder(*store, planner, clock_, {});
     for (int round = 0; round < kSessionsEach; ++round) {
+      Tally tally("test", std::make_shared<SessionTable>());
       for (int i = 0; i < kDomains; ++i) {
         Session session;
         session.time = clock_.now();
         session.recipient_domain = domain(i);
         session.outcomes.push_back({{PolicyType::kSts, domain(i), {}, {}}, true, {}});
-        EXPECT_TRUE(aggregator.count(std::move(session)));
+        EXPECT_EQ(tally.count(session, clock_.now(), {}), Counted::kAccepted);
       }
-      EXPECT_TRUE(aggregator.flush());
+      const Tally* const one = &tally;
+      EXPECT_TRUE(recorder.record({&one, 1}));
     }
   }
 

@@ -202,7 +202,8 @@ class BouncesOfThreeWindowsTest : public BounceTest {
     delta.domain = "about" + std::to_string(number) + ".example";
     delta.period = {clock.now() - 1h, clock.now()};
     delta.first = delta.last = clock.now() - 1s;
-    delta.due = delta.supplement_due = clock.now();
+    delta.due = clock.now();
+    delta.supplement_due = delta.due;
     delta.counts = {{{PolicyType::kSts, delta.domain, {}, {}}, 1, 0, {}}};
     batch.windows = {delta};
     ASSERT_TRUE(real->add(batch));

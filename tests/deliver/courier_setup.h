@@ -37,7 +37,8 @@ class CourierTest : public testing::Test {
     delta.period = {kDay, kDay + 24h};
     delta.first = delta.last = kDay + 1h;
     delta.counts = {{{PolicyType::kSts, "about.example", {}, {}}, 1, 0, {}}};
-    delta.due = delta.supplement_due = kDay + 25h;
+    delta.due = kDay + 25h;
+    delta.supplement_due = delta.due;
     batch.windows = {delta};
     ASSERT_TRUE(real->add(batch));
     const auto due = real->claim_due(clock.now(), 10, std::nullopt);

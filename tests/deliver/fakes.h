@@ -153,7 +153,7 @@ class ScriptedTransport final : public MailTransport, public HttpsTransport {
 };
 
 // A real store whose delivery methods fail on demand.
-class FaultyStore final : public Store {
+class FaultyStore : public Store {
  public:
   explicit FaultyStore(Store& real) : real_(real) {}
 
@@ -223,6 +223,8 @@ class FaultyStore final : public Store {
   Result<std::optional<FileProgress>> file(const std::string&) override { return unused(); }
   Result<void> forget_file(const std::string&) override { return unused(); }
   Result<Flushed> add(const CountBatch&) override { return unused(); }
+  Result<JournalNumber> append_journal(std::string_view) override { return unused(); }
+  Result<Journal> journal() override { return unused(); }
   Result<std::map<std::string, std::uint64_t>> counters() override { return unused(); }
   Result<std::vector<Window>> claim_due(Time, std::size_t,
                                         std::optional<std::pair<Time, WindowId>>) override {
@@ -251,6 +253,7 @@ class FaultyStore final : public Store {
   }
   Result<std::vector<Window>> windows(const WindowFilter&) override { return unused(); }
   Result<std::map<WindowState, std::uint64_t>> window_states() override { return unused(); }
+  Result<StoreSummary> summary(Time) override { return unused(); }
   Result<std::string> deciding_record(WindowId) override { return unused(); }
   Result<bool> hold(WindowId, const std::string&, Time) override { return unused(); }
   Result<bool> release(WindowId, Time) override { return unused(); }

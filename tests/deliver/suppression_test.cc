@@ -104,7 +104,8 @@ class SuppressionTest : public CourierTest {
     delta.period = {clock.now() - 1h, clock.now()};
     delta.first = delta.last = clock.now() - 1s;
     delta.counts = {{{PolicyType::kSts, delta.domain, {}, {}}, 1, 0, {}}};
-    delta.due = delta.supplement_due = clock.now();
+    delta.due = clock.now();
+    delta.supplement_due = delta.due;
     batch.windows = {delta};
     EXPECT_TRUE(real->add(batch));
     const auto due = real->claim_due(clock.now(), 10, std::nullopt);

@@ -37,6 +37,12 @@ class BreakableStore final : public Store {
   Result<Flushed> add(const CountBatch& batch) override {
     return pass("add", [&] { return real_->add(batch); });
   }
+  Result<JournalNumber> append_journal(std::string_view piece) override {
+    return pass("append_journal", [&] { return real_->append_journal(piece); });
+  }
+  Result<Journal> journal() override {
+    return pass("journal", [&] { return real_->journal(); });
+  }
   Result<std::map<std::string, std::uint64_t>> counters() override {
     return pass("counters", [&] { return real_->counters(); });
   }
@@ -137,6 +143,9 @@ class BreakableStore final : public Store {
   }
   Result<std::map<WindowState, std::uint64_t>> window_states() override {
     return pass("window_states", [&] { return real_->window_states(); });
+  }
+  Result<StoreSummary> summary(Time now) override {
+    return pass("summary", [&] { return real_->summary(now); });
   }
   Result<std::string> deciding_record(WindowId window) override {
     return pass("deciding_record", [&] { return real_->deciding_record(window); });

@@ -13,6 +13,10 @@ using namespace testing_support;
 TEST(FaultPoints, WhatIntakeTakesIsReportedOnce) {
   expect_no_breach(intake_scenario(), 230);
 }
+
+TEST(FaultPoints, WhatGoesThroughTheJournalIsReportedOnce) {
+  expect_no_breach(journal_scenario(), 230);
+}
 TEST(FaultPoints, AFileIsTakenOnce) {
   expect_no_breach(file_scenario(), 200);
 }

@@ -50,6 +50,7 @@ struct Scenario {
   std::string name;
   std::string config;
   int threads = 1;
+  std::size_t few_entries = Recording::kFewEntries;  // 0: all counts go through the journal
   // Plays it up to its last event; what follows is brought to rest by the caller.
   std::function<void(World&)> play;
 };
@@ -73,7 +74,7 @@ constexpr std::size_t kStride = 1;
 
 inline Outcome run(const Scenario& scenario, const std::shared_ptr<const Config>& config,
                    const std::optional<Plan>& plan) {
-  World world(config, kMorning, scenario.threads);
+  World world(config, kMorning, scenario.threads, scenario.few_entries);
   if (plan) world.points.plan(*plan);
   scenario.play(world);
   world.pass_to_rest(world.clock.right() + kLongestEnd);

@@ -38,6 +38,14 @@ inline Scenario intake_scenario() {
           }};
 }
 
+// The same while so much comes in that counts are journalled first.
+inline Scenario journal_scenario() {
+  auto scenario = intake_scenario();
+  scenario.name = "journal";
+  scenario.few_entries = 0;
+  return scenario;
+}
+
 // `rapporteur ingest` of a file, in batches of two lines, beside the daemon.
 inline Scenario file_scenario() {
   return {.name = "file", .config = "", .play = [](World& world) {

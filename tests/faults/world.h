@@ -18,9 +18,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "aggregate/aggregator.h"
+#include "aggregate/recorder.h"
 #include "config/config.h"
 #include "daemon/intake.h"
+#include "daemon/recording.h"
 #include "deliver/courier.h"
 #include "faults/breakable_store.h"
 #include "faults/fault_points.h"
@@ -208,20 +209,35 @@ inline CourierOptions courier_options_of(const Config& config, Mailbox& mailbox,
 // One life of the daemon.
 class Process {
  public:
-  Process(Surroundings& around, int threads)
+  Process(Surroundings& around, int threads, std::size_t few_entries)
       : around_(around),
         intake_store_(around.open_breakable()),
         schedule_store_(around.open_breakable()),
         delivery_store_(around.open_breakable()),
         resolver_(around.table, around.points),
-        intake_(*intake_store_, around.clock, around.log, around.config),
+        shared_(around.config),
+        recording_(*intake_store_, around.clock, around.log, shared_, few_entries),
+        intake_(recording_, around.clock, around.log, *around.config),
         runner_(*schedule_store_, resolver_, around.clock, around.log),
         courier_(*delivery_store_, around.clock, around.random, around.log,
                  courier_options_of(*around.config, around.mailbox, threads)) {
     static_cast<void>(delivery_store_->recover_interrupted(around.clock.now()));
+    recovered_ = static_cast<bool>(recording_.recover());
   }
 
   Intake& intake() { return intake_; }
+  // The daemon does not start where the journal cannot be read.
+  bool started() const { return recovered_; }
+
+  // Everything that was taken is on disk.
+  bool settled() { return intake_.empty() && recording_.idle(); }
+
+  void record() {
+    intake_.hand_over();
+    recording_.store_waiting();
+  }
+  void record_journal() { recording_.store_waiting(true); }
+
   bool delivers() const { return courier_.under_way() > 0; }
 
   void run_due() {
@@ -257,7 +273,10 @@ class Process {
   BreakableResolver resolver_;
   std::atomic<bool> stopping_ = false;
   std::optional<Time> looked_;
+  SharedState shared_;
+  Recording recording_;
   Intake intake_;
+  bool recovered_ = false;
   Runner runner_;
   Courier courier_;
 };
@@ -274,8 +293,12 @@ struct Ledger {
 
 class World : public Surroundings {
  public:
-  World(std::shared_ptr<const Config> its_config, Time start, int threads = 1)
-      : Surroundings(std::move(its_config), start), observer(open()), threads_(threads) {
+  World(std::shared_ptr<const Config> its_config, Time start, int threads = 1,
+        std::size_t few_entries = Recording::kFewEntries)
+      : Surroundings(std::move(its_config), start),
+        observer(open()),
+        threads_(threads),
+        few_entries_(few_entries) {
     restart();
   }
 
@@ -293,12 +316,12 @@ class World : public Surroundings {
     for (int run = 0; run < 10; ++run) {
       const auto store = open_breakable();
       SettingsPlanner planner(config);
-      Aggregator aggregator(*store, planner, clock,
-                            {.max_age = config->ingest.max_age,
-                             .from_file = true,
-                             .send_old = false,
-                             .max_details = config->ingest.details_per_policy});
-      const auto done = ingest_file(path, options, aggregator, *store, clock, log);
+      Recorder recorder(*store, planner, clock,
+                        {.max_age = config->ingest.max_age,
+                         .from_file = true,
+                         .send_old = false,
+                         .max_details = config->ingest.details_per_policy});
+      const auto done = ingest_file(path, options, recorder, *store, clock, log);
       if (points.dead()) {
         restart();
         continue;
@@ -316,9 +339,11 @@ class World : public Surroundings {
   // All threads take their turn. What dies is made anew.
   void tick() {
     ++ticks;
-    process_->intake().flush();
+    process_->record();
     if (points.dead()) return restart();
-    if (process_->intake().settled()) ledger.acknowledge();
+    if (process_->settled()) ledger.acknowledge();
+    process_->record_journal();
+    if (points.dead()) return restart();
     process_->run_due();
     if (points.dead()) return restart();
     process_->deliver();
@@ -332,7 +357,8 @@ class World : public Surroundings {
 
   // Nothing will move any more.
   bool at_rest() {
-    if (!process_->intake().settled() || process_->delivers()) return false;
+    if (!process_->settled() || process_->delivers()) return false;
+    if (!said(observer->journal()).pieces.empty()) return false;
     const auto states = said(observer->window_states());
     return std::ranges::all_of(states, [](const auto& entry) {
       return entry.first == WindowState::kDone || entry.first == WindowState::kSuppressed ||
@@ -359,8 +385,8 @@ class World : public Surroundings {
       mailbox.next_process();
       ledger.lose();
       ++deaths;
-      process_ = std::make_unique<Process>(*this, threads_);
-    } while (points.dead());
+      process_ = std::make_unique<Process>(*this, threads_, few_entries_);
+    } while (points.dead() || !process_->started());
   }
 
   // Goes from event to event with time at its fastest.
@@ -393,7 +419,7 @@ class World : public Surroundings {
         if (delivery.next_attempt) sooner(*delivery.next_attempt);
       }
     }
-    if (!process_->intake().settled() || process_->delivers())
+    if (!process_->settled() || process_->delivers())
       next = clock.right();
     else if (next)
       next = *next - clock.offset();
@@ -412,6 +438,7 @@ class World : public Surroundings {
   }
 
   const int threads_;
+  std::size_t few_entries_;
   std::unique_ptr<Process> process_;
 };
 

@@ -48,7 +48,7 @@ class FileIngestTest : public testing::Test {
   testing_support::RecordingLog log;
   std::unique_ptr<Store> store = std::move(*open_store("sqlite::memory:", random));
   DayPlanner planner;
-  Aggregator aggregator{*store, planner, clock, {.from_file = true}};
+  Recorder recorder{*store, planner, clock, {.from_file = true}};
   FileIngestOptions options;
 
   ~FileIngestTest() override { std::filesystem::remove_all(folder); }
@@ -66,7 +66,7 @@ class FileIngestTest : public testing::Test {
   }
 
   Result<FileIngestResult> ingest(const std::string& path, const IngestProgress& progress = {}) {
-    return ingest_file(path, options, aggregator, *store, clock, log, progress);
+    return ingest_file(path, options, recorder, *store, clock, log, progress);
   }
 
   std::uint64_t stored() {

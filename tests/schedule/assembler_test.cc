@@ -289,6 +289,7 @@ class OwnReportTest : public AssemblerTest {
     delta.first = delta.last = at("2026-11-19T12:00:00Z");
     delta.counts = counts(1, 1);
     delta.due = at("2026-11-20T00:01:00Z");
+    delta.supplement_due = delta.due;
     batch.windows.push_back(delta);
     ASSERT_TRUE(store->add(batch));
     const auto due = store->claim_due(clock.now(), 10, {});

@@ -31,6 +31,7 @@ class RunnerTest : public testing_support::ScheduleTest {
     delta.first = delta.last = batch.now;
     delta.counts = counts(3, 0);
     delta.due = at("2026-11-21T00:01:00Z");
+    delta.supplement_due = delta.due;
     batch.windows.push_back(delta);
     ASSERT_TRUE(store->add(batch));
   }

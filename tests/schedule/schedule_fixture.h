@@ -74,6 +74,7 @@ class ScheduleTest : public testing::Test {
     delta.counts = with;
     delta.tlsrpt_record = record;
     delta.due = at("2026-11-21T00:01:00Z");
+    delta.supplement_due = delta.due;
     batch.windows.push_back(delta);
     EXPECT_TRUE(store->add(batch));
     auto due = store->claim_due(clock.now(), 10, {});

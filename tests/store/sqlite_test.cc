@@ -287,19 +287,31 @@ TEST_F(SqliteStoreTest, ANewerSchemaIsRefused) {
   ok(open());
   run("UPDATE meta SET value = '999' WHERE name = 'schema_version'");
   expect_fault(open(), Fault::kCorrupt,
-               "its tables have version 999, this program knows versions up to 2");
+               "its tables have version 999, this program knows versions up to 3");
 }
 
 TEST_F(SqliteStoreTest, AnOlderSchemaMovesForwardAndKeepsItsData) {
   const auto token = ok(open())->token();
   ok(ok(open())->add(batch("example.com")));
-  run("DROP TABLE suppressions; DROP INDEX deliveries_by_destination;"
+  run("INSERT INTO parts SELECT 1, id, 1, 1, 'r', 'f', 1, 0, x'', x'' FROM windows;"
+      "INSERT INTO deliveries (id, window_id, part, rank, state, mail, fallback, waiting, attempts,"
+      " destination, envelope_from, last_response, header)"
+      " SELECT 'd', id, 1, 0, 'failed', 1, 0, 0, 1, 'mailto:a@b.example', '', '', '' FROM windows");
+  run("DROP TRIGGER windows_made; DROP TRIGGER windows_moved; DROP TRIGGER windows_removed;"
+      "DROP TRIGGER deliveries_made; DROP TRIGGER deliveries_moved; DROP TRIGGER "
+      "deliveries_removed; DROP TABLE tallies; DROP TABLE journal;"
+      "DROP TABLE suppressions; DROP INDEX deliveries_by_destination;"
       "ALTER TABLE deliveries DROP COLUMN blamed; DELETE FROM meta WHERE name = 'secret';"
       "UPDATE meta SET value = '1' WHERE name = 'schema_version'");
   const auto store = ok(open());
   EXPECT_EQ(store->token(), token);
   EXPECT_EQ(store->secret().size(), 32U);
   EXPECT_EQ(ok(store->windows({})).size(), 1U);
+  const auto summary = ok(store->summary(kDay));
+  EXPECT_EQ(summary.windows.at(WindowState::kCollecting), 1U);
+  EXPECT_EQ(summary.deliveries.at(DeliveryState::kFailed), 1U);
+  EXPECT_EQ(summary.deliveries_ended.at(DeliveryState::kFailed), 1U);
+  EXPECT_EQ(summary.deliveries_ended.at(DeliveryState::kDelivered), 0U);
   ok(store->put_suppression({.pattern = "@b.example", .since = kDay}));
   EXPECT_EQ(ok(store->failure_streak("mailto:a@b.example", {}, kDay)).windows, 0U);
 }

@@ -222,7 +222,7 @@ TEST_P(StoreTest, LateSessionsMakeASupplementOfTheSamePeriod) {
 
   add({late});
   EXPECT_EQ(windows("example.com").at(1).successful, 10U);
-  ok(store().claim_due(late.supplement_due, 100, std::nullopt));
+  ok(store().claim_due(*late.supplement_due, 100, std::nullopt));
   add({late});
   all = windows("example.com");
   ASSERT_THAT(all, SizeIs(3));

@@ -1,0 +1,567 @@
+#include "daemon/http_server.h"
+
+#include <fcntl.h>
+#include <openssl/ssl.h>
+
+#include <algorithm>
+#include <optional>
+#include <thread>
+#include <tuple>
+#include <unordered_set>
+#include <utility>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/buffer_body.hpp>
+#include <boost/beast/http/parser.hpp>
+
+#include "daemon/http_protocol.h"
+#include "daemon/http_server_tls.h"
+#include "daemon/log_sampler.h"
+
+namespace rapporteur {
+
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using boost::system::error_code;
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+
+// What is read from a socket at once, and handed on of a body at once.
+constexpr std::size_t kPieceBytes = std::size_t{64} << 10;
+// So much of a body that nobody wants is read, to keep the connection.
+constexpr std::uint64_t kSwallowedBytes = std::uint64_t{256} << 10;
+// How long a client that still sends may take to read why it was refused.
+constexpr std::chrono::seconds kLinger{5};
+constexpr std::chrono::milliseconds kAcceptPause{100};
+constexpr std::chrono::seconds kTlsGoodbye{1};
+
+using TlsContext = std::shared_ptr<asio::ssl::context>;
+
+// Null without files.
+Result<TlsContext> make_tls(const TlsFiles& files) {
+  if (files.certificate.empty()) return TlsContext();
+  auto context = make_tls_context(files);
+  if (!context) return std::move(context).error();
+  SSL_CTX_up_ref(context->get());  // Asio's context gives up the one that it is given
+  return std::make_shared<asio::ssl::context>(context->get());
+}
+
+using Parser = http::request_parser<http::buffer_body>;
+
+}  // namespace
+
+class Connection;
+
+struct HttpServer::Impl {
+  Impl(HttpListener from, HttpTimes with_times, HttpHandler& to, const Clock& with_clock, Log& log)
+      : times(with_times),
+        handler(to),
+        clock(with_clock),
+        sampler(log, with_clock),
+        port(from.port),
+        listener(std::move(from)) {}
+
+  asio::awaitable<void> accept_all();
+  void admit(asio::ip::tcp::socket socket);
+  void begin_stop();
+  void close_if_done();
+
+  const HttpTimes times;
+  HttpHandler& handler;
+  const Clock& clock;
+  LogSampler sampler;
+  const std::uint16_t port;
+  HttpListener listener;
+  // Of the server's thread:
+  HttpLimits limits;
+  TlsContext tls;
+  std::unordered_set<Connection*> connections;
+  bool stopping = false;
+
+  std::thread thread;
+  // Last, so that it goes first: what waits in it refers to the rest.
+  asio::io_context io{1};
+  asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
+  asio::ip::tcp::acceptor acceptor{io};
+  asio::steady_timer grace{io};
+};
+
+// One client. Lives as long as its coroutine, or as long as somebody has its answer in hand.
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(HttpServer::Impl& server, asio::ip::tcp::socket socket)
+      : server_(server), stream_(std::move(socket)), arrival_(server.io) {
+    error_code ignored;
+    const auto peer = stream_.socket().remote_endpoint(ignored);
+    if (!ignored) peer_ = peer.address().to_string();
+    if (server.tls) {
+      tls_context_ = server.tls;
+      tls_.emplace(stream_, *tls_context_);
+    }
+    server_.connections.insert(this);
+    server_.handler.connections(server_.connections.size());
+    arrival_.expires_at(SteadyClock::time_point::max());
+  }
+  ~Connection() {
+    server_.connections.erase(this);
+    server_.handler.connections(server_.connections.size());
+  }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  asio::awaitable<void> serve() {
+    const auto self = shared_from_this();
+    bool more = true;
+    if (tls_) more = co_await shake_hands();
+    while (more) more = co_await serve_request();
+    co_await close();
+    server_.close_if_done();
+  }
+
+  // Nothing is under way: the client may be told to go.
+  void close_if_idle() {
+    if (idle_) stream_.close();
+  }
+
+  void break_off() {
+    broken_off_ = true;
+    stream_.close();
+    arrival_.cancel();
+  }
+
+ private:
+  asio::awaitable<bool> shake_hands() {
+    stream_.expires_after(server_.times.header);
+    const auto [fault] = co_await tls_->async_handshake(asio::ssl::stream_base::server, kAwait);
+    if (!fault) co_return true;
+    // A client that comes and goes is no news: a probe of a load balancer, for instance.
+    if (fault != asio::error::eof && fault != asio::ssl::error::stream_truncated &&
+        fault != asio::error::connection_reset) {
+      server_.sampler.warning("http-tls-failed", fault.message(),
+                              {{"peer", peer_}, {"error", fault.message()}});
+    }
+    tls_failed_ = true;
+    co_return false;
+  }
+
+  // Reads some more into the input. False: the connection has ended, or is too slow.
+  asio::awaitable<bool> read_more() {
+    const auto room = input_.prepare(kPieceBytes);
+    error_code fault;
+    std::size_t size = 0;
+    if (tls_) {
+      std::tie(fault, size) = co_await tls_->async_read_some(room, kAwait);
+    } else {
+      std::tie(fault, size) = co_await stream_.async_read_some(room, kAwait);
+    }
+    input_.commit(size);
+    co_return !fault;
+  }
+
+  asio::awaitable<bool> write(std::string_view text) {
+    while (!text.empty()) {
+      const auto piece = asio::buffer(text.data(), std::min(text.size(), kPieceBytes));
+      stream_.expires_after(server_.times.silence);
+      error_code fault;
+      std::size_t size = 0;
+      if (tls_) {
+        std::tie(fault, size) = co_await tls_->async_write_some(piece, kAwait);
+      } else {
+        std::tie(fault, size) = co_await stream_.async_write_some(piece, kAwait);
+      }
+      if (fault) co_return false;
+      text.remove_prefix(size);
+    }
+    co_return true;
+  }
+
+  // From here to the end of the class: one request. Whether the connection can take another.
+  asio::awaitable<bool> serve_request() {
+    const bool something = co_await wait_for_request();
+    if (!something) co_return false;
+    parser_.emplace();
+    parser_->header_limit(HttpServer::kMaxHeaderBytes);
+    parser_->body_limit(boost::none);
+    head_ = HttpHead{};
+    head_.peer = peer_;
+    began_ = SteadyClock::now();
+    const auto status = co_await read_header();
+    if (status < 0) co_return false;
+    began_ = SteadyClock::now();
+    keep_alive_ = status == 0 && parser_->get().keep_alive();
+    whole_ = false;
+    HttpAnswer answer;
+    if (status == 0) {
+      auto made = co_await answer_request();
+      if (!made) co_return false;
+      answer = *std::move(made);
+    } else {
+      answer = server_.handler.refusal(head_, status, why_);
+    }
+    const bool written = co_await send(std::move(answer));
+    if (!written) co_return false;
+    if (!whole_) linger_ = true;
+    co_return keep_alive_&& whole_ && !server_.stopping;
+  }
+
+  asio::awaitable<bool> wait_for_request() {
+    // An empty line before a request is passed over (RFC 9112, section 2.2).
+    for (int lines = 0; lines < 8;) {
+      const auto text = input();
+      if (text.empty()) {
+        if (server_.stopping) co_return false;
+        idle_ = true;
+        stream_.expires_after(server_.times.idle);
+        const bool read = co_await read_more();
+        idle_ = false;
+        if (!read) co_return false;
+      } else if (text.front() == '\r' || text.front() == '\n') {
+        input_.consume(1);
+        ++lines;
+      } else {
+        co_return true;
+      }
+    }
+    co_return false;
+  }
+
+  std::string_view input() const {
+    const auto data = input_.cdata();
+    return {static_cast<const char*>(data.data()), data.size()};
+  }
+
+  // 0: it is there; -1: the connection has ended; else the status that refuses it, and why_.
+  asio::awaitable<int> read_header() {
+    stream_.expires_after(server_.times.header);
+    for (;;) {
+      error_code fault;
+      input_.consume(parser_->put(input_.cdata(), fault));
+      if (parser_->is_header_done()) break;
+      if (fault && fault != http::error::need_more) {
+        why_ = "the header is no HTTP: " + fault.message();
+        const bool too_large =
+            fault == http::error::header_limit || fault == http::error::buffer_overflow;
+        co_return too_large ? 431 : 400;
+      }
+      const bool read = co_await read_more();
+      if (!read) co_return -1;
+    }
+    const auto& message = parser_->get();
+    head_.method = message.method_string();
+    for (const auto& field : message) {
+      head_.fields.push_back({std::string(field.name_string()), std::string(field.value())});
+    }
+    std::optional<std::uint64_t> length;
+    if (const auto told = parser_->content_length()) length = *told;
+    const auto verdict = judge_head({.target = std::string_view(message.target()),
+                                     .version = static_cast<int>(message.version()),
+                                     .content_length = length,
+                                     .max_body_bytes = server_.limits.max_body_bytes},
+                                    head_);
+    max_body_ = server_.limits.max_body_bytes;
+    gzip_ = verdict.gzip;
+    expects_continue_ = verdict.expects_continue;
+    why_ = verdict.why;
+    co_return verdict.status;
+  }
+
+  // The answer to a request whose header is fine; nullopt: the connection has ended.
+  asio::awaitable<std::optional<HttpAnswer>> answer_request() {
+    admission_.reset();
+    server_.handler.admit(head_, [self = shared_from_this()](HttpAdmission admission) {
+      asio::dispatch(self->server_.io, [self, admission = std::move(admission)]() mutable {
+        self->admission_ = std::move(admission);
+        self->arrival_.cancel();
+      });
+    });
+    stream_.expires_never();
+    while (!admission_ && !broken_off_) co_await arrival_.async_wait(kAwait);
+    if (!admission_) co_return std::nullopt;
+    std::unique_ptr<HttpExchange> exchange;
+    if (admission_->granted) {
+      exchange = server_.handler.begin(head_, admission_->user);
+    } else {
+      exchange = std::make_unique<FixedExchange>(std::move(admission_->refusal));
+    }
+    if (exchange->reads_body()) {
+      if (expects_continue_ && !parser_->is_done()) {
+        expects_continue_ = false;
+        const bool written = co_await write("HTTP/1.1 100 Continue\r\n\r\n");
+        if (!written) co_return std::nullopt;
+      }
+      const int status = co_await read_body(*exchange);
+      if (status < 0) co_return std::nullopt;
+      if (status > 0) co_return server_.handler.refusal(head_, status, why_);
+    }
+    const bool usable = co_await swallow_rest();
+    if (!usable) co_return std::nullopt;
+    auto answer = co_await ask(*exchange);
+    co_return answer;
+  }
+
+  asio::awaitable<std::optional<HttpAnswer>> ask(HttpExchange& exchange) {
+    answer_.reset();
+    exchange.end([self = shared_from_this()](HttpAnswer answer) {
+      asio::dispatch(self->server_.io, [self, answer = std::move(answer)]() mutable {
+        self->answer_ = std::move(answer);
+        self->arrival_.cancel();
+      });
+    });
+    stream_.expires_never();
+    while (!answer_ && !broken_off_) co_await arrival_.async_wait(kAwait);
+    co_return std::exchange(answer_, std::nullopt);
+  }
+
+  // Sets the time for the next piece of the body. False: there is none left.
+  bool expect_piece() {
+    const auto now = SteadyClock::now();
+    const auto end = began_ + server_.times.request;
+    stream_.expires_at(std::min(now + server_.times.silence, end));
+    return now < end;
+  }
+
+  // The next bytes of the body into piece_, or none at its end; -1: the connection has ended; else
+  // the status that refuses it, and why_.
+  asio::awaitable<int> next_piece() {
+    room_.resize(kPieceBytes);
+    piece_ = {};
+    while (!parser_->is_done()) {
+      auto& body = parser_->get().body();
+      body.data = room_.data();
+      body.size = room_.size();
+      error_code fault;
+      const auto used = parser_->put(input_.cdata(), fault);
+      input_.consume(used);
+      piece_ = std::string_view(room_.data(), room_.size() - body.size);
+      const bool hungry = fault == http::error::need_more || (!fault && used == 0);
+      if (fault && fault != http::error::need_more && fault != http::error::need_buffer) {
+        why_ = "the body is no HTTP: " + fault.message();
+        co_return 400;
+      }
+      if (!piece_.empty()) co_return 0;
+      if (!hungry || parser_->is_done()) continue;
+      if (input_.size() > HttpServer::kMaxHeaderBytes) {
+        why_ = "a chunk's header or trailer is too long";
+        co_return 400;
+      }
+      if (!expect_piece()) co_return -1;
+      const bool read = co_await read_more();
+      if (!read) co_return -1;
+    }
+    co_return 0;
+  }
+
+  // As next_piece(), of all pieces.
+  asio::awaitable<int> read_body(HttpExchange& exchange) {
+    BodyFlow flow(exchange, gzip_, max_body_);
+    auto step = BodyFlow::Step::kMore;
+    while (step == BodyFlow::Step::kMore) {
+      const int status = co_await next_piece();
+      if (status != 0) co_return status;
+      step = piece_.empty() ? flow.end() : flow.take(piece_);
+      while (step == BodyFlow::Step::kAgain) {
+        // A little that grows to much holds up nobody else.
+        co_await asio::post(server_.io, asio::use_awaitable);
+        step = flow.again();
+      }
+    }
+    why_ = flow.why();
+    co_return flow.status();
+  }
+
+  // Reads what little may be left of the body. False: the connection has ended.
+  asio::awaitable<bool> swallow_rest() {
+    const auto left = parser_->content_length_remaining();
+    const bool little = !expects_continue_ && left && *left <= kSwallowedBytes;
+    while (little && !parser_->is_done()) {
+      const int status = co_await next_piece();
+      if (status != 0) co_return false;
+    }
+    whole_ = parser_->is_done();
+    co_return true;
+  }
+
+  asio::awaitable<bool> send(HttpAnswer answer) {
+    const bool stays = keep_alive_ && whole_ && !server_.stopping;
+    const auto now = server_.clock.now();
+    std::string text = format_answer_head(answer, now, stays, parser_->get().version() == 10);
+    const bool without_body = head_.method == "HEAD";
+    server_.handler.answered(head_, answer.status, SteadyClock::now() - began_);
+    bool written = false;
+    if (!without_body && answer.body.size() <= kPieceBytes) {
+      text += answer.body;
+      written = co_await write(text);
+    } else {
+      written = co_await write(text);
+      if (written && !without_body) written = co_await write(answer.body);
+    }
+    room_.clear();
+    room_.shrink_to_fit();
+    co_return written;
+  }
+
+  // Says good-bye so that an answer is not lost to a client that still sends.
+  asio::awaitable<void> close() {
+    if (tls_ && !tls_failed_ && !broken_off_ && stream_.socket().is_open()) {
+      stream_.expires_after(kTlsGoodbye);
+      co_await tls_->async_shutdown(kAwait);
+    }
+    error_code ignored;
+    if (linger_ && !broken_off_ && stream_.socket().is_open()) {
+      stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+      stream_.expires_after(kLinger);
+      room_.resize(kPieceBytes);
+      for (error_code fault; !fault && !server_.stopping;) {
+        std::size_t size = 0;
+        std::tie(fault, size) = co_await stream_.async_read_some(asio::buffer(room_), kAwait);
+      }
+    }
+    stream_.close();
+  }
+
+  HttpServer::Impl& server_;
+  beast::tcp_stream stream_;
+  TlsContext tls_context_;
+  std::optional<asio::ssl::stream<beast::tcp_stream&>> tls_;
+  std::string peer_;
+  beast::flat_buffer input_;
+  asio::steady_timer arrival_;  // cancelled when an admission or an answer has come
+  bool idle_ = false;
+  bool broken_off_ = false;
+  bool tls_failed_ = false;
+  bool linger_ = false;
+  // Of the present request:
+  std::optional<Parser> parser_;
+  HttpHead head_;
+  SteadyClock::time_point began_;
+  bool gzip_ = false;
+  bool expects_continue_ = false;
+  bool keep_alive_ = false;
+  bool whole_ = false;  // its body was read to the end
+  std::uint64_t max_body_ = 0;
+  std::string why_;
+  std::string room_;
+  std::string_view piece_;
+  std::optional<HttpAdmission> admission_;
+  std::optional<HttpAnswer> answer_;
+};
+
+asio::awaitable<void> HttpServer::Impl::accept_all() {
+  asio::steady_timer pause(io);
+  while (!stopping) {
+    auto [fault, socket] = co_await acceptor.async_accept(kAwait);
+    if (stopping) break;
+    if (!fault) {
+      admit(std::move(socket));
+    } else if (fault != asio::error::connection_aborted) {
+      // Too many open files, for instance.
+      sampler.warning("http-accept-failed", fault.message(), {{"error", fault.message()}});
+      pause.expires_after(kAcceptPause);
+      co_await pause.async_wait(kAwait);
+    }
+  }
+}
+
+void HttpServer::Impl::admit(asio::ip::tcp::socket socket) {
+  error_code ignored;
+  if (connections.size() >= limits.max_connections) {
+    const auto peer = socket.remote_endpoint(ignored).address().to_string();
+    sampler.warning("http-connections-full", "",
+                    {{"peer", peer}, {"limit", std::to_string(limits.max_connections)}});
+    return;
+  }
+  socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+  auto connection = std::make_shared<Connection>(*this, std::move(socket));
+  asio::co_spawn(
+      io, [connection] { return connection->serve(); }, asio::detached);
+}
+
+void HttpServer::Impl::close_if_done() {
+  // The caller's own connection is still among them.
+  if (stopping && connections.size() <= 1) grace.cancel();
+}
+
+void HttpServer::Impl::begin_stop() {
+  stopping = true;
+  error_code ignored;
+  acceptor.close(ignored);
+  work.reset();
+  for (auto* connection : connections) connection->close_if_idle();
+  if (connections.empty()) return;
+  grace.expires_after(times.stop);
+  grace.async_wait([this](const error_code& fault) {
+    if (fault) return;
+    for (auto* connection : connections) connection->break_off();
+  });
+}
+
+HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+HttpServer::~HttpServer() {
+  stop();
+}
+
+Result<std::unique_ptr<HttpServer>> HttpServer::make(HttpListener listener, const TlsFiles& tls,
+                                                     const HttpLimits& limits,
+                                                     const HttpTimes& times, HttpHandler& handler,
+                                                     const Clock& clock, Log& log) {
+  auto context = make_tls(tls);
+  if (!context) return std::move(context).error();
+  const bool v6 = listener.address.starts_with('[');
+  auto impl = std::make_unique<Impl>(std::move(listener), times, handler, clock, log);
+  impl->tls = *std::move(context);
+  impl->limits = limits;
+  error_code fault;
+  // The acceptor closes what it is given, so it gets a descriptor of its own.
+  const int own = fcntl(impl->listener.socket.get(), F_DUPFD_CLOEXEC, 0);
+  impl->acceptor.assign(v6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4(), own, fault);
+  if (fault) return Error{Fault::kTransient, "cannot serve HTTP: " + fault.message()};
+  impl->listener.socket = Fd();
+  return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
+}
+
+void HttpServer::start() {
+  asio::co_spawn(
+      impl_->io, [impl = impl_.get()] { return impl->accept_all(); }, asio::detached);
+  impl_->thread = std::thread([impl = impl_.get()] { impl->io.run(); });
+}
+
+Result<void> HttpServer::reload(const TlsFiles& tls, const HttpLimits& limits) {
+  auto context = make_tls(tls);
+  if (!context) return std::move(context).error();
+  asio::post(impl_->io, [impl = impl_.get(), tls_now = *std::move(context), limits] {
+    impl->tls = tls_now;
+    impl->limits = limits;
+  });
+  return {};
+}
+
+void HttpServer::stop() {
+  if (!impl_->thread.joinable()) return;
+  asio::post(impl_->io, [impl = impl_.get()] { impl->begin_stop(); });
+  impl_->thread.join();
+}
+
+std::uint16_t HttpServer::port() const {
+  return impl_->port;
+}
+
+}  // namespace rapporteur

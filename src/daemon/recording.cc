@@ -1,0 +1,240 @@
+#include "daemon/recording.h"
+
+#include <malloc.h>
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace rapporteur {
+
+namespace {
+
+// How long a store that is away is left alone before it is asked again.
+constexpr std::chrono::milliseconds kRetryAfter{1000};
+
+// A stop does not wait long for a store that is locked or away.
+constexpr int kLastAttempts = 3;
+constexpr std::chrono::milliseconds kLastPatience{1000};
+
+// How long it sleeps at most, so that it is seen to live.
+constexpr std::chrono::seconds kHeartbeat{10};
+
+// How much memory one transaction's tallies may take, unless a single one takes more.
+constexpr std::size_t kRoundBytes = std::size_t{64} << 20;
+
+// A round of at least so many bytes leaves much freed memory, which the library would keep.
+constexpr std::size_t kLargeRound = std::size_t{8} << 20;
+
+// How long counts stay in the journal alone, where `grace` leaves as much: windows that fall due
+// have theirs.
+constexpr std::chrono::milliseconds kFoldAfter{10'000};
+
+// How much memory of journalled tallies is recorded at once, whenever they came.
+constexpr std::size_t kMaxJournalledBytes = std::size_t{256} << 20;
+
+std::chrono::milliseconds fold_after(const Config& config) {
+  return std::min<std::chrono::milliseconds>(kFoldAfter, config.schedule.grace);
+}
+
+RecorderOptions options_of(const Config& config) {
+  return {.max_age = config.ingest.max_age,
+          .from_file = false,
+          .send_old = false,
+          .max_details = config.ingest.details_per_policy};
+}
+
+}  // namespace
+
+Recording::Recording(Store& store, const Clock& clock, Log& log, SharedState& shared,
+                     std::size_t few_entries)
+    : store_(store),
+      log_(log),
+      shared_(shared),
+      config_(shared.config.get()),
+      planner_(config_),
+      recorder_(store, planner_, clock, options_of(*config_)),
+      fold_after_(fold_after(*config_)),
+      few_entries_(few_entries) {}
+
+void Recording::submit(std::unique_ptr<Tally> tally, Done done) {
+  const auto bytes = tally->bytes();
+  if (done) waiting_bytes_ += bytes;
+  ++unfinished_;
+  {
+    const std::lock_guard lock(mutex_);
+    submitted_.push_back({std::move(tally), std::move(done), bytes});
+  }
+  submitted_here_.notify_one();
+}
+
+// Fills the round: what a failure has left, and what was submitted since.
+void Recording::take_submitted() {
+  if (auto latest = shared_.config.get(); latest != config_) {
+    config_ = std::move(latest);
+    recorder_.set_options(options_of(*config_));
+    fold_after_ = fold_after(*config_);
+    planner_.set_config(config_);
+    recorder_.forget_windows();
+  }
+  const std::lock_guard lock(mutex_);
+  std::size_t bytes = 0;
+  for (const auto& waiting : round_) bytes += waiting.bytes;
+  auto next = submitted_.begin();
+  for (; next != submitted_.end(); ++next) {
+    if (!round_.empty() && bytes + next->bytes > kRoundBytes) break;
+    bytes += next->bytes;
+    round_.push_back(std::move(*next));
+  }
+  submitted_.erase(submitted_.begin(), next);
+}
+
+Result<void> Recording::recover() {
+  auto journal = store_.journal();
+  if (!journal) return std::move(journal).error();
+  if (journal->pieces.empty()) return {};
+  auto tallies = read_journal(journal->pieces);
+  if (!tallies) return std::move(tallies).error();
+  log_.info("journal-recovered", {{"pieces", std::to_string(journal->pieces.size())}});
+  journalled_.tallies = *std::move(tallies);
+  journalled_.last = journal->last;
+  return {};
+}
+
+// Moves tallies with many entries from the round to the journal. False if the store failed.
+bool Recording::journal_large() {
+  for (auto waiting = round_.begin(); waiting != round_.end();) {
+    if (waiting->done || waiting->tally->entries() <= few_entries_) {
+      ++waiting;
+      continue;
+    }
+    const auto number = store_.append_journal(writer_.write(*waiting->tally));
+    if (!number) {
+      writer_.begin_anew();
+      fail(number.error());
+      return false;
+    }
+    if (journalled_.tallies.empty()) journalled_.since = SteadyClock::now();
+    journalled_.last = *number;
+    journalled_.bytes += waiting->bytes;
+    journalled_.tallies.push_back(std::move(waiting->tally));
+    waiting = round_.erase(waiting);
+    --unfinished_;
+  }
+  return true;
+}
+
+bool Recording::must_fold(bool all) const {
+  if (journalled_.tallies.empty()) return false;
+  return all || SteadyClock::now() >= journalled_.since + fold_after_ ||
+         journalled_.bytes > kMaxJournalledBytes;
+}
+
+bool Recording::store_waiting(bool all) {
+  take_submitted();
+  if (round_.empty() && !must_fold(all)) return true;
+  const Stopwatch stopwatch(shared_.metrics.flush);
+  if (!journal_large()) return false;
+  const bool fold = must_fold(all);
+  return (round_.empty() && !fold) || record_round(fold);
+}
+
+// Records the round, and what is journalled with it if `fold` is set.
+bool Recording::record_round(bool fold) {
+  std::vector<const Tally*> tallies;
+  std::size_t bytes = 0;
+  for (const auto& waiting : round_) {
+    tallies.push_back(waiting.tally.get());
+    bytes += waiting.bytes;
+  }
+  RecordWith with;
+  if (fold) {
+    for (const auto& tally : journalled_.tallies) tallies.push_back(tally.get());
+    with.journalled = journalled_.last;
+    bytes += journalled_.bytes;
+  }
+  const auto recorded = recorder_.record(tallies, with);
+  if (!recorded) {
+    fail(recorded.error());
+    return false;
+  }
+  if (fold) {
+    journalled_ = {};
+    writer_.begin_anew();
+  }
+  finish(*recorded);
+  if (bytes >= kLargeRound) malloc_trim(0);
+  return true;
+}
+
+void Recording::finish(const std::vector<Recorded>& recorded) {
+  if (std::exchange(store_failing_, false)) log_.info("flush-recovered");
+  shared_.health.clear_problem(Problem::kFlush);
+  for (std::size_t index = 0; index < round_.size(); ++index) {
+    const auto& [tally, done, bytes] = round_[index];
+    if (!done) continue;
+    waiting_bytes_ -= bytes;
+    done(recorded.at(index));
+  }
+  unfinished_ -= std::exchange(round_, {}).size();
+}
+
+// Those who wait for an answer get it, the others' tallies wait for the store.
+void Recording::fail(const Error& error) {
+  if (!std::exchange(store_failing_, true)) {
+    log_.error("flush-failed", {{"error", error.text}});
+  }
+  shared_.metrics.flush_failures.add();
+  shared_.health.set_problem(Problem::kFlush, error.text);
+  std::vector<Waiting> kept;
+  for (auto& waiting : round_) {
+    if (!waiting.done) {
+      kept.push_back(std::move(waiting));
+      continue;
+    }
+    waiting_bytes_ -= waiting.bytes;
+    waiting.done(error);
+    --unfinished_;
+  }
+  round_ = std::move(kept);
+}
+
+// Until there is something to do. True if it is to stop.
+bool Recording::wait() {
+  std::unique_lock lock(mutex_);
+  const auto stopping = [this] { return stopping_; };
+  const auto ready = [this] { return stopping_ || !submitted_.empty(); };
+  if (store_failing_) {
+    submitted_here_.wait_for(lock, kRetryAfter, stopping);
+  } else if (!journalled_.tallies.empty()) {
+    submitted_here_.wait_until(lock, journalled_.since + fold_after_, ready);
+  } else {
+    submitted_here_.wait_for(lock, kHeartbeat, ready);
+  }
+  return stopping_;
+}
+
+bool Recording::serve() {
+  LoopWatch watch(shared_.health, Loop::kRecording);
+  while (!wait()) {
+    watch.beat();
+    store_waiting();
+  }
+  store_.set_patience(kLastPatience);
+  for (int attempts = 0; attempts < kLastAttempts;) {
+    if (!store_waiting(true)) ++attempts;
+    const std::lock_guard lock(mutex_);
+    if (submitted_.empty() && round_.empty()) break;
+  }
+  return idle();  // what is in the journal alone is on disk, too
+}
+
+void Recording::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  submitted_here_.notify_one();
+}
+
+}  // namespace rapporteur

@@ -1,0 +1,93 @@
+#include "ingest/line_counter.h"
+
+#include <utility>
+
+#include "aggregate/packed_session.h"
+#include "base/fast_hash.h"
+
+namespace rapporteur {
+
+namespace {
+
+// What is remembered of earlier lines. Beyond it all of it is forgotten at the next hand_over().
+constexpr std::size_t kMaxRemembered = std::size_t{128} << 20;
+
+}  // namespace
+
+LineCounter::LineCounter(LineCounterOptions options)
+    : options_(std::move(options)),
+      decoder_(options_.format),
+      known_(std::make_shared<SessionTable>()),
+      tally_(std::make_unique<Tally>(options_.source, known_)) {}
+
+LineCounter::~LineCounter() = default;
+LineCounter::LineCounter(LineCounter&&) noexcept = default;
+LineCounter& LineCounter::operator=(LineCounter&&) noexcept = default;
+
+LineCounter::Taken LineCounter::take(std::string_view line, Time now) {
+  const auto key = fast_hash128(line);
+  const auto known = known_->find(key);
+  if (known == SessionTable::kNone) return take_new(line, key, now);
+  tally_->count_again(known, options_.at.value_or(now));
+  tally_->note_accepted();
+  return {Verdict::kSession, {}};
+}
+
+LineCounter::Taken LineCounter::take_new(std::string_view line, const Hash128& key, Time now) {
+  auto decoded = decoder_.decode(line);
+  switch (decoded.verdict) {
+    case Verdict::kRejected:
+      return reject(decoded.reason);
+    case Verdict::kIgnored:
+      return ignore(decoded.reason);
+    case Verdict::kSession:
+      break;
+  }
+  auto& session = decoded.session;
+  if (tally_->bytes() > options_.max_bytes) {
+    tally_->note("dropped.memory-full");
+    return {Verdict::kRejected, "memory-full"};
+  }
+  const bool again = !session.time && session.id.empty() && session.count == 1 &&
+                     !session.own_report && !session.recipient_domain_guessed;
+  if (again) {
+    pack_session(session, packed_);
+    tally_->count_again(known_->insert(key, packed_), options_.at.value_or(now));
+    tally_->note_accepted();
+    return {Verdict::kSession, {}};
+  }
+  if (!session.time) session.time = options_.at;
+  switch (tally_->count(session, now, options_.rules)) {
+    case Counted::kAccepted:
+      break;
+    case Counted::kOwnReport:
+      return ignore("own-report");
+    case Counted::kTooOld:
+      return reject("too-old");
+  }
+  tally_->note_accepted();
+  if (session.recipient_domain_guessed) tally_->note("recipient_domain_guessed");
+  return {Verdict::kSession, {}};
+}
+
+LineCounter::Taken LineCounter::reject(std::string_view reason) {
+  tally_->note("rejected." + std::string(reason));
+  return {Verdict::kRejected, reason};
+}
+
+LineCounter::Taken LineCounter::ignore(std::string_view reason) {
+  tally_->note("ignored." + std::string(reason));
+  return {Verdict::kIgnored, reason};
+}
+
+std::unique_ptr<Tally> LineCounter::hand_over() {
+  if (known_->bytes() > kMaxRemembered) known_ = std::make_shared<SessionTable>();
+  return std::exchange(tally_, std::make_unique<Tally>(options_.source, known_));
+}
+
+void LineCounter::forget() {
+  known_ = std::make_shared<SessionTable>();
+  tally_ = std::make_unique<Tally>(options_.source, known_);
+}
+
+}  // namespace rapporteur
