@@ -25,10 +25,9 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/http/buffer_body.hpp>
-#include <boost/beast/http/parser.hpp>
 
 #include "daemon/http_protocol.h"
+#include "daemon/http_server_parser.h"
 #include "daemon/http_server_tls.h"
 #include "daemon/log_sampler.h"
 
@@ -38,7 +37,6 @@ namespace {
 
 namespace asio = boost::asio;
 namespace beast = boost::beast;
-namespace http = boost::beast::http;
 using boost::system::error_code;
 using SteadyClock = std::chrono::steady_clock;
 
@@ -64,20 +62,13 @@ Result<TlsContext> make_tls(const TlsFiles& files) {
   return std::make_shared<asio::ssl::context>(context->get());
 }
 
-using Parser = http::request_parser<http::buffer_body>;
-
 }  // namespace
 
 class Connection;
 
 struct HttpServer::Impl {
-  Impl(HttpListener from, HttpTimes with_times, HttpHandler& to, const Clock& with_clock, Log& log)
-      : times(with_times),
-        handler(to),
-        clock(with_clock),
-        sampler(log, with_clock),
-        port(from.port),
-        listener(std::move(from)) {}
+  Impl(HttpTimes with_times, HttpHandler& to, const Clock& with_clock, Log& log)
+      : times(with_times), handler(to), clock(with_clock), sampler(log, with_clock) {}
 
   asio::awaitable<void> accept_all();
   void admit(asio::ip::tcp::socket socket);
@@ -88,8 +79,7 @@ struct HttpServer::Impl {
   HttpHandler& handler;
   const Clock& clock;
   LogSampler sampler;
-  const std::uint16_t port;
-  HttpListener listener;
+  std::uint16_t port = 0;
   // Of the server's thread:
   HttpLimits limits;
   TlsContext tls;
@@ -162,16 +152,17 @@ class Connection : public std::enable_shared_from_this<Connection> {
     co_return false;
   }
 
+  // The operation on TLS, or on what is under it.
+  template <class Operation>
+  asio::awaitable<std::tuple<error_code, std::size_t>> through(const Operation& operation) {
+    return tls_ ? operation(*tls_) : operation(stream_);
+  }
+
   // Reads some more into the input. False: the connection has ended, or is too slow.
   asio::awaitable<bool> read_more() {
     const auto room = input_.prepare(kPieceBytes);
-    error_code fault;
-    std::size_t size = 0;
-    if (tls_) {
-      std::tie(fault, size) = co_await tls_->async_read_some(room, kAwait);
-    } else {
-      std::tie(fault, size) = co_await stream_.async_read_some(room, kAwait);
-    }
+    const auto [fault, size] =
+        co_await through([&](auto& stream) { return stream.async_read_some(room, kAwait); });
     input_.commit(size);
     co_return !fault;
   }
@@ -180,13 +171,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     while (!text.empty()) {
       const auto piece = asio::buffer(text.data(), std::min(text.size(), kPieceBytes));
       stream_.expires_after(server_.times.silence);
-      error_code fault;
-      std::size_t size = 0;
-      if (tls_) {
-        std::tie(fault, size) = co_await tls_->async_write_some(piece, kAwait);
-      } else {
-        std::tie(fault, size) = co_await stream_.async_write_some(piece, kAwait);
-      }
+      const auto [fault, size] =
+          co_await through([&](auto& stream) { return stream.async_write_some(piece, kAwait); });
       if (fault) co_return false;
       text.remove_prefix(size);
     }
@@ -197,16 +183,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
   asio::awaitable<bool> serve_request() {
     const bool something = co_await wait_for_request();
     if (!something) co_return false;
-    parser_.emplace();
-    parser_->header_limit(HttpServer::kMaxHeaderBytes);
-    parser_->body_limit(boost::none);
+    parser_.emplace(HttpServer::kMaxHeaderBytes);
     head_ = HttpHead{};
     head_.peer = peer_;
     began_ = SteadyClock::now();
     const auto status = co_await read_header();
     if (status < 0) co_return false;
     began_ = SteadyClock::now();
-    keep_alive_ = status == 0 && parser_->get().keep_alive();
+    keep_alive_ = status == 0 && parser_->keeps_alive();
     whole_ = false;
     HttpAnswer answer;
     if (status == 0) {
@@ -219,28 +203,18 @@ class Connection : public std::enable_shared_from_this<Connection> {
     const bool written = co_await send(std::move(answer));
     if (!written) co_return false;
     if (!whole_) linger_ = true;
-    co_return keep_alive_&& whole_ && !server_.stopping;
+    const bool stays = keep_alive_ && whole_ && !server_.stopping;
+    co_return stays;
   }
 
   asio::awaitable<bool> wait_for_request() {
-    // An empty line before a request is passed over (RFC 9112, section 2.2).
-    for (int lines = 0; lines < 8;) {
-      const auto text = input();
-      if (text.empty()) {
-        if (server_.stopping) co_return false;
-        idle_ = true;
-        stream_.expires_after(server_.times.idle);
-        const bool read = co_await read_more();
-        idle_ = false;
-        if (!read) co_return false;
-      } else if (text.front() == '\r' || text.front() == '\n') {
-        input_.consume(1);
-        ++lines;
-      } else {
-        co_return true;
-      }
-    }
-    co_return false;
+    if (input_.size() > 0) co_return true;
+    if (server_.stopping) co_return false;
+    idle_ = true;
+    stream_.expires_after(server_.times.idle);
+    const bool read = co_await read_more();
+    idle_ = false;
+    co_return read;
   }
 
   std::string_view input() const {
@@ -248,53 +222,63 @@ class Connection : public std::enable_shared_from_this<Connection> {
     return {static_cast<const char*>(data.data()), data.size()};
   }
 
+  int refuse(int status, const std::string& why) {
+    why_ = why;
+    return status;
+  }
+
   // 0: it is there; -1: the connection has ended; else the status that refuses it, and why_.
   asio::awaitable<int> read_header() {
+    using Got = HttpRequestParser::Got;
     stream_.expires_after(server_.times.header);
+    auto got = Got::kNothing;
     for (;;) {
-      error_code fault;
-      input_.consume(parser_->put(input_.cdata(), fault));
-      if (parser_->is_header_done()) break;
-      if (fault && fault != http::error::need_more) {
-        why_ = "the header is no HTTP: " + fault.message();
-        const bool too_large =
-            fault == http::error::header_limit || fault == http::error::buffer_overflow;
-        co_return too_large ? 431 : 400;
-      }
+      std::size_t used = 0;
+      got = parser_->read_header(input(), used);
+      input_.consume(used);
+      if (got != Got::kNothing) break;
       const bool read = co_await read_more();
       if (!read) co_return -1;
     }
-    const auto& message = parser_->get();
-    head_.method = message.method_string();
-    for (const auto& field : message) {
-      head_.fields.push_back({std::string(field.name_string()), std::string(field.value())});
-    }
-    std::optional<std::uint64_t> length;
-    if (const auto told = parser_->content_length()) length = *told;
-    const auto verdict = judge_head({.target = std::string_view(message.target()),
-                                     .version = static_cast<int>(message.version()),
-                                     .content_length = length,
-                                     .max_body_bytes = server_.limits.max_body_bytes},
-                                    head_);
+    if (got == Got::kBroken) co_return refuse(parser_->status(), parser_->why());
+    parser_->tell(head_);
+    const auto target = parser_->target();
     max_body_ = server_.limits.max_body_bytes;
+    const auto verdict = judge_head({.target = target,
+                                     .version = parser_->version(),
+                                     .content_length = parser_->content_length(),
+                                     .max_body_bytes = max_body_},
+                                    head_);
     gzip_ = verdict.gzip;
     expects_continue_ = verdict.expects_continue;
-    why_ = verdict.why;
-    co_return verdict.status;
+    co_return refuse(verdict.status, verdict.why);
+  }
+
+  // What takes a value for `place` from any thread.
+  template <class T>
+  auto receiver_of(std::optional<T>& place) {
+    place.reset();
+    return [self = shared_from_this(), &place](T value) {
+      asio::dispatch(self->server_.io, [self, &place, value = std::move(value)]() mutable {
+        place = std::move(value);
+        self->arrival_.cancel();
+      });
+    };
+  }
+
+  // Waits until something is there. False: the connection was broken off before.
+  template <class T>
+  asio::awaitable<bool> arrived(const std::optional<T>& place) {
+    stream_.expires_never();
+    while (!place && !broken_off_) co_await arrival_.async_wait(kAwait);
+    co_return place.has_value();
   }
 
   // The answer to a request whose header is fine; nullopt: the connection has ended.
   asio::awaitable<std::optional<HttpAnswer>> answer_request() {
-    admission_.reset();
-    server_.handler.admit(head_, [self = shared_from_this()](HttpAdmission admission) {
-      asio::dispatch(self->server_.io, [self, admission = std::move(admission)]() mutable {
-        self->admission_ = std::move(admission);
-        self->arrival_.cancel();
-      });
-    });
-    stream_.expires_never();
-    while (!admission_ && !broken_off_) co_await arrival_.async_wait(kAwait);
-    if (!admission_) co_return std::nullopt;
+    server_.handler.admit(head_, receiver_of(admission_));
+    const bool decided = co_await arrived(admission_);
+    if (!decided) co_return std::nullopt;
     std::unique_ptr<HttpExchange> exchange;
     if (admission_->granted) {
       exchange = server_.handler.begin(head_, admission_->user);
@@ -302,31 +286,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
       exchange = std::make_unique<FixedExchange>(std::move(admission_->refusal));
     }
     if (exchange->reads_body()) {
-      if (expects_continue_ && !parser_->is_done()) {
-        expects_continue_ = false;
-        const bool written = co_await write("HTTP/1.1 100 Continue\r\n\r\n");
-        if (!written) co_return std::nullopt;
-      }
       const int status = co_await read_body(*exchange);
       if (status < 0) co_return std::nullopt;
       if (status > 0) co_return server_.handler.refusal(head_, status, why_);
     }
     const bool usable = co_await swallow_rest();
     if (!usable) co_return std::nullopt;
-    auto answer = co_await ask(*exchange);
-    co_return answer;
-  }
-
-  asio::awaitable<std::optional<HttpAnswer>> ask(HttpExchange& exchange) {
-    answer_.reset();
-    exchange.end([self = shared_from_this()](HttpAnswer answer) {
-      asio::dispatch(self->server_.io, [self, answer = std::move(answer)]() mutable {
-        self->answer_ = std::move(answer);
-        self->arrival_.cancel();
-      });
-    });
-    stream_.expires_never();
-    while (!answer_ && !broken_off_) co_await arrival_.async_wait(kAwait);
+    exchange->end(receiver_of(answer_));
+    co_await arrived(answer_);
     co_return std::exchange(answer_, std::nullopt);
   }
 
@@ -341,36 +308,29 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // The next bytes of the body into piece_, or none at its end; -1: the connection has ended; else
   // the status that refuses it, and why_.
   asio::awaitable<int> next_piece() {
-    room_.resize(kPieceBytes);
-    piece_ = {};
-    while (!parser_->is_done()) {
-      auto& body = parser_->get().body();
-      body.data = room_.data();
-      body.size = room_.size();
-      error_code fault;
-      const auto used = parser_->put(input_.cdata(), fault);
+    using Got = HttpRequestParser::Got;
+    const auto left = parser_->content_left().value_or(kPieceBytes);
+    room_.resize(std::max<std::size_t>(std::min<std::uint64_t>(left, kPieceBytes), room_.size()));
+    for (;;) {
+      std::size_t used = 0;
+      const auto got = parser_->read_body(input(), room_, used);
       input_.consume(used);
-      piece_ = std::string_view(room_.data(), room_.size() - body.size);
-      const bool hungry = fault == http::error::need_more || (!fault && used == 0);
-      if (fault && fault != http::error::need_more && fault != http::error::need_buffer) {
-        why_ = "the body is no HTTP: " + fault.message();
-        co_return 400;
-      }
-      if (!piece_.empty()) co_return 0;
-      if (!hungry || parser_->is_done()) continue;
-      if (input_.size() > HttpServer::kMaxHeaderBytes) {
-        why_ = "a chunk's header or trailer is too long";
-        co_return 400;
-      }
+      piece_ = parser_->piece();
+      if (got == Got::kPiece || got == Got::kEnd) co_return 0;
+      if (got == Got::kBroken) co_return refuse(parser_->status(), parser_->why());
       if (!expect_piece()) co_return -1;
       const bool read = co_await read_more();
       if (!read) co_return -1;
     }
-    co_return 0;
   }
 
   // As next_piece(), of all pieces.
   asio::awaitable<int> read_body(HttpExchange& exchange) {
+    if (expects_continue_ && !parser_->ended()) {
+      expects_continue_ = false;
+      const bool written = co_await write("HTTP/1.1 100 Continue\r\n\r\n");
+      if (!written) co_return -1;
+    }
     BodyFlow flow(exchange, gzip_, max_body_);
     auto step = BodyFlow::Step::kMore;
     while (step == BodyFlow::Step::kMore) {
@@ -383,26 +343,25 @@ class Connection : public std::enable_shared_from_this<Connection> {
         step = flow.again();
       }
     }
-    why_ = flow.why();
-    co_return flow.status();
+    co_return refuse(flow.status(), flow.why());
   }
 
   // Reads what little may be left of the body. False: the connection has ended.
   asio::awaitable<bool> swallow_rest() {
-    const auto left = parser_->content_length_remaining();
+    const auto left = parser_->content_left();
     const bool little = !expects_continue_ && left && *left <= kSwallowedBytes;
-    while (little && !parser_->is_done()) {
+    while (little && !parser_->ended()) {
       const int status = co_await next_piece();
       if (status != 0) co_return false;
     }
-    whole_ = parser_->is_done();
+    whole_ = parser_->ended();
     co_return true;
   }
 
   asio::awaitable<bool> send(HttpAnswer answer) {
     const bool stays = keep_alive_ && whole_ && !server_.stopping;
     const auto now = server_.clock.now();
-    std::string text = format_answer_head(answer, now, stays, parser_->get().version() == 10);
+    std::string text = format_answer_head(answer, now, stays, parser_->version() == 10);
     const bool without_body = head_.method == "HEAD";
     server_.handler.answered(head_, answer.status, SteadyClock::now() - began_);
     bool written = false;
@@ -449,7 +408,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool tls_failed_ = false;
   bool linger_ = false;
   // Of the present request:
-  std::optional<Parser> parser_;
+  std::optional<HttpRequestParser> parser_;
   HttpHead head_;
   SteadyClock::time_point began_;
   bool gzip_ = false;
@@ -525,16 +484,16 @@ Result<std::unique_ptr<HttpServer>> HttpServer::make(HttpListener listener, cons
                                                      const Clock& clock, Log& log) {
   auto context = make_tls(tls);
   if (!context) return std::move(context).error();
-  const bool v6 = listener.address.starts_with('[');
-  auto impl = std::make_unique<Impl>(std::move(listener), times, handler, clock, log);
+  auto impl = std::make_unique<Impl>(times, handler, clock, log);
   impl->tls = *std::move(context);
   impl->limits = limits;
+  impl->port = listener.port;
+  const bool v6 = listener.address.starts_with('[');
   error_code fault;
-  // The acceptor closes what it is given, so it gets a descriptor of its own.
-  const int own = fcntl(impl->listener.socket.get(), F_DUPFD_CLOEXEC, 0);
+  // The acceptor closes what it is given, as the listener does: each has a descriptor of its own.
+  const int own = fcntl(listener.socket.get(), F_DUPFD_CLOEXEC, 0);
   impl->acceptor.assign(v6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4(), own, fault);
   if (fault) return Error{Fault::kTransient, "cannot serve HTTP: " + fault.message()};
-  impl->listener.socket = Fd();
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
 }
 

@@ -42,7 +42,7 @@ struct TlsFiles {
 class HttpServer {
  public:
   // No more of a request's header.
-  static constexpr std::size_t kMaxHeaderBytes = std::size_t{16} << 10;
+  static constexpr std::uint32_t kMaxHeaderBytes = 16U << 10;
 
   // Fails with Fault::kConfig if certificate or key cannot be used. `handler`, `clock` and `log`
   // outlive this.

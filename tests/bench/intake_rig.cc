@@ -56,12 +56,12 @@ std::shared_ptr<const Config> config_of(const Folder& folder) {
   return loaded.config;
 }
 
-std::uint64_t sessions_in(Store& store) {
+std::uint64_t counted_in(Store& store) {
   const auto counters = store.counters();
   if (!counters) std::abort();
   std::uint64_t sum = 0;
   for (const auto& [name, count] : *counters) {
-    if (name == "datagram.accepted") sum += count;
+    if (name.starts_with("datagram.")) sum += count;
   }
   return sum;
 }
@@ -133,30 +133,21 @@ IntakeRun run_intake(const Datagrams& datagrams, const Traffic& traffic) {
   SharedState shared(config);
   Recording recording(**store, clock, *log, shared);
   Intake intake(recording, clock, *log, *config);
-  bool settled = false;
-  std::thread recorder([&] {
-    pthread_setname_np(pthread_self(), "recording");
-    settled = recording.serve();
-  });
-  std::thread receiver([&] {
-    pthread_setname_np(pthread_self(), "intake");
-    intake.serve(**socket, shared);
-  });
+  std::thread recorder([&] { recording.serve(); });
+  std::thread receiver([&] { intake.serve(**socket, shared); });
   const auto start = SteadyClock::now();
   senders.start();
   senders.wait();
-  double t1 = since(start);
   shared.stopping = true;
   (*socket)->wake();
   receiver.join();
-  double t2 = since(start);
-  recording.stop();
-  recorder.join();
+  while (!recording.idle()) std::this_thread::yield();
   IntakeRun run;
   run.seconds = since(start);
-  if (!settled) std::abort();
-  if (getenv("TR")) fprintf(stderr, "sent %.3f on disk %.3f folded %.3f\n", t1, t2, run.seconds);
-  run.stored = run.received = sessions_in(**store);
+  recording.stop();
+  recorder.join();
+  run.recorded_seconds = since(start);
+  run.received = counted_in(**store);
   return run;
 }
 

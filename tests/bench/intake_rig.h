@@ -10,9 +10,10 @@
 namespace rapporteur::bench {
 
 struct IntakeRun {
-  double seconds = 0;          // from the start of the senders until all was received and on disk
-  std::uint64_t received = 0;  // datagrams
-  std::uint64_t stored = 0;    // sessions that the store holds afterwards; 0 for the bare loop
+  // From the start of the senders until all that they sent was received, and on disk.
+  double seconds = 0;
+  double recorded_seconds = 0;  // until it was in its windows
+  std::uint64_t received = 0;   // datagrams
 };
 
 struct Traffic {
@@ -21,7 +22,10 @@ struct Traffic {
   bool blocking = true;
 };
 
+// `first`: its thread goes before others, as the intake's does where that is allowed.
 IntakeRun run_bare_loop(const Datagrams& datagrams, const Traffic& traffic, bool first);
+
+// `received` is what the store has counted, of whatever verdict.
 IntakeRun run_intake(const Datagrams& datagrams, const Traffic& traffic);
 
 }  // namespace rapporteur::bench

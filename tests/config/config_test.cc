@@ -216,10 +216,10 @@ TEST(Config, SendsAPasswordOnlyToAVerifiedRelay) {
 
 TEST(Config, TakesAPublicListenerWithItsFiles) {
   const TemporaryFiles files;
-  const auto certificate = files.write("certificate", "x", 0644);
-  const auto key = files.write("key", "x");
-  const auto paths = "certificate = \"" + certificate + "\"\nkey = \"" + key + "\"\n";
-  EXPECT_EQ(errors_of(with_system("[http]\nlisten = \"0.0.0.0:1\"\ncredentials = \"" + key +
+  const auto users = files.write("users", "script:{bearer}" + std::string(64, '0') + "\n");
+  const auto paths = "certificate = \"" + files.key("listener.pem") + "\"\nkey = \"" +
+                     files.key("listener.key") + "\"\n";
+  EXPECT_EQ(errors_of(with_system("[http]\nlisten = \"0.0.0.0:1\"\ncredentials = \"" + users +
                                   "\"\n" + paths)),
             "");
   EXPECT_EQ(errors_of(with_system("[received]\nlisten = \"[::]:1\"\n" + paths)), "");

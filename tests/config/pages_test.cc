@@ -205,9 +205,17 @@ std::string with_files(std::string example, const TemporaryFiles& files) {
   if (begin == example.npos) return example;
   const auto name_begin = begin + kExampleFolder.size();
   const auto name = example.substr(name_begin, example.find('"', name_begin) - name_begin);
-  std::ifstream key(files.key("ed25519.pem"), std::ios::binary);
-  const std::string pem{std::istreambuf_iterator<char>(key), {}};
-  const auto path = files.write(name, name.ends_with(".pem") ? pem : "a.example text\n");
+  const auto content_like = [&]() -> std::string {
+    const auto copy_of = [&](const char* data) {
+      std::ifstream file(files.key(data), std::ios::binary);
+      return std::string{std::istreambuf_iterator<char>(file), {}};
+    };
+    if (name.ends_with(".users")) return "user:{bearer}" + std::string(64, '0') + "\n";
+    if (name.ends_with(".key")) return copy_of("listener.key");
+    if (name == "http.pem" || name == "received.pem") return copy_of("listener.pem");
+    return name.ends_with(".pem") ? copy_of("ed25519.pem") : "a.example text\n";
+  };
+  const auto path = files.write(name, content_like());
   return example.replace(begin, kExampleFolder.size() + name.size(), path);
 }
 
