@@ -67,10 +67,10 @@ std::string join(const std::vector<std::string>& parts, std::string_view delimit
 }
 
 std::string_view trim(std::string_view text) {
-  constexpr std::string_view kBlank = " \t\r\n";
-  const auto first = text.find_first_not_of(kBlank);
-  if (first == text.npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
+  const auto blank = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; };
+  while (!text.empty() && blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && blank(text.back())) text.remove_suffix(1);
+  return text;
 }
 
 std::string to_lower(std::string_view text) {
@@ -116,6 +116,14 @@ bool is_valid_utf8(std::string_view text) {
 }
 
 std::string without_controls(std::string_view text) {
+  // Mostly there are none.
+  unsigned suspect = 0;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    suspect |= static_cast<unsigned>(byte < 0x20) | static_cast<unsigned>(byte == 0x7F) |
+               static_cast<unsigned>(byte == 0xC2);
+  }
+  if (suspect == 0) return std::string(text);
   std::string result;
   result.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {

@@ -40,7 +40,7 @@ std::string_view HttpHead::field(std::string_view name) const {
   return {};
 }
 
-HeadVerdict judge_head(const HeadFacts& facts, HttpHead& head) {
+HeadVerdict judge_head(const HeadFacts& facts, std::uint64_t max_body_bytes, HttpHead& head) {
   HeadVerdict verdict;
   const auto refuse = [&](int status, std::string why) {
     verdict.status = status;
@@ -69,9 +69,8 @@ HeadVerdict judge_head(const HeadFacts& facts, HttpHead& head) {
   } else if (!coding.empty() && !equals_ignoring_case(coding, "identity")) {
     return refuse(415, "gzip is the only content coding that is taken");
   }
-  if (facts.content_length && *facts.content_length > facts.max_body_bytes) {
-    return refuse(413,
-                  "the body is larger than " + std::to_string(facts.max_body_bytes) + " bytes");
+  if (facts.content_length && *facts.content_length > max_body_bytes) {
+    return refuse(413, "the body is larger than " + std::to_string(max_body_bytes) + " bytes");
   }
   return verdict;
 }
@@ -106,23 +105,24 @@ std::string_view reason_phrase(int status) {
   return found == kPhrases.end() ? std::string_view() : found->second;
 }
 
-std::string format_answer_head(const HttpAnswer& answer, Time now, bool keep_alive,
-                               bool old_client) {
+std::string format_answer(const HttpAnswer& answer, const AnswerForm& form) {
   std::string text = "HTTP/1.1 " + std::to_string(answer.status) + " ";
   text += reason_phrase(answer.status);
   // RFC 9110, section 5.6.7: as RFC 5322, but with a name for the zone.
-  auto date = format_rfc5322(now);
+  auto date = format_rfc5322(form.now);
   if (const auto zone = date.rfind(' '); zone != date.npos) date.resize(zone);
   text += "\r\nDate: " + date + " GMT\r\n";
   if (!answer.content_type.empty()) text += "Content-Type: " + answer.content_type + "\r\n";
   text += "Content-Length: " + std::to_string(answer.body.size()) + "\r\n";
   for (const auto& [name, value] : answer.fields) text += name + ": " + value + "\r\n";
-  if (!keep_alive) {
+  if (!form.keeps_alive) {
     text += "Connection: close\r\n";
-  } else if (old_client) {
+  } else if (form.old_client) {
     text += "Connection: keep-alive\r\n";
   }
-  return text + "\r\n";
+  text += "\r\n";
+  if (!form.without_body) text += answer.body;
+  return text;
 }
 
 std::optional<std::string> percent_decoded(std::string_view text) {

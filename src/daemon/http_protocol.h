@@ -18,7 +18,6 @@ struct HeadFacts {
   std::string_view target;
   int version = 11;
   std::optional<std::uint64_t> content_length;
-  std::uint64_t max_body_bytes = 0;
 };
 
 struct HeadVerdict {
@@ -29,11 +28,17 @@ struct HeadVerdict {
 };
 
 // Judges the header and completes `head`, which has method and fields, with path and query.
-HeadVerdict judge_head(const HeadFacts& facts, HttpHead& head);
+HeadVerdict judge_head(const HeadFacts& facts, std::uint64_t max_body_bytes, HttpHead& head);
 
-// "HTTP/1.1 200 OK" and the fields up to the empty line.
-std::string format_answer_head(const HttpAnswer& answer, Time now, bool keep_alive,
-                               bool old_client);
+struct AnswerForm {
+  Time now;
+  bool keeps_alive = true;
+  bool old_client = false;    // of HTTP/1.0
+  bool without_body = false;  // an answer to HEAD
+};
+
+// "HTTP/1.1 200 OK", the fields, and the body.
+std::string format_answer(const HttpAnswer& answer, const AnswerForm& form);
 
 // "Not Found"; empty for a status without a word.
 std::string_view reason_phrase(int status);

@@ -19,7 +19,6 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -51,17 +50,6 @@ constexpr std::chrono::seconds kLinger{5};
 constexpr std::chrono::milliseconds kAcceptPause{100};
 constexpr std::chrono::seconds kTlsGoodbye{1};
 
-using TlsContext = std::shared_ptr<asio::ssl::context>;
-
-// Null without files.
-Result<TlsContext> make_tls(const TlsFiles& files) {
-  if (files.certificate.empty()) return TlsContext();
-  auto context = make_tls_context(files);
-  if (!context) return std::move(context).error();
-  SSL_CTX_up_ref(context->get());  // Asio's context gives up the one that it is given
-  return std::make_shared<asio::ssl::context>(context->get());
-}
-
 }  // namespace
 
 class Connection;
@@ -73,7 +61,6 @@ struct HttpServer::Impl {
   asio::awaitable<void> accept_all();
   void admit(asio::ip::tcp::socket socket);
   void begin_stop();
-  void close_if_done();
 
   const HttpTimes times;
   HttpHandler& handler;
@@ -82,7 +69,7 @@ struct HttpServer::Impl {
   std::uint16_t port = 0;
   // Of the server's thread:
   HttpLimits limits;
-  TlsContext tls;
+  std::shared_ptr<ssl_ctx_st> tls;  // null: none
   std::unordered_set<Connection*> connections;
   bool stopping = false;
 
@@ -95,6 +82,7 @@ struct HttpServer::Impl {
 };
 
 // One client. Lives as long as its coroutine, or as long as somebody has its answer in hand.
+// Whoever lets it go last: it is the server's thread that destroys it.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection(HttpServer::Impl& server, asio::ip::tcp::socket socket)
@@ -102,28 +90,19 @@ class Connection : public std::enable_shared_from_this<Connection> {
     error_code ignored;
     const auto peer = stream_.socket().remote_endpoint(ignored);
     if (!ignored) peer_ = peer.address().to_string();
-    if (server.tls) {
-      tls_context_ = server.tls;
-      tls_.emplace(stream_, *tls_context_);
-    }
-    server_.connections.insert(this);
-    server_.handler.connections(server_.connections.size());
+    if (server.tls) tls_.emplace(stream_, SSL_new(server.tls.get()));
     arrival_.expires_at(SteadyClock::time_point::max());
-  }
-  ~Connection() {
-    server_.connections.erase(this);
-    server_.handler.connections(server_.connections.size());
   }
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
   asio::awaitable<void> serve() {
     const auto self = shared_from_this();
+    const Listing listing(*this);
     bool more = true;
     if (tls_) more = co_await shake_hands();
     while (more) more = co_await serve_request();
     co_await close();
-    server_.close_if_done();
   }
 
   // Nothing is under way: the client may be told to go.
@@ -138,6 +117,21 @@ class Connection : public std::enable_shared_from_this<Connection> {
   }
 
  private:
+  // While it is served it is among the server's connections.
+  struct Listing {
+    explicit Listing(Connection& of) : connection(of) {
+      of.server_.connections.insert(&of);
+      of.server_.handler.connections(of.server_.connections.size());
+    }
+    ~Listing() {
+      auto& server = connection.server_;
+      server.connections.erase(&connection);
+      server.handler.connections(server.connections.size());
+      if (server.stopping && server.connections.empty()) server.grace.cancel();
+    }
+    Connection& connection;
+  };
+
   asio::awaitable<bool> shake_hands() {
     stream_.expires_after(server_.times.header);
     const auto [fault] = co_await tls_->async_handshake(asio::ssl::stream_base::server, kAwait);
@@ -192,15 +186,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
     began_ = SteadyClock::now();
     keep_alive_ = status == 0 && parser_->keeps_alive();
     whole_ = false;
-    HttpAnswer answer;
-    if (status == 0) {
-      auto made = co_await answer_request();
-      if (!made) co_return false;
-      answer = *std::move(made);
-    } else {
-      answer = server_.handler.refusal(head_, status, why_);
-    }
-    const bool written = co_await send(std::move(answer));
+    auto answer = co_await answer_request(status);
+    if (!answer) co_return false;
+    const bool written = co_await send(*std::move(answer));
     if (!written) co_return false;
     if (!whole_) linger_ = true;
     const bool stays = keep_alive_ && whole_ && !server_.stopping;
@@ -241,14 +229,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
       if (!read) co_return -1;
     }
     if (got == Got::kBroken) co_return refuse(parser_->status(), parser_->why());
-    parser_->tell(head_);
-    const auto target = parser_->target();
-    max_body_ = server_.limits.max_body_bytes;
-    const auto verdict = judge_head({.target = target,
-                                     .version = parser_->version(),
-                                     .content_length = parser_->content_length(),
-                                     .max_body_bytes = max_body_},
-                                    head_);
+    const auto verdict = judge_head(parser_->tell(head_), server_.limits.max_body_bytes, head_);
     gzip_ = verdict.gzip;
     expects_continue_ = verdict.expects_continue;
     co_return refuse(verdict.status, verdict.why);
@@ -274,8 +255,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
     co_return place.has_value();
   }
 
-  // The answer to a request whose header is fine; nullopt: the connection has ended.
-  asio::awaitable<std::optional<HttpAnswer>> answer_request() {
+  // The answer to a request, `status` being what read_header() gave; nullopt: the connection has
+  // ended.
+  asio::awaitable<std::optional<HttpAnswer>> answer_request(int status) {
+    if (status > 0) co_return server_.handler.refusal(head_, status, why_);
     server_.handler.admit(head_, receiver_of(admission_));
     const bool decided = co_await arrived(admission_);
     if (!decided) co_return std::nullopt;
@@ -286,7 +269,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
       exchange = std::make_unique<FixedExchange>(std::move(admission_->refusal));
     }
     if (exchange->reads_body()) {
-      const int status = co_await read_body(*exchange);
+      status = co_await read_body(*exchange);
       if (status < 0) co_return std::nullopt;
       if (status > 0) co_return server_.handler.refusal(head_, status, why_);
     }
@@ -305,8 +288,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     return now < end;
   }
 
-  // The next bytes of the body into piece_, or none at its end; -1: the connection has ended; else
-  // the status that refuses it, and why_.
+  // The next bytes of the body into parser_->piece(), or none at its end; -1: the connection has
+  // ended; else the status that refuses it, and why_.
   asio::awaitable<int> next_piece() {
     using Got = HttpRequestParser::Got;
     const auto left = parser_->content_left().value_or(kPieceBytes);
@@ -315,7 +298,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
       std::size_t used = 0;
       const auto got = parser_->read_body(input(), room_, used);
       input_.consume(used);
-      piece_ = parser_->piece();
       if (got == Got::kPiece || got == Got::kEnd) co_return 0;
       if (got == Got::kBroken) co_return refuse(parser_->status(), parser_->why());
       if (!expect_piece()) co_return -1;
@@ -331,12 +313,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
       const bool written = co_await write("HTTP/1.1 100 Continue\r\n\r\n");
       if (!written) co_return -1;
     }
-    BodyFlow flow(exchange, gzip_, max_body_);
+    BodyFlow flow(exchange, gzip_, server_.limits.max_body_bytes);
     auto step = BodyFlow::Step::kMore;
     while (step == BodyFlow::Step::kMore) {
       const int status = co_await next_piece();
       if (status != 0) co_return status;
-      step = piece_.empty() ? flow.end() : flow.take(piece_);
+      step = parser_->piece().empty() ? flow.end() : flow.take(parser_->piece());
       while (step == BodyFlow::Step::kAgain) {
         // A little that grows to much holds up nobody else.
         co_await asio::post(server_.io, asio::use_awaitable);
@@ -359,21 +341,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
   }
 
   asio::awaitable<bool> send(HttpAnswer answer) {
-    const bool stays = keep_alive_ && whole_ && !server_.stopping;
-    const auto now = server_.clock.now();
-    std::string text = format_answer_head(answer, now, stays, parser_->version() == 10);
-    const bool without_body = head_.method == "HEAD";
+    const AnswerForm form{.now = server_.clock.now(),
+                          .keeps_alive = keep_alive_ && whole_ && !server_.stopping,
+                          .old_client = parser_->version() == 10,
+                          .without_body = head_.method == "HEAD"};
+    const auto text = format_answer(answer, form);
     server_.handler.answered(head_, answer.status, SteadyClock::now() - began_);
-    bool written = false;
-    if (!without_body && answer.body.size() <= kPieceBytes) {
-      text += answer.body;
-      written = co_await write(text);
-    } else {
-      written = co_await write(text);
-      if (written && !without_body) written = co_await write(answer.body);
-    }
-    room_.clear();
-    room_.shrink_to_fit();
+    room_ = std::string();
+    const bool written = co_await write(text);
     co_return written;
   }
 
@@ -398,7 +373,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   HttpServer::Impl& server_;
   beast::tcp_stream stream_;
-  TlsContext tls_context_;
   std::optional<asio::ssl::stream<beast::tcp_stream&>> tls_;
   std::string peer_;
   beast::flat_buffer input_;
@@ -415,10 +389,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool expects_continue_ = false;
   bool keep_alive_ = false;
   bool whole_ = false;  // its body was read to the end
-  std::uint64_t max_body_ = 0;
   std::string why_;
   std::string room_;
-  std::string_view piece_;
   std::optional<HttpAdmission> admission_;
   std::optional<HttpAnswer> answer_;
 };
@@ -448,14 +420,12 @@ void HttpServer::Impl::admit(asio::ip::tcp::socket socket) {
     return;
   }
   socket.set_option(asio::ip::tcp::no_delay(true), ignored);
-  auto connection = std::make_shared<Connection>(*this, std::move(socket));
+  const std::shared_ptr<Connection> connection(
+      new Connection(*this, std::move(socket)), [this](Connection* one) {
+        asio::dispatch(io, [owned = std::unique_ptr<Connection>(one)] {});
+      });
   asio::co_spawn(
       io, [connection] { return connection->serve(); }, asio::detached);
-}
-
-void HttpServer::Impl::close_if_done() {
-  // The caller's own connection is still among them.
-  if (stopping && connections.size() <= 1) grace.cancel();
 }
 
 void HttpServer::Impl::begin_stop() {
@@ -482,7 +452,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::make(HttpListener listener, cons
                                                      const HttpLimits& limits,
                                                      const HttpTimes& times, HttpHandler& handler,
                                                      const Clock& clock, Log& log) {
-  auto context = make_tls(tls);
+  auto context = make_tls_context(tls);
   if (!context) return std::move(context).error();
   auto impl = std::make_unique<Impl>(times, handler, clock, log);
   impl->tls = *std::move(context);
@@ -504,7 +474,7 @@ void HttpServer::start() {
 }
 
 Result<void> HttpServer::reload(const TlsFiles& tls, const HttpLimits& limits) {
-  auto context = make_tls(tls);
+  auto context = make_tls_context(tls);
   if (!context) return std::move(context).error();
   asio::post(impl_->io, [impl = impl_.get(), tls_now = *std::move(context), limits] {
     impl->tls = tls_now;

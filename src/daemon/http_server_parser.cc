@@ -85,17 +85,17 @@ HttpRequestParser::Got HttpRequestParser::read_body(std::string_view input, std:
   return Got::kEnd;
 }
 
-void HttpRequestParser::tell(HttpHead& head) const {
+HeadFacts HttpRequestParser::tell(HttpHead& head) const {
   const auto& message = impl_->parser.get();
   head.method = message.method_string();
   head.fields.clear();
   for (const auto& field : message) {
     head.fields.push_back({std::string(field.name_string()), std::string(field.value())});
   }
-}
-
-std::string HttpRequestParser::target() const {
-  return std::string(impl_->parser.get().target());
+  const auto target = message.target();
+  return {.target = std::string_view(target.data(), target.size()),
+          .version = version(),
+          .content_length = as_optional(impl_->parser.content_length())};
 }
 
 int HttpRequestParser::version() const {
@@ -104,10 +104,6 @@ int HttpRequestParser::version() const {
 
 bool HttpRequestParser::keeps_alive() const {
   return impl_->parser.get().keep_alive();
-}
-
-std::optional<std::uint64_t> HttpRequestParser::content_length() const {
-  return as_optional(impl_->parser.content_length());
 }
 
 std::optional<std::uint64_t> HttpRequestParser::content_left() const {

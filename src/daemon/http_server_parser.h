@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "daemon/http_message.h"
+#include "daemon/http_protocol.h"
 
 namespace rapporteur {
 
@@ -40,12 +41,10 @@ class HttpRequestParser {
   int status() const { return status_; }
   const std::string& why() const { return why_; }
 
-  // With the header complete: method and fields of `head`, and the rest.
-  void tell(HttpHead& head) const;
-  std::string target() const;
+  // With the header complete: method and fields of `head`, and the rest, whose views are into this.
+  HeadFacts tell(HttpHead& head) const;
   int version() const;  // 10, 11
   bool keeps_alive() const;
-  std::optional<std::uint64_t> content_length() const;
   // What has not been read of it; nullopt: nobody knows.
   std::optional<std::uint64_t> content_left() const;
   bool ended() const;

@@ -38,6 +38,7 @@ Error failure(const std::string& path) {
 }  // namespace
 
 Result<std::shared_ptr<ssl_ctx_st>> make_tls_context(const TlsFiles& files) {
+  if (files.certificate.empty()) return std::shared_ptr<SSL_CTX>();
   const std::shared_ptr<SSL_CTX> context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
   if (!context) throw std::bad_alloc();
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);

@@ -10,7 +10,8 @@ struct ssl_ctx_st;  // SSL_CTX
 
 namespace rapporteur {
 
-// For TLS 1.2 and later, "http/1.1" by ALPN. Fails with Fault::kConfig if the files cannot be used.
+// For TLS 1.2 and later, "http/1.1" by ALPN; null without files. Fails with Fault::kConfig if the
+// files cannot be used.
 Result<std::shared_ptr<ssl_ctx_st>> make_tls_context(const TlsFiles& files);
 
 }  // namespace rapporteur

@@ -107,6 +107,12 @@ Format recognise(const JsonObject& object) {
   return halon ? Format::kHalon : Format::kAuto;
 }
 
+// A line of a dump of an index holds the document under "_source".
+void take_out_of_dump(JsonObject& object) {
+  JsonObject source;
+  if (object.at_key("_source").get(source) == simdjson::SUCCESS) object = source;
+}
+
 Judgement decode_as(Format format, const JsonObject& object, Session& session) {
   switch (format) {
     case Format::kTlsrpt:
@@ -169,7 +175,9 @@ std::string_view Decoder::Impl::parse(std::string_view text, simdjson::dom::obje
   if (error == simdjson::DEPTH_ERROR) return "too-deep";
   if (error == simdjson::NUMBER_ERROR) return "bad-number";
   if (error != simdjson::SUCCESS) return "not-json";
-  return value.get(object) == simdjson::SUCCESS ? std::string_view() : "not-an-object";
+  if (value.get(object) != simdjson::SUCCESS) return "not-an-object";
+  take_out_of_dump(object);
+  return {};
 }
 
 std::string_view Decoder::Impl::find(std::string_view line, simdjson::dom::object& object) {
@@ -205,20 +213,22 @@ Decoded Decoder::decode(std::string_view line) {
     decoded.reason = "line-too-long";
     return decoded;
   }
-  std::string repaired;
-  if (!simdjson::validate_utf8(line)) {
-    repaired = to_valid_utf8(line);
-    line = repaired;
-  }
-  line = without_frame(line);
-  if (line.empty() || is_other_log_line(line)) {
-    decoded.verdict = Verdict::kIgnored;
-    decoded.reason = line.empty() ? "blank" : "log-line";
-    return decoded;
-  }
   simdjson::dom::object object;
-  decoded.reason = impl_->find(line, object);
-  if (!decoded.reason.empty()) return decoded;
+  std::string repaired;
+  if (!impl_->parse(line, object).empty()) {
+    if (!simdjson::validate_utf8(line)) {
+      repaired = to_valid_utf8(line);
+      line = repaired;
+    }
+    line = without_frame(line);
+    if (line.empty() || is_other_log_line(line)) {
+      decoded.verdict = Verdict::kIgnored;
+      decoded.reason = line.empty() ? "blank" : "log-line";
+      return decoded;
+    }
+    decoded.reason = impl_->find(line, object);
+    if (!decoded.reason.empty()) return decoded;
+  }
   if (decoded.format == Format::kAuto) decoded.format = recognise(object);
   const auto judgement = decode_as(decoded.format, object, decoded.session);
   decoded.verdict = judgement.verdict;

@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <future>
 #include <utility>
+#include <vector>
 
 #include "base/file.h"
 #include "base/hash.h"
@@ -83,10 +85,9 @@ void add_counters(const Tally& tally, const Recorded& recorded, IngestCounts& co
 
 class FileIngest {
  public:
-  FileIngest(std::string path, bool resumed, const FileIngestOptions& options, Recorder& recorder,
+  FileIngest(std::string path, const FileIngestOptions& options, Recorder& recorder,
              const Clock& clock, Log& log)
       : path_(std::move(path)),
-        resumed_(resumed),
         options_(options),
         recorder_(recorder),
         clock_(clock),
@@ -96,27 +97,7 @@ class FileIngest {
                   .rules = {.max_age = {}, .from_file = true},
                   .at = options.at}) {}
 
-  Result<FileIngestResult> run(LineReader& reader, std::optional<FileProgress> file,
-                               std::uint64_t size, const IngestProgress& progress) {
-    FileIngestResult result;
-    for (;;) {
-      auto more = read(reader);
-      if (!more) return std::move(more).error();
-      if (file) {
-        file->begin = file->offset;
-        file->offset = reader.offset();
-        file->finished = !*more;
-      }
-      auto counts = store_batch(file);
-      if (!counts) return std::move(counts).error();
-      add(result.counts, *counts);
-      if (progress) progress(reader.offset(), size);
-      if (!*more) return result;
-    }
-  }
-
- private:
-  // Counts the lines of a batch. False if the input has ended.
+  // Counts the lines of a batch. False if the input has ended. Nothing is told yet.
   Result<bool> read(LineReader& reader) {
     const auto now = clock_.now();
     for (std::size_t lines = 0; lines < options_.batch_lines; ++lines) {
@@ -135,6 +116,35 @@ class FileIngest {
     return true;
   }
 
+  // Throws away what was read: reading begins elsewhere, where line numbers are not known.
+  void resume() {
+    counter_.forget();
+    samples_.clear();
+    resumed_ = true;
+  }
+
+  // Stores what was read, then reads and stores the rest. `more`: what read() has returned.
+  Result<FileIngestResult> run(LineReader& reader, Result<bool> more,
+                               std::optional<FileProgress> file, std::uint64_t size,
+                               const IngestProgress& progress) {
+    FileIngestResult result;
+    for (;; more = read(reader)) {
+      if (!more) return std::move(more).error();
+      tell_samples();
+      if (file) {
+        file->begin = file->offset;
+        file->offset = reader.offset();
+        file->finished = !*more;
+      }
+      auto counts = store_batch(file);
+      if (!counts) return std::move(counts).error();
+      add(result.counts, *counts);
+      if (progress) progress(reader.offset(), size);
+      if (!*more) return result;
+    }
+  }
+
+ private:
   // Stores the batch together with the file's progress.
   Result<IngestCounts> store_batch(std::optional<FileProgress>& file) {
     const auto tally = counter_.hand_over();
@@ -154,60 +164,96 @@ class FileIngest {
   }
 
   void sample(std::string_view reason, const LineReader::Line& line) {
-    if (rejections_++ >= kLoggedRejections) return;
-    log_.warning("session-rejected",
-                 {{"file", path_},
-                  {resumed_ ? "byte" : "line", std::to_string(resumed_ ? line.end : line.number)},
-                  {"reason", std::string(reason)},
-                  {"sample", truncate_utf8(to_valid_utf8(line.text.substr(0, 2 * kSampleBytes)),
-                                           kSampleBytes)}});
+    if (rejections_ + samples_.size() >= kLoggedRejections) return;
+    samples_.push_back(
+        {std::to_string(resumed_ ? line.end : line.number), std::string(reason),
+         truncate_utf8(to_valid_utf8(line.text.substr(0, 2 * kSampleBytes)), kSampleBytes)});
   }
 
+  void tell_samples() {
+    for (const auto& [place, reason, text] : samples_) {
+      log_.warning("session-rejected", {{"file", path_},
+                                        {resumed_ ? "byte" : "line", place},
+                                        {"reason", reason},
+                                        {"sample", text}});
+    }
+    rejections_ += samples_.size();
+    samples_.clear();
+  }
+
+  struct Sample {  // of a rejected line
+    std::string place;
+    std::string reason;
+    std::string text;
+  };
+
   const std::string path_;
-  const bool resumed_;  // line numbers are not known then
+  bool resumed_ = false;
   const FileIngestOptions& options_;
   Recorder& recorder_;
   const Clock& clock_;
   Log& log_;
   LineCounter counter_;
-  std::uint64_t rejections_ = 0;
+  std::vector<Sample> samples_;  // not told yet
+  std::size_t rejections_ = 0;   // told
 };
+
+// What the store knows of a file with this content.
+struct Known {
+  bool finished = false;
+  FileProgress progress;
+};
+
+Result<Known> look_up(Store& store, const std::string& path, Result<std::string> hash, bool again) {
+  if (!hash) return std::move(hash).error();
+  auto stored = store.file(*hash);
+  if (!stored) return std::move(stored).error();
+  Known known;
+  known.finished = *stored && (*stored)->finished;
+  known.progress = {.sha256 = *hash, .name = path};
+  if (known.finished && again) {
+    if (auto forgotten = store.forget_file(*hash); !forgotten) return std::move(forgotten).error();
+    known.finished = false;
+  } else if (*stored) {
+    known.progress.offset = (*stored)->offset;
+    known.progress.accepted = (*stored)->accepted;
+  }
+  return known;
+}
 
 }  // namespace
 
 Result<FileIngestResult> ingest_file(const std::string& path, const FileIngestOptions& options,
                                      Recorder& recorder, Store& store, const Clock& clock, Log& log,
                                      const IngestProgress& progress) {
-  std::optional<FileProgress> file;
-  std::uint64_t resumed_at = 0;
-  if (path != "-" && is_regular_file(path)) {
-    auto hash = hash_of(path);
-    if (!hash) return std::move(hash).error();
-    const auto known = store.file(*hash);
-    if (!known) return known.error();
-    if (*known && (*known)->finished && !options.again) {
-      FileIngestResult result;
-      result.already_ingested = true;
-      return result;
-    }
-    if (*known && (*known)->finished) {
-      if (auto forgotten = store.forget_file(*hash); !forgotten)
-        return std::move(forgotten).error();
-    }
-    file = FileProgress{.sha256 = *std::move(hash), .name = path};
-    if (*known && !(*known)->finished) {
-      file->offset = resumed_at = (*known)->offset;
-      file->accepted = (*known)->accepted;
-    }
-  }
+  // Most files are new: their first batch is counted while their content is being hashed.
+  const bool can_be_known = path != "-" && is_regular_file(path);
+  std::future<Result<std::string>> hash;
+  if (can_be_known) hash = std::async(std::launch::async, hash_of, path);
   auto reader = LineReader::open(path);
   if (!reader) return unreadable(std::move(reader).error());
+  FileIngest ingest(path, options, recorder, clock, log);
+  auto more = ingest.read(*reader);
+
+  std::optional<FileProgress> file;
+  std::uint64_t resumed_at = 0;
+  if (can_be_known) {
+    auto known = look_up(store, path, hash.get(), options.again);
+    if (!known) return std::move(known).error();
+    if (known->finished) return FileIngestResult{.already_ingested = true};
+    file = std::move(known->progress);
+    resumed_at = file->offset;
+  }
   if (resumed_at > 0) {
+    ingest.resume();
+    reader = LineReader::open(path);
+    if (!reader) return unreadable(std::move(reader).error());
     auto positioned = reader->seek(resumed_at);
     if (!positioned) return unreadable(std::move(positioned).error());
+    more = ingest.read(*reader);
   }
-  FileIngest ingest(path, resumed_at > 0, options, recorder, clock, log);
-  auto result = ingest.run(*reader, std::move(file), path == "-" ? 0 : size_of(path), progress);
+  auto result = ingest.run(*reader, std::move(more), std::move(file),
+                           path == "-" ? 0 : size_of(path), progress);
   if (result) result->resumed_at = resumed_at;
   return result;
 }

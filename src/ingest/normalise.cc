@@ -14,8 +14,6 @@ namespace rapporteur {
 
 namespace {
 
-constexpr std::string_view kBlank = " \t";
-
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
@@ -28,8 +26,10 @@ bool is_hex_digit(char c) {
 
 // The next run of characters that are no blanks, taken off the front of `text`.
 std::string_view take_word(std::string_view& text) {
-  text.remove_prefix(std::min(text.find_first_not_of(kBlank), text.size()));
-  const auto word = text.substr(0, text.find_first_of(kBlank));
+  const auto blank = [](char c) { return c == ' ' || c == '\t'; };
+  while (!text.empty() && blank(text.front())) text.remove_prefix(1);
+  const auto end = std::ranges::find_if(text, blank);
+  const auto word = text.substr(0, static_cast<std::size_t>(end - text.begin()));
   text.remove_prefix(word.size());
   return word;
 }

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/file_rig.h"
 #include "bench/intake_memory.h"
 #include "bench/intake_rig.h"
 
@@ -90,6 +91,28 @@ bool burst(int rounds) {
   return ours >= 0.9 * limit;
 }
 
+bool file_ingest(int pairs) {
+  const SessionFile file(std::uint64_t{64} << 20);
+  std::vector<double> of_dom;
+  std::vector<double> of_nlohmann;
+  std::vector<double> seconds;
+  for (int pair = 0; pair < pairs; ++pair) {
+    seconds.push_back(time_of_ingest(file));
+    of_dom.push_back(seconds.back() / time_of_dom_parser(file));
+    of_nlohmann.push_back(time_of_nlohmann(file) / seconds.back());
+  }
+  const auto dom = median(of_dom);
+  const auto nlohmann = median(of_nlohmann);
+  std::printf(
+      "Ingest of a file of 64 MiB (%.0f lines a second) as a multiple of simdjson's DOM parser\n"
+      "  %.2f, at most 3.50: %s\n"
+      "The same work through nlohmann/json as a multiple of it\n"
+      "  %.1f, at least 6.0: %s\n",
+      rate(file.lines(), median(seconds)), dom, verdict(dom <= 3.5), nlohmann,
+      verdict(nlohmann >= 6));
+  return dom <= 3.5 && nlohmann >= 6;
+}
+
 }  // namespace
 }  // namespace rapporteur::bench
 
@@ -97,7 +120,8 @@ int main(int argc, char** argv) {
   using namespace rapporteur::bench;
   const int pairs = argc > 1 ? std::atoi(argv[1]) : 5;
   const std::uint64_t count = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 2'000'000;
-  bool holds = memory_of_a_million_domains();
+  bool holds = file_ingest(pairs);
+  holds = memory_of_a_million_domains() && holds;
   holds = throughput({.domains = 1000, .bytes = 300}, count, 0.85, pairs) && holds;
   holds = throughput({.domains = 1000, .bytes = 700}, count, 0.70, pairs) && holds;
   holds = throughput({.domains = 100'000, .bytes = 300}, count, 0.75, pairs) && holds;

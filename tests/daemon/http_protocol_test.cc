@@ -27,9 +27,7 @@ class JudgedHead : public testing::TestWithParam<Judged> {};
 
 TEST_P(JudgedHead, HasItsStatus) {
   auto head = head_of(GetParam().fields);
-  auto facts = GetParam().facts;
-  facts.max_body_bytes = 1000;
-  const auto verdict = judge_head(facts, head);
+  const auto verdict = judge_head(GetParam().facts, 1000, head);
   EXPECT_EQ(verdict.status, GetParam().want);
   EXPECT_EQ(verdict.why, GetParam().want_why);
 }
@@ -89,7 +87,7 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(HttpProtocol, ReadsBothFormsOfTargets) {
   const auto parts = [](std::string_view target) {
     auto head = head_of({kHost});
-    EXPECT_EQ(judge_head({.target = target, .max_body_bytes = 1}, head).status, 0) << target;
+    EXPECT_EQ(judge_head({.target = target}, 1, head).status, 0) << target;
     return head.path + " " + head.query;
   };
   EXPECT_EQ(parts("/a/b?c=d?e"), "/a/b c=d?e");
@@ -110,13 +108,15 @@ TEST(HttpProtocol, WritesAnswers) {
                           .content_type = "application/json",
                           .body = "{}",
                           .fields = {{"Allow", "GET"}}};
-  EXPECT_EQ(format_answer_head(answer, now, true, false),
-            "HTTP/1.1 201 Created\r\nDate: Fri, 20 Nov 2026 12:00:00 GMT\r\n"
-            "Content-Type: application/json\r\nContent-Length: 2\r\nAllow: GET\r\n\r\n");
-  EXPECT_EQ(format_answer_head({.status = 299}, now, false, false),
+  const std::string head =
+      "HTTP/1.1 201 Created\r\nDate: Fri, 20 Nov 2026 12:00:00 GMT\r\n"
+      "Content-Type: application/json\r\nContent-Length: 2\r\nAllow: GET\r\n\r\n";
+  EXPECT_EQ(format_answer(answer, {.now = now}), head + "{}");
+  EXPECT_EQ(format_answer(answer, {.now = now, .without_body = true}), head);
+  EXPECT_EQ(format_answer({.status = 299}, {.now = now, .keeps_alive = false}),
             "HTTP/1.1 299 \r\nDate: Fri, 20 Nov 2026 12:00:00 GMT\r\nContent-Length: 0\r\n"
             "Connection: close\r\n\r\n");
-  EXPECT_THAT(format_answer_head({}, now, true, true),
+  EXPECT_THAT(format_answer({}, {.now = now, .old_client = true}),
               testing::HasSubstr("Connection: keep-alive\r\n"));
 }
 

@@ -138,8 +138,8 @@ TEST_F(FileIngestTest, AnIdIsCountedOnceWhateverFileItIsIn) {
   EXPECT_THAT(second->counts.by_reason, UnorderedElementsAre(Pair("duplicate", 1)));
   EXPECT_EQ(stored(), 2U);
   EXPECT_THAT(*store->counters(),
-              testing::IsSupersetOf({Pair("accepted", std::uint64_t{2}),
-                                     Pair("ignored.duplicate", std::uint64_t{2})}));
+              testing::IsSupersetOf({Pair("file.accepted", std::uint64_t{2}),
+                                     Pair("file.ignored.duplicate", std::uint64_t{2})}));
 }
 
 TEST_F(FileIngestTest, AFileThatIsNotThereIsSaidSo) {

@@ -37,7 +37,8 @@ def port_of(site):
     """Where the running daemon listens."""
 
     def found():
-        match = re.findall(r"started .*http=\S*:(\d+)", site.log())
+        of_this_run = site.log().rpartition(" stopped ")[2]
+        match = re.findall(r"started .*http=\S*:(\d+)", of_this_run)
         return int(match[-1]) if match else None
 
     return wait_until(found, lambda: f"the log names no port:\n{site.log()}")
