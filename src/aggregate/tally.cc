@@ -113,9 +113,9 @@ bool Tally::empty() const {
   return !has_sessions() && counters_.empty() && accepted_ == 0;
 }
 
-std::size_t Tally::bytes() const {
-  std::size_t bytes = table_->bytes() + timed_.capacity() * sizeof(Timed) +
-                      identified_.capacity() * sizeof(Identified);
+std::size_t Tally::own_bytes() const {
+  std::size_t bytes =
+      timed_.capacity() * sizeof(Timed) + identified_.capacity() * sizeof(Identified);
   for (const auto& slice : slices_) bytes += slice.counts.capacity() * sizeof(std::uint32_t);
   return bytes;
 }

@@ -71,7 +71,10 @@ class Tally {
   std::size_t entries() const { return arrived_ + timed_.size() + identified_.size(); }
 
   // Memory that it takes, its table included.
-  std::size_t bytes() const;
+  std::size_t bytes() const { return table_->bytes() + own_bytes(); }
+  // Without the table.
+  std::size_t own_bytes() const;
+  bool shares_table(const Tally& other) const { return table_ == other.table_; }
 
   // What it holds, for the recorder. `packed` lives as long as the tally.
   struct Entry {

@@ -115,8 +115,10 @@ bool Recording::journal_large() {
       return false;
     }
     if (journalled_.tallies.empty()) journalled_.since = SteadyClock::now();
+    const bool known_table =
+        !journalled_.tallies.empty() && journalled_.tallies.back()->shares_table(*waiting->tally);
+    journalled_.bytes += known_table ? waiting->tally->own_bytes() : waiting->bytes;
     journalled_.last = *number;
-    journalled_.bytes += waiting->bytes;
     journalled_.tallies.push_back(std::move(waiting->tally));
     waiting = round_.erase(waiting);
     --unfinished_;

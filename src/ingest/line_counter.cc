@@ -10,6 +10,7 @@ namespace rapporteur {
 namespace {
 
 // What is remembered of earlier lines. Beyond it all of it is forgotten at the next hand_over().
+constexpr std::size_t kMaxRubbish = 10'000;
 constexpr std::size_t kMaxRemembered = std::size_t{128} << 20;
 
 }  // namespace
@@ -27,7 +28,11 @@ LineCounter& LineCounter::operator=(LineCounter&&) noexcept = default;
 LineCounter::Taken LineCounter::take(std::string_view line, Time now) {
   const auto key = fast_hash128(line);
   const auto known = known_->find(key);
-  if (known == SessionTable::kNone) return take_new(line, key, now);
+  if (known == SessionTable::kNone) {
+    const auto rubbish = rubbish_.find(key);
+    if (rubbish == rubbish_.end()) return take_new(line, key, now);
+    return leave_out(rubbish->second.verdict, rubbish->second.reason);
+  }
   tally_->count_again(known, options_.at.value_or(now));
   tally_->note_accepted();
   return {Verdict::kSession, {}};
@@ -35,13 +40,10 @@ LineCounter::Taken LineCounter::take(std::string_view line, Time now) {
 
 LineCounter::Taken LineCounter::take_new(std::string_view line, const Hash128& key, Time now) {
   auto decoded = decoder_.decode(line);
-  switch (decoded.verdict) {
-    case Verdict::kRejected:
-      return reject(decoded.reason);
-    case Verdict::kIgnored:
-      return ignore(decoded.reason);
-    case Verdict::kSession:
-      break;
+  if (decoded.verdict != Verdict::kSession) {
+    if (rubbish_.size() >= kMaxRubbish) rubbish_.clear();
+    rubbish_[key] = {decoded.verdict, decoded.reason};
+    return leave_out(decoded.verdict, decoded.reason);
   }
   auto& session = decoded.session;
   if (tally_->bytes() > options_.max_bytes) {
@@ -61,23 +63,20 @@ LineCounter::Taken LineCounter::take_new(std::string_view line, const Hash128& k
     case Counted::kAccepted:
       break;
     case Counted::kOwnReport:
-      return ignore("own-report");
+      return leave_out(Verdict::kIgnored, "own-report");
     case Counted::kTooOld:
-      return reject("too-old");
+      return leave_out(Verdict::kRejected, "too-old");
   }
   tally_->note_accepted();
   if (session.recipient_domain_guessed) tally_->note("recipient_domain_guessed");
   return {Verdict::kSession, {}};
 }
 
-LineCounter::Taken LineCounter::reject(std::string_view reason) {
-  tally_->note("rejected." + std::string(reason));
-  return {Verdict::kRejected, reason};
-}
-
-LineCounter::Taken LineCounter::ignore(std::string_view reason) {
-  tally_->note("ignored." + std::string(reason));
-  return {Verdict::kIgnored, reason};
+LineCounter::Taken LineCounter::leave_out(Verdict verdict, std::string_view reason) {
+  counter_ = verdict == Verdict::kRejected ? "rejected." : "ignored.";
+  counter_ += reason;
+  tally_->note(counter_);
+  return {verdict, reason};
 }
 
 std::unique_ptr<Tally> LineCounter::hand_over() {

@@ -1,7 +1,7 @@
 #pragma once
 // From the lines or datagrams of one source to a tally: decodes, applies the rules of intake, and
 // counts. What a line without a time or an id said is remembered by its bytes, so that the same
-// line costs no more than a hash when it comes again.
+// line costs no more than a hash when it comes again; so is what was none at all.
 
 #include <cstddef>
 #include <cstdint>
@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include "aggregate/tally.h"
 #include "ingest/decoder.h"
@@ -56,14 +57,21 @@ class LineCounter {
 
  private:
   Taken take_new(std::string_view line, const Hash128& key, Time now);
-  Taken reject(std::string_view reason);
-  Taken ignore(std::string_view reason);
+  Taken leave_out(Verdict verdict, std::string_view reason);
 
   LineCounterOptions options_;
   Decoder decoder_;
   std::shared_ptr<SessionTable> known_;  // by the bytes of the line
   std::unique_ptr<Tally> tally_;
-  std::string packed_;  // scratch
+  std::string packed_;   // scratch
+  std::string counter_;  // scratch
+
+  struct KeyHash {
+    std::size_t operator()(const Hash128& key) const { return static_cast<std::size_t>(key.low); }
+  };
+  // What was no session, by the bytes of the line, so that a flood of rubbish costs no more than as
+  // many sessions.
+  std::unordered_map<Hash128, Taken, KeyHash> rubbish_;
 };
 
 }  // namespace rapporteur

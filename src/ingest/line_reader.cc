@@ -37,7 +37,7 @@ Result<void> LineReader::seek(std::uint64_t offset) {
   while (offset_ < offset) {
     const auto more = fill();
     if (!more) return more.error();
-    const auto skipped = std::min<std::uint64_t>(buffer_.size() - begin_, offset - offset_);
+    const auto skipped = std::min<std::uint64_t>(size_ - begin_, offset - offset_);
     begin_ += static_cast<std::size_t>(skipped);
     offset_ += skipped;
     scanned_ = begin_;
@@ -58,17 +58,17 @@ Result<std::optional<LineReader::Line>> LineReader::next() {
 
 Result<std::optional<LineReader::Line>> LineReader::next_with_blank() {
   for (;;) {
-    const auto line_end = buffer_.find('\n', scanned_);
-    if (line_end != buffer_.npos) return std::optional(take(line_end - begin_, 1));
-    scanned_ = buffer_.size();
+    const auto line_end = held().find('\n', scanned_);
+    if (line_end != held().npos) return std::optional(take(line_end - begin_, 1));
+    scanned_ = size_;
     if (skipping_ || scanned_ - begin_ > kMaxLineBytes) {
       skipping_ = true;
       offset_ += scanned_ - begin_;
       begin_ = scanned_;
     }
     if (ended_) {
-      if (begin_ == buffer_.size() && !skipping_) return std::optional<Line>();
-      return std::optional(take(buffer_.size() - begin_, 0));
+      if (begin_ == size_ && !skipping_) return std::optional<Line>();
+      return std::optional(take(size_ - begin_, 0));
     }
     if (const auto more = fill(); !more) return more.error();
   }
@@ -76,16 +76,22 @@ Result<std::optional<LineReader::Line>> LineReader::next_with_blank() {
 
 // Reads one more block behind what is held. False at the end of the input.
 Result<bool> LineReader::fill() {
-  buffer_.erase(0, begin_);
+  size_ -= begin_;
   scanned_ -= begin_;
+  if (size_ + kBlock > capacity_) {
+    capacity_ = 2 * size_ + kBlock;
+    auto larger = std::make_unique_for_overwrite<char[]>(capacity_);
+    std::copy_n(memory_.get() + begin_, size_, larger.get());
+    memory_ = std::move(larger);
+  } else {
+    std::copy_n(memory_.get() + begin_, size_, memory_.get());
+  }
   begin_ = 0;
-  const auto held = buffer_.size();
-  buffer_.resize(held + kBlock);
   ssize_t count = 0;
   do {
-    count = read(file_.get(), buffer_.data() + held, kBlock);
+    count = read(file_.get(), memory_.get() + size_, kBlock);
   } while (count < 0 && errno == EINTR);
-  buffer_.resize(held + static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+  size_ += static_cast<std::size_t>(std::max<ssize_t>(count, 0));
   if (count < 0) return Error{Fault::kTransient, system_error("cannot read")};
   ended_ = count == 0;
   return !ended_;
@@ -94,7 +100,7 @@ Result<bool> LineReader::fill() {
 LineReader::Line LineReader::take(std::size_t length, std::size_t line_end) {
   Line line;
   line.too_long = skipping_ || length > kMaxLineBytes;
-  if (!line.too_long) line.text = std::string_view(buffer_).substr(begin_, length);
+  if (!line.too_long) line.text = held().substr(begin_, length);
   skipping_ = false;
   begin_ += length + line_end;
   scanned_ = begin_;

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -46,7 +47,11 @@ class LineReader {
   Line take(std::size_t length, std::size_t line_end);
 
   Fd file_;
-  std::string buffer_;
+  std::string_view held() const { return {memory_.get(), size_}; }
+
+  std::unique_ptr<char[]> memory_;
+  std::size_t capacity_ = 0;
+  std::size_t size_ = 0;     // of what was read into memory_
   std::size_t begin_ = 0;    // of what is not handed out
   std::size_t scanned_ = 0;  // up to here there is no line end behind `begin_`
   std::uint64_t offset_ = 0;

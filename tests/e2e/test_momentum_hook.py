@@ -60,7 +60,7 @@ def test_all_data_points_of_eight_threads_arrive(site):
     said = drive(site, data_points(), 1000, 30_000)
     assert said["calls"] == said["handed-over"] == said["sent"] == THREADS * 1000
     wait_for_sessions(site, THREADS * 500)
-    assert site.json("stats")["sessions"] == {"accepted": THREADS * 1000}
+    assert site.json("stats")["sessions"] == {"datagram.accepted": THREADS * 1000}
     (policy,) = site.window(FAILURE)["policies"]
     (detail,) = policy["failure-details"]
     assert detail["result-type"] == "certificate-host-mismatch"
