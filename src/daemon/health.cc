@@ -43,7 +43,6 @@ constexpr std::array<ProblemRules, kProblemCount> kProblems = {{
     {"listener", true},
     {"store-schedule", true},
     {"store-delivery", true},
-    {"sessions-wait", false},
     {"resolver", false},
     {"relay", false},
     {"delivery-options", false},

@@ -31,7 +31,6 @@ enum class Problem : std::uint8_t {
   kStoreSchedule,  // schedule: the store failed the last time
   kStoreDelivery,  // delivery: the store failed the last time
   // The daemon takes sessions; somebody should look: remarks.
-  kSessionsWait,     // intake: sessions cannot be placed yet
   kResolver,         // schedule: there is no resolver; nothing is assembled
   kRelay,            // delivery: the mail relay is in trouble
   kDeliveryOptions,  // delivery: [delivery] of the new configuration cannot be used
@@ -40,7 +39,7 @@ enum class Problem : std::uint8_t {
   kDisk,             // little room on the store's disk
   kPaused,           // the administrator's word
 };
-inline constexpr std::size_t kProblemCount = 15;
+inline constexpr std::size_t kProblemCount = 14;
 std::string_view to_string(Problem problem);  // "relay"
 bool keeps_from_ready(Problem problem);
 

@@ -92,7 +92,6 @@ struct DaemonMetrics {
   // Intake.
   DurationHistogram flush;  // one flush of counts to the store, failed ones included
   Counter flush_failures;
-  Gauge sessions_waiting;  // in memory, because they cannot be placed yet
 
   // Schedule: each window that was run ends in one of these.
   DurationHistogram window_run;

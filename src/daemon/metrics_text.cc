@@ -135,8 +135,6 @@ void write_intake(Exposition& out, const DaemonMetrics& metrics) {
   out.sample(std::nullopt, metrics.flush);
   out.counter("rapporteur_flush_failures_total", "Flushes of counts that the store did not take.");
   out.sample({}, metrics.flush_failures.value());
-  out.gauge("rapporteur_sessions_waiting", "Sessions in memory that cannot be placed yet.");
-  out.sample({}, metrics.sessions_waiting.value());
 }
 
 void write_schedule(Exposition& out, const DaemonMetrics& metrics) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 #include "store/sqlite_rows.h"
 #include "store/sqlite_store.h"
@@ -27,6 +28,17 @@ constexpr std::string_view kAddToWindow =
 std::uint64_t saturating_sum(std::uint64_t a, std::uint64_t b) {
   const auto sum = a + b;
   return sum < a ? UINT64_MAX : sum;
+}
+
+// Successful and failed sessions over all policies.
+std::pair<std::uint64_t, std::uint64_t> sums_of(const WindowDelta& delta) {
+  std::uint64_t successful = 0;
+  std::uint64_t failed = 0;
+  for (const auto& policy : delta.counts) {
+    successful = saturating_sum(successful, policy.successful);
+    failed = saturating_sum(failed, policy.failed);
+  }
+  return {successful, failed};
 }
 
 bool takes_counts(std::string_view state) {
@@ -230,7 +242,7 @@ void SqliteStore::advance_file(const FileProgress& progress, Time now) {
 // supplements.
 std::vector<std::size_t> SqliteStore::add_windows(const CountBatch& batch,
                                                   std::vector<std::size_t>& late) {
-  Progress progress{batch, 0, {}, late};
+  Progress progress{batch, 0, {}, late, {}};
   add_chunk(batch.windows, progress);
   std::vector<WindowDelta> deltas;
   for (bool more = batch.more != nullptr; more && !database_->failed();) {
@@ -253,13 +265,14 @@ void SqliteStore::add_chunk(std::span<const WindowDelta> deltas, Progress& progr
   for (auto [place, index] : order) {
     const auto& delta = deltas[index];
     if (place.id == 0 || !add_to_known(place.id, delta)) {
-      place = place_for(delta, progress.batch);
+      place = place_for(delta, progress);
       if (database_->failed()) return;
       if (place.id == 0) {
         progress.misplaced.push_back(progress.done + index);
         continue;
       }
-      add_to(place.id, delta);
+      const bool made = std::exchange(place.made, false);
+      if (!made) add_to(place.id, delta);
       if (known_windows_.size() >= kMaxKnown) known_windows_.clear();
       known_windows_[window_key(delta)] = place;
     }
@@ -270,7 +283,7 @@ void SqliteStore::add_chunk(std::span<const WindowDelta> deltas, Progress& progr
   std::ranges::sort(progress.misplaced);
 }
 
-SqliteStore::WindowPlace SqliteStore::place_for(const WindowDelta& delta, const CountBatch& batch) {
+SqliteStore::WindowPlace SqliteStore::place_for(const WindowDelta& delta, Progress& progress) {
   std::optional<Sibling> sibling;
   WindowId cancelled = 0;
   {
@@ -295,10 +308,10 @@ SqliteStore::WindowPlace SqliteStore::place_for(const WindowDelta& delta, const 
     }
   }
   if (cancelled != 0) return {cancelled};
-  if (sibling) return {make_supplement(delta, *sibling, batch), true};
+  if (sibling) return {make_supplement(delta, *sibling, progress.batch), true};
   const bool inside = delta.period.covers(delta.first) && delta.period.covers(delta.last);
   if (!inside || delta.due == Time{} || overlaps_stored(delta)) return {};
-  return {make_window(delta, batch.now)};
+  return {make_window(delta, progress), false, true};
 }
 
 bool SqliteStore::overlaps_stored(const WindowDelta& delta) {
@@ -317,25 +330,31 @@ bool SqliteStore::overlaps_stored(const WindowDelta& delta) {
 
 // Windows of this period may have been reported and removed since. The parts of a new one are
 // numbered from where no earlier one has come: its hour of birth.
-int SqliteStore::first_part_of(const Period& period, Time now) {
+int SqliteStore::first_part_of(const Period& period, Progress& progress) {
   constexpr std::int64_t kPartsAnHour = 1000;
   constexpr std::int64_t kMostHours = 2'000'000;
-  Query query(*database_, "SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'pruned_ends'");
-  if (!query.next() || query.time(0) <= period.start) return 1;
-  const auto hours = std::chrono::duration_cast<std::chrono::hours>(now - period.start).count();
+  if (!progress.pruned) {
+    Query query(*database_, "SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'pruned_ends'");
+    progress.pruned = query.next() ? query.time(0) : Time::min();
+  }
+  if (*progress.pruned <= period.start) return 1;
+  const auto age = progress.batch.now - period.start;
+  const auto hours = std::chrono::duration_cast<std::chrono::hours>(age).count();
   return static_cast<int>(kPartsAnHour * std::clamp<std::int64_t>(hours, 1, kMostHours) + 1);
 }
 
-WindowId SqliteStore::make_window(const WindowDelta& delta, Time now) {
+WindowId SqliteStore::make_window(const WindowDelta& delta, Progress& progress) {
   std::optional<Time> retry;
   if (delta.state == WindowState::kBlocked) retry = delta.due;
+  const auto [successful, failed] = sums_of(delta);
+  const auto record_seen = delta.tlsrpt_record.empty() ? delta.period.start : delta.last;
   database_->execute(
       "INSERT INTO windows (domain, starts, ends, supplement, frequency, state, reason, due, retry,"
-      " send_old, last_session, record_seen, first_part)"
-      " VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?2, ?11)",
+      " send_old, last_session, record_seen, tlsrpt_record, successful, failed, first_part)"
+      " VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
       delta.domain, delta.period.start, delta.period.end, to_string(delta.frequency),
       to_string(delta.state), delta.reason, delta.due, retry, delta.send_old, delta.last,
-      first_part_of(delta.period, now));
+      record_seen, delta.tlsrpt_record, successful, failed, first_part_of(delta.period, progress));
   return database_->last_row();
 }
 
@@ -364,12 +383,7 @@ WindowId SqliteStore::make_supplement(const WindowDelta& delta, const Sibling& s
 }
 
 void SqliteStore::add_to(WindowId window, const WindowDelta& delta) {
-  std::uint64_t successful = 0;
-  std::uint64_t failed = 0;
-  for (const auto& policy : delta.counts) {
-    successful = saturating_sum(successful, policy.successful);
-    failed = saturating_sum(failed, policy.failed);
-  }
+  const auto [successful, failed] = sums_of(delta);
   database_->execute(kAddToWindow, window, successful, failed, delta.last, delta.tlsrpt_record);
 }
 

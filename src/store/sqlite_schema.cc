@@ -169,11 +169,11 @@ CREATE TABLE suppressions (
 ) STRICT, WITHOUT ROWID;
 )sql",
                                                     R"sql(
-CREATE TABLE tallies (
+CREATE TABLE state_counts (
   name  TEXT PRIMARY KEY,
   value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-INSERT INTO tallies (name, value) VALUES
+INSERT INTO state_counts (name, value) VALUES
   ('windows.collecting', 0), ('windows.due', 0), ('windows.assembled', 0), ('windows.done', 0),
   ('windows.blocked', 0), ('windows.held', 0), ('windows.suppressed', 0),
   ('deliveries.pending', 0), ('deliveries.delivered', 0), ('deliveries.bounced', 0),
@@ -181,35 +181,35 @@ INSERT INTO tallies (name, value) VALUES
   ('deliveries.uncertain', 0),
   ('ended.delivered', 0), ('ended.bounced', 0), ('ended.failed', 0), ('ended.suppressed', 0),
   ('ended.abandoned', 0);
-UPDATE tallies SET value =
-  (SELECT count(*) FROM windows WHERE 'windows.' || state = tallies.name)
+UPDATE state_counts SET value =
+  (SELECT count(*) FROM windows WHERE 'windows.' || state = state_counts.name)
   WHERE name GLOB 'windows.*';
-UPDATE tallies SET value = counted.rows
+UPDATE state_counts SET value = counted.rows
   FROM (SELECT state, count(*) AS rows FROM deliveries GROUP BY state) AS counted
   WHERE name IN ('deliveries.' || counted.state, 'ended.' || counted.state);
 
 CREATE TRIGGER windows_made AFTER INSERT ON windows BEGIN
-  UPDATE tallies SET value = value + 1 WHERE name = 'windows.' || new.state;
+  UPDATE state_counts SET value = value + 1 WHERE name = 'windows.' || new.state;
 END;
 CREATE TRIGGER windows_moved AFTER UPDATE OF state ON windows WHEN new.state <> old.state BEGIN
-  UPDATE tallies SET value = value - 1 WHERE name = 'windows.' || old.state;
-  UPDATE tallies SET value = value + 1 WHERE name = 'windows.' || new.state;
+  UPDATE state_counts SET value = value - 1 WHERE name = 'windows.' || old.state;
+  UPDATE state_counts SET value = value + 1 WHERE name = 'windows.' || new.state;
 END;
 CREATE TRIGGER windows_removed AFTER DELETE ON windows BEGIN
-  UPDATE tallies SET value = value - 1 WHERE name = 'windows.' || old.state;
+  UPDATE state_counts SET value = value - 1 WHERE name = 'windows.' || old.state;
 END;
 CREATE TRIGGER deliveries_made AFTER INSERT ON deliveries BEGIN
-  UPDATE tallies SET value = value + 1
+  UPDATE state_counts SET value = value + 1
     WHERE name IN ('deliveries.' || new.state, 'ended.' || new.state);
 END;
 CREATE TRIGGER deliveries_moved AFTER UPDATE OF state ON deliveries
     WHEN new.state <> old.state BEGIN
-  UPDATE tallies SET value = value - 1 WHERE name = 'deliveries.' || old.state;
-  UPDATE tallies SET value = value + 1
+  UPDATE state_counts SET value = value - 1 WHERE name = 'deliveries.' || old.state;
+  UPDATE state_counts SET value = value + 1
     WHERE name IN ('deliveries.' || new.state, 'ended.' || new.state);
 END;
 CREATE TRIGGER deliveries_removed AFTER DELETE ON deliveries BEGIN
-  UPDATE tallies SET value = value - 1 WHERE name = 'deliveries.' || old.state;
+  UPDATE state_counts SET value = value - 1 WHERE name = 'deliveries.' || old.state;
 END;
 
 CREATE TABLE journal (

@@ -107,6 +107,7 @@ class SqliteStore final : public Store {
   struct WindowPlace {
     WindowId id = 0;  // 0: there is none
     bool supplement = false;
+    bool made = false;  // with the counts of the delta in its sums
 
     friend auto operator<=>(const WindowPlace&, const WindowPlace&) = default;
   };
@@ -115,6 +116,7 @@ class SqliteStore final : public Store {
     std::size_t done = 0;  // deltas of earlier chunks
     std::vector<std::size_t> misplaced;
     std::vector<std::size_t>& late;
+    std::optional<Time> pruned;  // see first_part_of(); absent: not asked yet
   };
   struct Sibling {  // a window that covers the sessions of a delta but takes no counts
     Period period;
@@ -134,9 +136,9 @@ class SqliteStore final : public Store {
   void advance_file(const FileProgress& progress, Time now);
   std::vector<std::size_t> add_windows(const CountBatch& batch, std::vector<std::size_t>& late);
   void add_chunk(std::span<const WindowDelta> deltas, Progress& progress);
-  WindowPlace place_for(const WindowDelta& delta, const CountBatch& batch);
-  int first_part_of(const Period& period, Time now);
-  WindowId make_window(const WindowDelta& delta, Time now);
+  WindowPlace place_for(const WindowDelta& delta, Progress& progress);
+  int first_part_of(const Period& period, Progress& progress);
+  WindowId make_window(const WindowDelta& delta, Progress& progress);
   WindowId make_supplement(const WindowDelta& delta, const Sibling& sibling,
                            const CountBatch& batch);
   bool overlaps_stored(const WindowDelta& delta);

@@ -1,5 +1,5 @@
 // The state of the store in numbers. Whatever grows with the years is not counted here: the table
-// tallies has its numbers, which triggers keep (sqlite_schema.cc).
+// state_counts has its numbers, which triggers keep (sqlite_schema.cc).
 
 #include <algorithm>
 #include <array>
@@ -50,10 +50,10 @@ std::optional<Time> earlier(std::optional<Time> a, std::optional<Time> b) {
 }
 
 void read_tallies(Database& database, StoreSummary& summary) {
-  const auto tallies = numbers(database, "SELECT name, value FROM tallies");
+  const auto state_counts = numbers(database, "SELECT name, value FROM state_counts");
   const auto tally = [&](std::string_view kind, std::string_view state) {
-    const auto found = tallies.find(std::string(kind).append(state));
-    return found == tallies.end() ? 0 : found->second;
+    const auto found = state_counts.find(std::string(kind).append(state));
+    return found == state_counts.end() ? 0 : found->second;
   };
   for (const auto state : kWindowStates) {
     summary.windows[state] = tally("windows.", to_string(state));

@@ -25,7 +25,8 @@ Policy sts(const std::string& domain) {
 }
 
 FailureDetail full_detail() {
-  return {ResultType::kTlsaInvalid, "192.0.2.1", "mx.example", "helo", "198.51.100.1", "uri:x", "r"};
+  return {ResultType::kTlsaInvalid, "192.0.2.1", "mx.example", "helo",
+          "198.51.100.1",           "uri:x",     "r"};
 }
 
 Session session(const std::string& domain, std::optional<Time> time = {}, std::string id = {}) {
@@ -156,8 +157,7 @@ TEST(SessionTable, WhatWasHandedOverCanBeReadWhileMoreIsAdded) {
 TEST(Tally, AddsUpWhatArrivesWithinAnHour) {
   const auto tally = new_tally();
   for (const auto seconds : {0, 5, 3}) {
-    EXPECT_EQ(tally->count(session("a.example"), kNoon + Seconds{seconds}, {}),
-              Counted::kAccepted);
+    EXPECT_EQ(tally->count(session("a.example"), kNoon + Seconds{seconds}, {}), Counted::kAccepted);
   }
   EXPECT_THAT(shown(*tally),
               ElementsAre(Shown{"a.example", kNoon, kNoon + Seconds{5}, 3, "", true}));

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include <nlohmann/json.hpp>
 #include <simdjson.h>
+#include <nlohmann/json.hpp>
 
 #include "aggregate/recorder.h"
 #include "base/log.h"
@@ -40,8 +40,8 @@ struct Rig {
     store = *std::move(opened);
     auto loaded = parse_config("[system]\ndomain = \"example.net\"\n", "bench.toml");
     planner = std::make_unique<SettingsPlanner>(loaded.config);
-    recorder = std::make_unique<Recorder>(*store, *planner, clock,
-                                          RecorderOptions{.from_file = true});
+    recorder =
+        std::make_unique<Recorder>(*store, *planner, clock, RecorderOptions{.from_file = true});
   }
 
   std::string path;

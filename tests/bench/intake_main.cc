@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "bench/file_rig.h"
+#include "bench/http_rig.h"
 #include "bench/intake_memory.h"
 #include "bench/intake_rig.h"
 
@@ -86,7 +87,8 @@ bool burst(int rounds) {
   const double limit = std::max(bare, bare_first);
   std::printf(
       "A burst of 20,000 datagrams of 8 senders that do not wait: the share that arrives\n"
-      "  %.3f; of the bare loop %.3f, and %.3f where it goes first; ratio %.2f, at least 0.90: %s\n",
+      "  %.3f; of the bare loop %.3f, and %.3f where it goes first; ratio %.2f, at least 0.90: "
+      "%s\n",
       ours / all, bare / all, bare_first / all, ours / limit, verdict(ours >= 0.9 * limit));
   return ours >= 0.9 * limit;
 }
@@ -113,6 +115,58 @@ bool file_ingest(int pairs) {
   return dom <= 3.5 && nlohmann >= 6;
 }
 
+std::string content_of(const std::string& path) {
+  std::ifstream in(path);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+bool http_upload(int pairs) {
+  const SessionFile file(std::uint64_t{64} << 20);
+  const auto body = content_of(file.path());
+  std::vector<double> ratios;
+  for (int pair = 0; pair < pairs; ++pair) {
+    const SessionFile elsewhere(0);
+    const auto ours = time_of_ingest(file);
+    with_http_server(elsewhere.folder(), [&](std::uint16_t port) {
+      ratios.push_back(time_of_post(port, body) / ours);
+    });
+  }
+  const auto ratio = median(ratios);
+  std::printf(
+      "A body of 64 MiB by HTTP, on disk, as a multiple of the ingest of that file\n"
+      "  %.2f, at most 1.50: %s\n",
+      ratio, verdict(ratio <= 1.5));
+  return ratio <= 1.5;
+}
+
+bool http_documents(int pairs) {
+  constexpr unsigned kConnections = 64;
+  constexpr unsigned kRequests = 20'000;
+  std::vector<double> ratios;
+  std::vector<double> rates;
+  std::vector<double> medians;
+  std::vector<double> worst;
+  for (int pair = 0; pair < pairs; ++pair) {
+    const SessionFile elsewhere(0);
+    with_http_server(elsewhere.folder(), [&](std::uint16_t port) {
+      const auto ours = documents(port, kConnections, kRequests);
+      rates.push_back(ours.requests_a_second);
+      medians.push_back(ours.median);
+      worst.push_back(ours.p99);
+    });
+    with_idle_server([&](std::uint16_t port) {
+      ratios.push_back(rates.back() / documents(port, kConnections, kRequests).requests_a_second);
+    });
+  }
+  const auto latency = median(medians);
+  std::printf(
+      "One session a request over 64 connections, each on disk before it is answered\n"
+      "  %.0f a second, %.2f of a Beast server that answers without work;"
+      " %.1f ms in the median, 99 of 100 within %.1f ms; within milliseconds: %s\n",
+      median(rates), median(ratios), latency, median(worst), verdict(latency < 10));
+  return latency < 10;
+}
+
 }  // namespace
 }  // namespace rapporteur::bench
 
@@ -121,6 +175,8 @@ int main(int argc, char** argv) {
   const int pairs = argc > 1 ? std::atoi(argv[1]) : 5;
   const std::uint64_t count = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 2'000'000;
   bool holds = file_ingest(pairs);
+  holds = http_upload(pairs) && holds;
+  holds = http_documents(pairs) && holds;
   holds = memory_of_a_million_domains() && holds;
   holds = throughput({.domains = 1000, .bytes = 300}, count, 0.85, pairs) && holds;
   holds = throughput({.domains = 1000, .bytes = 700}, count, 0.70, pairs) && holds;

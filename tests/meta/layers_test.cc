@@ -78,6 +78,7 @@ const std::vector<Library> kLibraries = {
     {"libdeflate", {"libdeflate.h"}, {"report"}},
     {"zlib", {"zlib.h"}, {"report", "base"}, {{"base", "src/base/gunzip"}}},
     {"CLI11", {"CLI/"}, {"cli"}},
+    {"xxHash", {"xxhash.h"}, {"base"}},
     {"spdlog", {"spdlog/"}, {"base"}},
     {"fmt", {"fmt/"}, {"base", "cli"}},
     {"json-c", {"json-c/", "json.h"}, {"hook"}},

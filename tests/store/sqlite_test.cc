@@ -299,7 +299,7 @@ TEST_F(SqliteStoreTest, AnOlderSchemaMovesForwardAndKeepsItsData) {
       " SELECT 'd', id, 1, 0, 'failed', 1, 0, 0, 1, 'mailto:a@b.example', '', '', '' FROM windows");
   run("DROP TRIGGER windows_made; DROP TRIGGER windows_moved; DROP TRIGGER windows_removed;"
       "DROP TRIGGER deliveries_made; DROP TRIGGER deliveries_moved; DROP TRIGGER "
-      "deliveries_removed; DROP TABLE tallies; DROP TABLE journal;"
+      "deliveries_removed; DROP TABLE state_counts; DROP TABLE journal;"
       "DROP TABLE suppressions; DROP INDEX deliveries_by_destination;"
       "ALTER TABLE deliveries DROP COLUMN blamed; DELETE FROM meta WHERE name = 'secret';"
       "UPDATE meta SET value = '1' WHERE name = 'schema_version'");
