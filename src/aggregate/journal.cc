@@ -19,6 +19,10 @@ constexpr std::uint64_t kEnd = 0;
 constexpr std::uint64_t kNewSession = 1;  // its packed bytes follow
 constexpr std::uint64_t kFirst = 2;
 
+// Times in seconds since 1970: the year 10,000, and how long an entry may be.
+constexpr std::uint64_t kLatest = 253'402'300'800;
+constexpr std::uint64_t kLongest = 3600;
+
 void put_time(Time time, std::string& to) {
   // No session is from before 1970.
   put_number(static_cast<std::uint64_t>(time.time_since_epoch().count()), to);
@@ -48,17 +52,25 @@ class PieceReader {
 
  private:
   void read_entry(std::uint64_t kind, Tally& tally) {
-    if (kind == kNewSession) sessions_.push_back(text());
+    if (kind == kNewSession) {
+      sessions_.push_back(text());
+      sound_ = sound_ && is_packed_session(sessions_.back());
+    }
     const auto at = kind == kNewSession ? sessions_.size() - 1 : kind - kFirst;
     if (at >= sessions_.size()) sound_ = false;
     if (!sound_) return;
     Tally::Entry entry;
     entry.packed = sessions_[static_cast<std::size_t>(at)];
     entry.arrived = number() == 1;
-    entry.first = Time(Seconds(static_cast<std::int64_t>(number())));
-    entry.last = entry.first + Seconds(static_cast<std::int64_t>(number()));
+    const auto first = number();
+    const auto length = number();
+    if (first > kLatest || length > kLongest) sound_ = false;
+    if (!sound_) return;
+    entry.first = Time(Seconds(static_cast<std::int64_t>(first)));
+    entry.last = entry.first + Seconds(static_cast<std::int64_t>(length));
     entry.count = number();
     entry.id = text();
+    if (entry.count == 0) sound_ = false;
     if (sound_) tally.add(entry);
   }
 

@@ -77,6 +77,52 @@ void pack_session(const Session& session, std::string& packed) {
   }
 }
 
+namespace {
+
+bool are_texts(std::string_view& from) {
+  const auto count = take_number(from);
+  if (!count) return false;
+  for (auto left = *count; left > 0; --left) {
+    if (!take_text(from)) return false;
+  }
+  return true;
+}
+
+bool is_policy(std::string_view bytes) {
+  const auto type = take_number(bytes);
+  return type && *type <= static_cast<std::uint64_t>(PolicyType::kNoPolicyFound) &&
+         take_text(bytes) && are_texts(bytes) && are_texts(bytes) && bytes.empty();
+}
+
+bool is_detail(std::string_view bytes) {
+  constexpr auto kLast = static_cast<unsigned char>(ResultType::kStsPolicyFetchError);
+  if (bytes.empty() || static_cast<unsigned char>(bytes.front()) > kLast) return false;
+  bytes.remove_prefix(1);
+  for (std::size_t i = 0; i < kDetailTexts.size() && !bytes.empty(); ++i) {
+    if (!take_text(bytes)) return false;
+  }
+  return bytes.empty();
+}
+
+}  // namespace
+
+bool is_packed_session(std::string_view bytes) {
+  const auto domain = take_text(bytes);
+  if (!domain || domain->empty() || !take_text(bytes)) return false;
+  const auto outcomes = take_number(bytes);
+  if (!outcomes) return false;
+  for (auto left = *outcomes; left > 0; --left) {
+    const auto policy = take_text(bytes);
+    const auto number = take_number(bytes);
+    if (!policy || !number || !is_policy(*policy)) return false;
+    for (auto details = *number / 2; details > 0; --details) {
+      const auto detail = take_text(bytes);
+      if (!detail || !is_detail(*detail)) return false;
+    }
+  }
+  return bytes.empty();
+}
+
 PackedSession::PackedSession(std::string_view packed) : rest_(packed) {
   domain_ = text_from(rest_);
   record_ = text_from(rest_);

@@ -14,6 +14,9 @@ namespace rapporteur {
 // Replaces what `packed` held.
 void pack_session(const Session& session, std::string& packed);
 
+// Whether the bytes are what pack_session() could have made: those that come back from a disk.
+bool is_packed_session(std::string_view bytes);
+
 // Reads packed bytes. Views point into them.
 class PackedSession {
  public:

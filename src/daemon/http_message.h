@@ -87,6 +87,8 @@ class HttpHandler {
   virtual HttpAnswer refusal(const HttpHead& head, int status, const std::string& why) = 0;
   // An answer was sent, or it was tried, so long after the header was there.
   virtual void answered(const HttpHead&, int /*status*/, std::chrono::nanoseconds /*took*/) {}
+  // A connection was turned away: its TLS handshake failed, or there are too many of them.
+  virtual void turned_away(bool /*tls_failed*/) {}
   // How many connections there are now.
   virtual void connections(std::size_t /*open*/) {}
 };

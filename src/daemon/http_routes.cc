@@ -151,10 +151,15 @@ void HttpRoutes::admit(const HttpHead& head, std::function<void(HttpAdmission)> 
         const std::string reason = decision.access == Access::kMissing ? "missing"
                                    : decision.access == Access::kWrong ? "wrong"
                                                                        : "too-many";
+        needs_.metrics.http_authentication_failed.add();
         needs_.sampler.warning("http-authentication-failed", reason,
                                {{"peer", head.peer}, {"user", decision.user}, {"reason", reason}});
         decide({.granted = false, .user = {}, .refusal = unauthorised(head, decision)});
       });
+}
+
+void HttpRoutes::turned_away(bool tls_failed) {
+  (tls_failed ? needs_.metrics.http_tls_failed : needs_.metrics.http_connections_full).add();
 }
 
 HttpAnswer HttpRoutes::wrong_method(const HttpHead& head, const HttpTarget& target) {

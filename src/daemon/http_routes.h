@@ -58,6 +58,7 @@ class HttpRoutes final : public HttpHandler {
   std::unique_ptr<HttpExchange> begin(const HttpHead& head, const std::string& user) override;
   HttpAnswer refusal(const HttpHead& head, int status, const std::string& why) override;
   void answered(const HttpHead& head, int status, std::chrono::nanoseconds took) override;
+  void turned_away(bool tls_failed) override;
   void connections(std::size_t open) override;
 
   // Looks for nothing more; whoever waits hears nothing more. One thread.

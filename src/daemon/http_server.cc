@@ -139,6 +139,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     // A client that comes and goes is no news: a probe of a load balancer, for instance.
     if (fault != asio::error::eof && fault != asio::ssl::error::stream_truncated &&
         fault != asio::error::connection_reset) {
+      server_.handler.turned_away(true);
       server_.sampler.warning("http-tls-failed", fault.message(),
                               {{"peer", peer_}, {"error", fault.message()}});
     }
@@ -415,6 +416,7 @@ void HttpServer::Impl::admit(asio::ip::tcp::socket socket) {
   error_code ignored;
   if (connections.size() >= limits.max_connections) {
     const auto peer = socket.remote_endpoint(ignored).address().to_string();
+    handler.turned_away(false);
     sampler.warning("http-connections-full", "",
                     {{"peer", peer}, {"limit", std::to_string(limits.max_connections)}});
     return;

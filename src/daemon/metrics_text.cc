@@ -188,6 +188,11 @@ void write_http(Exposition& out, const DaemonMetrics& metrics) {
   out.histogram("rapporteur_http_request_duration_seconds",
                 "Time from the end of a request's head to its answer.");
   for (const auto& [name, route] : routes) out.sample(Label{"route", name}, route->duration);
+  out.counter("rapporteur_http_refused_total",
+              "Connections and requests turned away before they were looked at, by reason.");
+  out.sample({{"reason", "authentication-failed"}}, metrics.http_authentication_failed.value());
+  out.sample({{"reason", "connections-full"}}, metrics.http_connections_full.value());
+  out.sample({{"reason", "tls-failed"}}, metrics.http_tls_failed.value());
   out.gauge("rapporteur_http_connections", "Open connections of the HTTP server.");
   out.sample({}, metrics.http_connections.value());
 }

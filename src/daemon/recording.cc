@@ -17,6 +17,9 @@ constexpr std::chrono::milliseconds kRetryAfter{1000};
 constexpr int kLastAttempts = 3;
 constexpr std::chrono::milliseconds kLastPatience{1000};
 
+// How long another program may lock the store before those who wait for an answer hear of it.
+constexpr std::chrono::milliseconds kPatience{4000};
+
 // How long it sleeps at most, so that it is seen to live.
 constexpr std::chrono::seconds kHeartbeat{10};
 
@@ -218,6 +221,7 @@ bool Recording::wait() {
 
 bool Recording::serve() {
   LoopWatch watch(shared_.health, Loop::kRecording);
+  store_.set_patience(kPatience);
   while (!wait()) {
     watch.beat();
     store_waiting();

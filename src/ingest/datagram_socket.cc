@@ -149,7 +149,8 @@ Result<DatagramSocket::Received> DatagramSocket::receive(const Callback& callbac
 
 Result<DatagramSocket::Received> DatagramSocket::drain(const Callback& callback) {
   Received received;
-  for (bool more = true; more;) {
+  const auto end = std::chrono::steady_clock::now() + kDrainFor;
+  for (bool more = true; more && std::chrono::steady_clock::now() < end;) {
     auto done = impl_->receive_batch(callback, received, more);
     if (!done) return std::move(done).error();
   }

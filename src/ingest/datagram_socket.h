@@ -2,6 +2,7 @@
 // The unix datagram socket at which libtlsrpt and the native hook deliver their sessions. Knows
 // nothing of what the datagrams hold: see ingest/decoder.h.
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -32,6 +33,7 @@ class DatagramSocket {
 
   // What Linux lets a sender with the default send buffer put into one datagram.
   static constexpr std::size_t kMaxDatagram = 212960;
+  static constexpr std::chrono::seconds kDrainFor{5};
 
   // Takes over the datagram socket that systemd hands down (LISTEN_PID, LISTEN_FDS), if there is
   // one; `options` then do not matter. Else makes the socket under a temporary name, gives it
@@ -49,7 +51,8 @@ class DatagramSocket {
   // there, at most one batch. One thread at a time. Fails with Fault::kTransient.
   Result<Received> receive(const Callback& callback, int timeout_ms);
 
-  // Hands out what waits, without waiting for more. As receive().
+  // Hands out what waits, without waiting for more, for kDrainFor at most: senders may go on. As
+  // receive().
   Result<Received> drain(const Callback& callback);
 
   // Ends a receive(), the present one or the next. Any thread, and signal handlers.
