@@ -1,6 +1,7 @@
 // Any bytes as a piece of the journal: it is refused, or what was read is written and read again as
 // the same.
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -19,6 +20,7 @@ std::vector<std::string> shown(const Tally& tally) {
                   std::to_string(entry.count) + '|' +
                   std::to_string(entry.last.time_since_epoch().count()));
   });
+  std::ranges::sort(all);  // the order may be another
   return all;
 }
 
