@@ -46,7 +46,7 @@ void SessionSplitter::decide(bool at_end) {
   const auto second = text.find_first_not_of(kSpace, first + 1);
   if (second == text.npos) {
     if (give_up) form_ = Form::kArray;
-  } else if (json_ || text[second] == '{' || text[second] == ']') {
+  } else if (json_ || std::string_view("{][\"").find(text[second]) != std::string_view::npos) {
     form_ = Form::kArray;
   } else {
     form_ = Form::kLines;  // a line of a log may begin with '['

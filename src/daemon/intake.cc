@@ -19,6 +19,9 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr Seconds kSampleEvery{60};
 constexpr std::size_t kSampleBytes = 200;
 
+// When it is tried again to hand over, while what was handed over before is being stored.
+constexpr std::chrono::milliseconds kHandOverAgain{20};
+
 // How long a quiet socket is waited for.
 constexpr std::chrono::milliseconds kQuiet{1000};
 
@@ -66,8 +69,10 @@ void Intake::take(std::string_view datagram, Time now) {
   if (taken.verdict == Verdict::kRejected) sample(taken.reason, datagram, now);
 }
 
-void Intake::hand_over() {
-  if (!counter_.tally().empty() && recording_.idle()) recording_.submit(counter_.hand_over());
+bool Intake::hand_over() {
+  if (!recording_.ready_for_more()) return false;
+  if (!counter_.tally().empty()) recording_.submit(counter_.hand_over());
+  return true;
 }
 
 bool Intake::check(const Result<DatagramSocket::Received>& received, Health& health) {
@@ -117,11 +122,13 @@ void Intake::serve(DatagramSocket& socket, SharedState& shared) {
     }
     if (SteadyClock::now() >= next) {
       tell_of_drops(shared);
-      hand_over();
-      next = SteadyClock::now() + config->store.flush_every;
+      const std::chrono::milliseconds pause =
+          hand_over() ? config->store.flush_every : kHandOverAgain;
+      next = SteadyClock::now() + pause;
     }
   }
   first = true;
+  socket.shut();
   check(socket.drain(on_datagram), shared.health);
   if (!empty()) recording_.submit(counter_.hand_over());
 }

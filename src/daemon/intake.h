@@ -27,9 +27,9 @@ class Intake {
   // none, what is new is dropped and counted beyond kMaxBytes.
   void take(std::string_view datagram) { take(datagram, clock_.now()); }
 
-  // Hands over what was counted, if there is something and the recording thread has stored what it
-  // was given before.
-  void hand_over();
+  // Hands over what was counted, unless the recording thread has not yet stored what it was given
+  // before: then it is false, and all stays as it is.
+  bool hand_over();
 
   // Everything that was taken was handed over.
   bool empty() { return counter_.tally().empty(); }

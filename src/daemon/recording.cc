@@ -62,7 +62,11 @@ Recording::Recording(Store& store, const Clock& clock, Log& log, SharedState& sh
 
 void Recording::submit(std::unique_ptr<Tally> tally, Done done) {
   const auto bytes = tally->bytes();
-  if (done) waiting_bytes_ += bytes;
+  if (done) {
+    waiting_bytes_ += bytes;
+  } else {
+    ++kept_;
+  }
   ++unfinished_;
   {
     const std::lock_guard lock(mutex_);
@@ -124,6 +128,7 @@ bool Recording::journal_large() {
     journalled_.last = *number;
     journalled_.tallies.push_back(std::move(waiting->tally));
     waiting = round_.erase(waiting);
+    --kept_;
     --unfinished_;
   }
   return true;
@@ -177,7 +182,10 @@ void Recording::finish(const std::vector<Recorded>& recorded) {
   shared_.health.clear_problem(Problem::kFlush);
   for (std::size_t index = 0; index < round_.size(); ++index) {
     const auto& [tally, done, bytes] = round_[index];
-    if (!done) continue;
+    if (!done) {
+      --kept_;
+      continue;
+    }
     waiting_bytes_ -= bytes;
     done(recorded.at(index));
   }
@@ -221,9 +229,10 @@ bool Recording::wait() {
 
 bool Recording::serve() {
   LoopWatch watch(shared_.health, Loop::kRecording);
-  store_.set_patience(kPatience);
   while (!wait()) {
     watch.beat();
+    // Who comes while the store is known to be away hears of it soon.
+    store_.set_patience(store_failing_ ? kLastPatience : kPatience);
     store_waiting();
   }
   store_.set_patience(kLastPatience);

@@ -48,6 +48,8 @@ class Recording {
 
   // Nothing waits and nothing is being stored. Any thread.
   bool idle() const { return unfinished_ == 0; }
+  // Nothing that was submitted without `done` waits. Any thread.
+  bool ready_for_more() const { return kept_ == 0; }
 
   // Takes over what an earlier process has left in the journal. Before serve().
   Result<void> recover();
@@ -105,6 +107,7 @@ class Recording {
   bool store_failing_ = false;
   std::atomic<std::size_t> waiting_bytes_ = 0;  // of tallies with `done`
   std::atomic<std::size_t> unfinished_ = 0;     // tallies
+  std::atomic<std::size_t> kept_ = 0;           // those without `done`
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable submitted_here_;

@@ -147,6 +147,10 @@ Result<DatagramSocket::Received> DatagramSocket::receive(const Callback& callbac
   return received;
 }
 
+void DatagramSocket::shut() {
+  if (!impl_->path.empty()) shutdown(impl_->bound.socket.get(), SHUT_RD);
+}
+
 Result<DatagramSocket::Received> DatagramSocket::drain(const Callback& callback) {
   Received received;
   const auto end = std::chrono::steady_clock::now() + kDrainFor;

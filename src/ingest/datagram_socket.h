@@ -51,6 +51,10 @@ class DatagramSocket {
   // there, at most one batch. One thread at a time. Fails with Fault::kTransient.
   Result<Received> receive(const Callback& callback, int timeout_ms);
 
+  // Lets nothing more in: senders are refused from now on. What was let in can still be received. A
+  // socket of systemd's stays open, and keeps what comes for the next process.
+  void shut();
+
   // Hands out what waits, without waiting for more, for kDrainFor at most: senders may go on. As
   // receive().
   Result<Received> drain(const Callback& callback);

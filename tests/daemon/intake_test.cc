@@ -135,6 +135,18 @@ TEST_F(IntakeTest, GoesOnCountingWhileAHandOverIsBeingStored) {
   EXPECT_EQ(window().successful, 2U);
 }
 
+TEST_F(IntakeTest, RequestsThatAreBeingStoredDoNotHoldItUp) {
+  recording.submit(std::make_unique<Tally>("http", std::make_shared<SessionTable>()),
+                   [](const Result<Recorded>&) {});
+  intake.take(kGood);
+  EXPECT_TRUE(intake.hand_over());
+  EXPECT_TRUE(intake.empty());
+  intake.take(kGood);
+  EXPECT_FALSE(intake.hand_over()) << "its own counts are one tally at a time";
+  recording.store_waiting();
+  EXPECT_TRUE(intake.hand_over());
+}
+
 TEST_F(IntakeTest, FollowsANewConfigurationForWindowsThatItOpens) {
   use(config_of("[report.tls]\nsendFrequency = \"never\"\n"));
   intake.take(kGood);

@@ -132,6 +132,15 @@ TEST_F(DatagramSocketTest, HandsOutWhatCameTogetherWithAWake) {
   EXPECT_THAT(got, ElementsAre("one"));
 }
 
+TEST_F(DatagramSocketTest, OnceShutItLetsNothingMoreInAndKeepsWhatItHas) {
+  const auto socket = open();
+  EXPECT_EQ(send_to(options.path, "one"), 0);
+  socket->shut();
+  EXPECT_EQ(send_to(options.path, "two"), EPIPE);
+  ASSERT_TRUE(socket->drain(collect));
+  EXPECT_THAT(got, ElementsAre("one"));
+}
+
 TEST_F(DatagramSocketTest, DrainsUntilNothingWaits) {
   const auto socket = open();
   std::size_t sent = 0;
