@@ -19,24 +19,29 @@ constexpr std::uint64_t kEnd = 0;
 constexpr std::uint64_t kNewSession = 1;  // its packed bytes follow
 constexpr std::uint64_t kFirst = 2;
 
+// What is said of an entry.
+constexpr std::uint64_t kArrived = 1;
+constexpr std::uint64_t kUnchecked = 2;
+constexpr std::uint64_t kSummed = 4;
+
 // Times in seconds since 1970: the year 10,000, and how long an entry may be.
 constexpr std::uint64_t kLatest = 253'402'300'800;
 constexpr std::uint64_t kLongest = 3600;
 
 void put_time(Time time, std::string& to) {
-  // No session is from before 1970.
   put_number(static_cast<std::uint64_t>(time.time_since_epoch().count()), to);
 }
 
 class PieceReader {
  public:
-  PieceReader(std::string_view piece, std::vector<std::string_view>& sessions)
-      : rest_(piece), sessions_(sessions) {}
+  PieceReader(std::string_view piece, std::vector<std::string_view>& sessions,
+              std::shared_ptr<SessionTable> table)
+      : rest_(piece), sessions_(sessions), table_(std::move(table)) {}
 
   std::unique_ptr<Tally> read() {
     if (number() != kVersion) sound_ = false;
     if (number() == 0) sessions_.clear();  // it refers to none before it
-    auto tally = std::make_unique<Tally>(std::string(text()), std::make_shared<SessionTable>());
+    auto tally = std::make_unique<Tally>(std::string(text()), table_);
     tally->set_key(std::string(text()));
     for (auto left = number(); sound_ && left > 0; --left) {
       const auto name = text();
@@ -61,7 +66,10 @@ class PieceReader {
     if (!sound_) return;
     Tally::Entry entry;
     entry.packed = sessions_[static_cast<std::size_t>(at)];
-    entry.arrived = number() == 1;
+    const auto flags = number();
+    entry.arrived = (flags & kArrived) != 0;
+    entry.unchecked = (flags & kUnchecked) != 0;
+    entry.summed = (flags & kSummed) != 0;
     const auto first = number();
     const auto length = number();
     if (first > kLatest || length > kLongest) sound_ = false;
@@ -88,6 +96,7 @@ class PieceReader {
 
   std::string_view rest_;
   std::vector<std::string_view>& sessions_;
+  std::shared_ptr<SessionTable> table_;
   bool sound_ = true;
 };
 
@@ -113,7 +122,9 @@ std::string JournalWriter::write(const Tally& tally) {
     } else {
       put_number(kFirst + known->second, piece);
     }
-    put_number(entry.arrived ? 1 : 0, piece);
+    put_number((entry.arrived ? kArrived : 0) | (entry.unchecked ? kUnchecked : 0) |
+                   (entry.summed ? kSummed : 0),
+               piece);
     put_time(entry.first, piece);
     put_number(static_cast<std::uint64_t>((entry.last - entry.first).count()), piece);
     put_number(entry.count, piece);
@@ -126,8 +137,9 @@ std::string JournalWriter::write(const Tally& tally) {
 Result<std::vector<std::unique_ptr<Tally>>> read_journal(std::span<const std::string> pieces) {
   std::vector<std::unique_ptr<Tally>> tallies;
   std::vector<std::string_view> sessions;
+  const auto table = std::make_shared<SessionTable>();
   for (const auto& piece : pieces) {
-    auto tally = PieceReader(piece, sessions).read();
+    auto tally = PieceReader(piece, sessions, table).read();
     if (!tally) return Error{Fault::kCorrupt, "the store's journal of counts cannot be read"};
     tallies.push_back(std::move(tally));
   }

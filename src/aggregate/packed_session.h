@@ -1,7 +1,8 @@
 #pragma once
 // What a session says, in as few bytes as possible: its recipient domain, its TLSRPT record and its
 // outcomes, without time, id and count. Equal sessions have equal bytes, equal policies and equal
-// failure details have equal bytes within them. Only for memory: the form is no promise.
+// failure details have equal bytes within them. The
+// form is that of the store's journal, too: whoever changes it counts up kVersion of journal.cc.
 
 #include <cstddef>
 #include <string>

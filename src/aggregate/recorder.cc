@@ -144,12 +144,11 @@ class Recorder::Placement {
               entry.last,
               entry.count,
               static_cast<std::uint32_t>(
-                  entry.arrived ? std::min<std::uint64_t>(entry.count, UINT32_MAX) : 1),
+                  entry.summed ? std::min<std::uint64_t>(entry.count, UINT32_MAX) : 1),
               tally};
-    // Counted before the clock was set.
-    const bool unset = entry.arrived && !recorder_.options_.from_file && entry.first < kEarliestNow;
-    const bool ahead = entry.unchecked && entry.last > now_ + kFutureTolerance;
-    if (unset || ahead) line.first = line.last = now_;
+    // What was counted before the clock was set came now, unless it says another time.
+    const bool ahead = entry.last > now_ + kFutureTolerance;
+    if (entry.unchecked && (entry.arrived || ahead)) line.first = line.last = now_;
     lines_.push_back(line);
   }
 

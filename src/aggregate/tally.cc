@@ -35,45 +35,46 @@ SessionTable::Number Tally::number_of(std::string_view packed) {
 Counted Tally::count(const Session& session, Time now, const IntakeRules& rules) {
   if (session.own_report) return Counted::kOwnReport;
   auto time = session.time.value_or(now);
-  if (now < kEarliestNow) {
-    unchecked_ = true;
-  } else if (time > now + kFutureTolerance) {
-    time = now;
-  }
+  const bool unchecked = now < kEarliestNow;
+  if (!unchecked && time > now + kFutureTolerance) time = now;
   if (!rules.from_file && time + rules.max_age < now) return Counted::kTooOld;
   pack_session(session, packed_);
   const auto number = number_of(packed_);
-  const Timed timed{number, session.count, time};
+  const Timed timed{number, !session.time, unchecked, session.count, time};
   if (!session.id.empty()) {
     identified_.push_back({timed, table_->keep(session.id)});
   } else if (session.time || session.count > 1) {
     timed_.push_back(timed);
   } else {
-    count_again(number, now);
+    count_again(number, now, unchecked);
   }
   return Counted::kAccepted;
 }
 
-Tally::Slice& Tally::slice_at(Time now) {
-  if (slices_.empty() || !same_hour(slices_.back().first, now)) {
-    slices_.push_back({now, now, {}});
+Tally::Slice& Tally::slice_at(Time time, bool unchecked) {
+  // There are few, and mostly it is the last.
+  auto slice = std::find_if(slices_.rbegin(), slices_.rend(), [&](const Slice& other) {
+    return same_hour(other.first, time) && other.unchecked == unchecked;
+  });
+  if (slice == slices_.rend()) {
+    slices_.push_back({time, time, unchecked, {}});
     slices_.back().counts.reserve(table_->size());
+    slice = slices_.rbegin();
   }
-  auto& slice = slices_.back();
-  slice.first = std::min(slice.first, now);
-  slice.last = std::max(slice.last, now);
-  return slice;
+  slice->first = std::min(slice->first, time);
+  slice->last = std::max(slice->last, time);
+  return *slice;
 }
 
-void Tally::count_again(SessionTable::Number number, Time now) {
-  add_arrivals(slice_at(now), number, 1);
+void Tally::count_again(SessionTable::Number number, Time time, bool unchecked) {
+  add_arrivals(slice_at(time, unchecked), number, 1);
 }
 
 void Tally::add_arrivals(Slice& slice, SessionTable::Number number, std::uint32_t count) {
   if (slice.counts.size() <= number) slice.counts.resize(table_->size());
   auto& sum = slice.counts[number];
   if (sum > UINT32_MAX - count) {
-    timed_.push_back({number, count, slice.last});
+    timed_.push_back({number, true, slice.unchecked, count, slice.last});
     return;
   }
   if (sum == 0) ++arrived_;
@@ -82,13 +83,13 @@ void Tally::add_arrivals(Slice& slice, SessionTable::Number number, std::uint32_
 
 void Tally::add(const Entry& entry) {
   const auto number = number_of(entry.packed);
-  const Timed timed{number, entry.count, entry.last};
+  const Timed timed{number, entry.arrived, entry.unchecked, entry.count, entry.last};
   if (!entry.id.empty()) {
     identified_.push_back({timed, table_->keep(entry.id)});
-  } else if (!entry.arrived || entry.count > UINT32_MAX) {
+  } else if (!entry.summed || entry.count > UINT32_MAX) {
     timed_.push_back(timed);
   } else {
-    auto& slice = slice_at(entry.first);
+    auto& slice = slice_at(entry.first, entry.unchecked);
     slice.last = std::max(slice.last, entry.last);
     add_arrivals(slice, number, static_cast<std::uint32_t>(entry.count));
   }
@@ -126,17 +127,15 @@ void Tally::for_each(const std::function<void(const Entry&)>& visit) const {
       const auto count = slice.counts[number];
       if (count == 0) continue;
       const auto packed = table_->entry(static_cast<SessionTable::Number>(number));
-      visit({packed, slice.first, slice.last, count, {}, true, false});
+      visit({packed, slice.first, slice.last, count, {}, true, slice.unchecked, true});
     }
   }
-  for (const auto& timed : timed_) {
-    visit(
-        {table_->entry(timed.number), timed.time, timed.time, timed.count, {}, false, unchecked_});
-  }
-  for (const auto& [timed, id] : identified_) {
-    visit(
-        {table_->entry(timed.number), timed.time, timed.time, timed.count, id, false, unchecked_});
-  }
+  const auto show = [&](const Timed& timed, std::string_view id) {
+    visit({table_->entry(timed.number), timed.time, timed.time, timed.count, id, timed.arrived,
+           timed.unchecked, false});
+  };
+  for (const auto& timed : timed_) show(timed, {});
+  for (const auto& [timed, id] : identified_) show(timed, id);
 }
 
 }  // namespace rapporteur

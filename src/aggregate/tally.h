@@ -48,8 +48,8 @@ class Tally {
   // counted once, whatever is counted before and after: the recorder sees to that.
   Counted count(const Session& session, Time now, const IntakeRules& rules);
 
-  // Counts at `now` what the table has under this number.
-  void count_again(SessionTable::Number number, Time now);
+  // Counts at `time` what the table has under this number. `unchecked`: the clock is not set.
+  void count_again(SessionTable::Number number, Time time, bool unchecked = false);
 
   // What makes a repetition of the whole tally recognisable; empty, as at first: nothing.
   void set_key(std::string key) { key_ = std::move(key); }
@@ -84,7 +84,8 @@ class Tally {
     std::uint64_t count = 0;
     std::string_view id;     // empty: none
     bool arrived = false;    // the time is that of their arrival: they carried none
-    bool unchecked = false;  // the clock was not set, so that nobody knew whether it lies ahead
+    bool unchecked = false;  // the clock was not set then
+    bool summed = false;     // `count` lines said it; else it was a single line
   };
   void for_each(const std::function<void(const Entry&)>& visit) const;
 
@@ -96,10 +97,13 @@ class Tally {
   struct Slice {
     Time first;
     Time last;
+    bool unchecked = false;
     std::vector<std::uint32_t> counts;
   };
   struct Timed {
     SessionTable::Number number;
+    bool arrived;
+    bool unchecked;
     std::uint64_t count;
     Time time;
   };
@@ -109,14 +113,13 @@ class Tally {
   };
 
   void add_arrivals(Slice& slice, SessionTable::Number number, std::uint32_t count);
-  Slice& slice_at(Time now);
+  Slice& slice_at(Time time, bool unchecked);
   SessionTable::Number number_of(std::string_view packed);
 
   std::string source_;
   std::shared_ptr<SessionTable> table_;
   std::vector<Slice> slices_;
   std::size_t arrived_ = 0;  // counts in slices_ that are not 0
-  bool unchecked_ = false;
   std::vector<Timed> timed_;
   std::vector<Identified> identified_;
   std::map<std::string, std::uint64_t, std::less<>> counters_;

@@ -73,11 +73,15 @@ void HttpService::start() {
 }
 
 Result<void> HttpService::use(const Config& config) {
-  max_age_ = config.ingest.max_age.count();
-  if (!config.http || config.http->listen != listen_) return {};
+  const auto max_age = config.ingest.max_age.count();
+  if (!config.http || config.http->listen != listen_) {
+    max_age_ = max_age;
+    return {};
+  }
   if (auto checked = check(*config.http); !checked) return checked;
   auto reloaded = server_->reload(tls_of(*config.http), limits_of(*config.http));
   if (!reloaded) return reloaded;
+  max_age_ = max_age;
   credentials_.use(config.http->users);
   return {};
 }

@@ -56,7 +56,11 @@ void SessionSplitter::decide(bool at_end) {
 bool SessionSplitter::add(std::string_view piece, const Sink& sink) {
   if (!problem_.empty()) return false;
   if (form_ != Form::kUnknown) return run(piece, sink);
+  // More space decides nothing, until there is too much of it.
+  const bool space = piece.find_first_not_of(kSpace) == piece.npos;
+  const bool undecided = space && !probe_.empty() && probe_.size() <= kMaxProbe;
   probe_ += piece;
+  if (undecided) return true;
   decide(false);
   if (form_ == Form::kUnknown) return true;
   const auto begun = std::exchange(probe_, {});

@@ -105,11 +105,14 @@ Result<void> Recording::recover() {
   log_.info("journal-recovered", {{"pieces", std::to_string(journal->pieces.size())}});
   journalled_.tallies = *std::move(tallies);
   journalled_.last = journal->last;
+  journalled_.bytes = journalled_.tallies.front()->bytes();
   return {};
 }
 
 // Moves tallies with many entries from the round to the journal. False if the store failed.
 bool Recording::journal_large() {
+  // While it cannot be recorded, the journal takes no more: the bound of those who count holds.
+  if (store_failing_ || journalled_.bytes > kMaxJournalledBytes) return true;
   for (auto waiting = round_.begin(); waiting != round_.end();) {
     if (waiting->done || waiting->tally->entries() <= few_entries_) {
       ++waiting;
@@ -142,11 +145,12 @@ bool Recording::must_fold(bool all) const {
 
 bool Recording::store_waiting(bool all) {
   take_submitted();
-  if (round_.empty() && !must_fold(all)) return true;
+  // After a failure an empty round finds out whether the store is back.
+  if (round_.empty() && !must_fold(all) && !store_failing_) return true;
   const Stopwatch stopwatch(shared_.metrics.flush);
   if (!journal_large()) return false;
   const bool fold = must_fold(all);
-  return (round_.empty() && !fold) || record_round(fold);
+  return (round_.empty() && !fold && !store_failing_) || record_round(fold);
 }
 
 // Records the round, and what is journalled with it if `fold` is set.

@@ -95,7 +95,8 @@ class FileIngest {
         counter_({.source = "file",
                   .format = options.format,
                   .rules = {.max_age = {}, .from_file = true},
-                  .at = options.at}) {}
+                  .at = options.at,
+                  .max_remembered = kMaxBatchBytes / 2}) {}
 
   // Counts the lines of a batch. False if the input has ended. Nothing is told yet.
   Result<bool> read(LineReader& reader) {

@@ -9,9 +9,8 @@ namespace rapporteur {
 
 namespace {
 
-// What is remembered of earlier lines. Beyond it all of it is forgotten at the next hand_over().
+// Beyond so many lines of rubbish all of them are forgotten.
 constexpr std::size_t kMaxRubbish = 10'000;
-constexpr std::size_t kMaxRemembered = std::size_t{128} << 20;
 
 }  // namespace
 
@@ -33,7 +32,7 @@ LineCounter::Taken LineCounter::take(std::string_view line, Time now) {
     if (rubbish == rubbish_.end()) return take_new(line, key, now);
     return leave_out(rubbish->second.verdict, rubbish->second.reason);
   }
-  tally_->count_again(known, options_.at.value_or(now));
+  count_again(known, now);
   tally_->note_accepted();
   return {Verdict::kSession, {}};
 }
@@ -54,7 +53,7 @@ LineCounter::Taken LineCounter::take_new(std::string_view line, const Hash128& k
                      !session.own_report && !session.recipient_domain_guessed;
   if (again) {
     pack_session(session, packed_);
-    tally_->count_again(known_->insert(key, packed_), options_.at.value_or(now));
+    count_again(known_->insert(key, packed_), now);
     tally_->note_accepted();
     return {Verdict::kSession, {}};
   }
@@ -72,6 +71,10 @@ LineCounter::Taken LineCounter::take_new(std::string_view line, const Hash128& k
   return {Verdict::kSession, {}};
 }
 
+void LineCounter::count_again(SessionTable::Number number, Time now) {
+  tally_->count_again(number, options_.at.value_or(now), !options_.at && now < kEarliestNow);
+}
+
 LineCounter::Taken LineCounter::leave_out(Verdict verdict, std::string_view reason) {
   counter_ = verdict == Verdict::kRejected ? "rejected." : "ignored.";
   counter_ += reason;
@@ -80,7 +83,7 @@ LineCounter::Taken LineCounter::leave_out(Verdict verdict, std::string_view reas
 }
 
 std::unique_ptr<Tally> LineCounter::hand_over() {
-  if (known_->bytes() > kMaxRemembered) known_ = std::make_shared<SessionTable>();
+  if (known_->bytes() > options_.max_remembered) known_ = std::make_shared<SessionTable>();
   return std::exchange(tally_, std::make_unique<Tally>(options_.source, known_));
 }
 

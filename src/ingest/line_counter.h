@@ -24,6 +24,9 @@ struct LineCounterOptions {
   // While the tally takes more memory, lines that say something new are dropped and counted as
   // "SOURCE.dropped.memory-full"; what has been seen before is counted on.
   std::size_t max_bytes = std::size_t{1} << 30;
+  // What is remembered of earlier lines may take so much memory. Beyond it all of it is forgotten
+  // at the next hand_over().
+  std::size_t max_remembered = std::size_t{128} << 20;
 };
 
 // One thread.
@@ -57,6 +60,7 @@ class LineCounter {
 
  private:
   Taken take_new(std::string_view line, const Hash128& key, Time now);
+  void count_again(SessionTable::Number number, Time now);
   Taken leave_out(Verdict verdict, std::string_view reason);
 
   LineCounterOptions options_;

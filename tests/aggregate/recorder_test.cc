@@ -185,6 +185,11 @@ TEST_F(RecorderTest, RecordsNothingWhileTheClockIsNotSet) {
   session.time.reset();
   session.recipient_domain = "b.example";
   EXPECT_EQ(count(session), Counted::kAccepted);
+  session.id = "id";
+  EXPECT_EQ(count(session), Counted::kAccepted);
+  session.id.clear();
+  session.count = 5;
+  EXPECT_EQ(count(session), Counted::kAccepted);
   const auto* const one = tally.get();
   const auto recorded = recorder.record({&one, 1});
   ASSERT_FALSE(recorded);
@@ -194,7 +199,9 @@ TEST_F(RecorderTest, RecordsNothingWhileTheClockIsNotSet) {
   record();
   EXPECT_EQ(windows("a.example").at(0).period.start, at("2026-11-20T00:00:00Z"))
       << "it keeps the time that it carried";
+  ASSERT_THAT(windows("b.example"), SizeIs(1));
   EXPECT_EQ(windows("b.example").at(0).period.start, at("2026-11-22T00:00:00Z"));
+  EXPECT_EQ(windows("b.example").at(0).successful, 7U);
 }
 
 TEST_F(RecorderTest, TakesATimeFarInTheFutureAsNow) {

@@ -164,6 +164,34 @@ TEST(Tally, AddsUpWhatArrivesWithinAnHour) {
   EXPECT_EQ(tally->entries(), 1U);
 }
 
+TEST(Tally, AClockThatStepsToAndFroAcrossAnHourCostsNothing) {
+  const auto tally = new_tally();
+  for (int i = 0; i < 10; ++i) {
+    tally->count(session("a.example"), kNoon - Seconds{1}, {});
+    tally->count(session("a.example"), kNoon, {});
+  }
+  EXPECT_EQ(tally->entries(), 2U);
+}
+
+TEST(Tally, TellsWhatWasCountedWhileTheClockWasNotSet) {
+  const auto tally = new_tally();
+  const Time unset{Seconds{30}};
+  tally->count(session("a.example"), unset, {});
+  tally->count(session("a.example", {}, "id"), unset, {});
+  tally->count(session("a.example", kNoon), unset, {});
+  tally->count(session("a.example"), kNoon, {});
+  JournalWriter writer;
+  const auto again = read_journal(std::vector{writer.write(*tally)});
+  ASSERT_TRUE(again);
+  for (const auto* one : {tally.get(), again->at(0).get()}) {
+    std::vector<std::pair<bool, bool>> flags;
+    one->for_each(
+        [&](const Tally::Entry& entry) { flags.emplace_back(entry.arrived, entry.unchecked); });
+    EXPECT_THAT(flags, ElementsAre(std::pair(true, true), std::pair(true, false),
+                                   std::pair(false, true), std::pair(true, true)));
+  }
+}
+
 TEST(Tally, BeginsAnewWithEachHour) {
   const auto tally = new_tally();
   tally->count(session("a.example"), kNoon - Seconds{1}, {});
@@ -179,7 +207,7 @@ TEST(Tally, KeepsTimesIdsAndMultitudes) {
   tally->count(session("a.example", {}, "id"), kNoon, {});
   EXPECT_THAT(shown(*tally),
               ElementsAre(Shown{"a.example", kNoon - Seconds{7}, kNoon - Seconds{7}, 40, "", false},
-                          Shown{"a.example", kNoon, kNoon, 1, "id", false}));
+                          Shown{"a.example", kNoon, kNoon, 1, "id", true}));
 }
 
 TEST(Tally, RefusesWhatIsTooOldUnlessItComesFromAFile) {

@@ -104,6 +104,28 @@ TEST_F(RecordingTest, WhoWaitsForAnAnswerIsToldThatTheStoreFailed) {
   EXPECT_THAT(state.health.problems(), IsEmpty());
 }
 
+TEST_F(RecordingTest, FindsOutThatTheStoreIsBackWhenNobodyAsksItForAnything) {
+  const auto right = clock.now();
+  recording.submit(tally(1), [](const Result<Recorded>&) {});
+  fail_from_now_on();
+  EXPECT_FALSE(recording.store_waiting());
+  EXPECT_FALSE(recording.store_waiting());
+  EXPECT_THAT(state.health.problems(), SizeIs(1));
+  clock.set(right);
+  EXPECT_TRUE(recording.store_waiting());
+  EXPECT_THAT(state.health.problems(), IsEmpty());
+}
+
+TEST_F(RecordingTest, WhatCannotBeRecordedIsNotJournalledWithoutEnd) {
+  recording.submit(tally(kFew + 1), {});
+  fail_from_now_on();
+  EXPECT_FALSE(recording.store_waiting(true));
+  recording.submit(tally(kFew + 1), {});
+  EXPECT_FALSE(recording.store_waiting());
+  EXPECT_THAT(store->journal()->pieces, SizeIs(1));
+  EXPECT_FALSE(recording.ready_for_more()) << "the next counts stay with those who count";
+}
+
 TEST_F(RecordingTest, HasNoRoomWhileMuchWaits) {
   const auto half = [] {
     auto table = std::make_shared<SessionTable>();

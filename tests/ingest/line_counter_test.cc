@@ -113,6 +113,16 @@ TEST(LineCounter, WhenMemoryIsFullItCountsOnWhatItKnowsAndDropsTheRest) {
               UnorderedElementsAre(Pair("accepted", 2), Pair("dropped.memory-full", 1)));
 }
 
+TEST(LineCounter, ForgetsWhatTakesTooMuchMemoryWhenItHandsOver) {
+  LineCounter counter({.source = "test", .max_remembered = 1});
+  counter.take(kDatagram, kNoon);
+  EXPECT_GT(counter.tally().bytes(), 1U);
+  EXPECT_EQ(sessions_in(*counter.hand_over()), 1U);
+  EXPECT_LE(counter.tally().bytes(), 1U);
+  counter.take(kDatagram, kNoon);
+  EXPECT_EQ(sessions_in(*counter.hand_over()), 1U);
+}
+
 TEST(LineCounter, ForgetsWhatItIsToldToForget) {
   LineCounter counter({.source = "test"});
   counter.take(kDatagram, kNoon);
