@@ -57,11 +57,12 @@ struct rapporteur_hook {
 
   // Never changed after rapporteur_open().
   _Alignas(kLine) char* ring;
-  uint64_t mask;   // the ring's size less one
-  size_t control;  // bytes before the ring
-  bool inherited;  // a child has the ring, too
-  pid_t owner;
-  int wakeup;  // eventfd
+  uint64_t mask;            // the ring's size less one
+  size_t control;           // bytes before the ring
+  bool inherited;           // a child has the ring, too
+  const _Atomic int* mark;  // on a page that is all zero in a child; NULL: there is no such page
+  pid_t owner;              // asked only then: a descendant may have the number again
+  int wakeup;               // eventfd
   pthread_t thread;
   struct sockaddr_un address;
   void (*on_loss)(void*, const struct rapporteur_counters*);
@@ -108,7 +109,8 @@ static void wake(rapporteur_hook* hook) {
 // ---- What the host's threads call
 
 static bool is_ours(const rapporteur_hook* hook) {
-  return getpid() == hook->owner;
+  return hook->mark != NULL ? atomic_load_explicit(hook->mark, memory_order_relaxed) != 0
+                            : getpid() == hook->owner;
 }
 
 int rapporteur_hand_over(rapporteur_hook* hook, const char* text, size_t length) {
@@ -396,7 +398,8 @@ rapporteur_hook* rapporteur_open(const struct rapporteur_options* options) {
   const uint64_t size =
       ring_size(options->ring_bytes == 0 ? RAPPORTEUR_RING_BYTES : options->ring_bytes);
   const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-  const size_t control = (sizeof(rapporteur_hook) + page - 1) / page * page;
+  // The handle itself, and a page for the mark.
+  const size_t control = (sizeof(rapporteur_hook) + page - 1) / page * page + page;
   void* memory =
       mmap(NULL, control + size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return NULL;
@@ -405,6 +408,9 @@ rapporteur_hook* rapporteur_open(const struct rapporteur_options* options) {
   hook->ring = (char*)memory + control;
   hook->mask = size - 1;
   hook->owner = getpid();
+  _Atomic int* const mark = (_Atomic int*)(void*)(hook->ring - page);
+  atomic_store(mark, 1);
+  if (madvise(hook->ring - page, page, MADV_WIPEONFORK) == 0) hook->mark = mark;
   hook->socket = -1;
   hook->back_off = kFirstBackOffMs;
   hook->idle = kFirstIdleMs;

@@ -65,10 +65,10 @@ struct rapporteur_options {
 RAPPORTEUR_API rapporteur_hook* rapporteur_open(const struct rapporteur_options* options);
 
 // Copies `length` bytes and returns an enum rapporteur_result. Takes a microsecond or so whatever
-// the daemon does: no lock, no allocation, no wait, no system call but getpid(2). Any thread, any
-// number at once; keeps errno, is no cancellation point (and must not be cancelled asynchronously).
-// What one thread hands over is sent in that order, each once; within a tenth of a second if the
-// daemon is there.
+// the daemon does: no lock, no allocation, no wait, no system call (getpid(2) before Linux 4.14).
+// Any thread, any number at once; keeps errno, is no cancellation point (and must not be cancelled
+// asynchronously). What one thread hands over is sent in that order, each once; within a tenth of a
+// second if the daemon is there.
 RAPPORTEUR_API int rapporteur_hand_over(rapporteur_hook* hook, const char* text, size_t length);
 
 // Counts a data point that the caller could not even bring into text. As rapporteur_hand_over().

@@ -57,7 +57,8 @@ class RecordingTest : public testing::Test {
 
   std::uint64_t sessions() {
     std::uint64_t sum = 0;
-    for (const auto& window : *store->windows({})) sum += window.successful;
+    const auto windows = store->windows({});
+    for (const auto& window : *windows) sum += window.successful;
     return sum;
   }
 
