@@ -72,7 +72,7 @@ def attempts(postfix, address):
 
 
 def received_report(sink, postfix):
-    (message,) = wait_until(lambda: sink.to(ADDRESS), lambda: f"the report\n{postfix.log()[-8000:]}")
+    (message,) = wait_until(lambda: sink.to(ADDRESS), lambda: f"the report\n{postfix.log()[-8000:]}", 120)
     return message
 
 
