@@ -44,9 +44,15 @@ class Echo final : public HttpHandler {
 
   void admit(const HttpHead&, std::function<void(HttpAdmission)> decide) override {
     // From another thread, as a slow check of a password does.
-    std::thread([this, decide = std::move(decide)] {
+    const std::lock_guard lock(mutex_);
+    checks_.emplace_back([this, decide = std::move(decide)] {
       decide({.granted = admits, .user = "u", .refusal = {.status = 401, .body = "who are you"}});
-    }).detach();
+    });
+  }
+  // Before the server is destroyed.
+  void end_checks() {
+    for (auto& check : checks_) check.join();
+    checks_.clear();
   }
 
   std::unique_ptr<HttpExchange> begin(const HttpHead& head, const std::string&) override {
@@ -131,6 +137,7 @@ class Echo final : public HttpHandler {
   std::condition_variable changed_;
   Seen seen_;
   std::vector<std::function<void()>> waiting_;
+  std::vector<std::thread> checks_;
 };
 
 class HttpServerTest : public testing::Test {
@@ -144,6 +151,7 @@ class HttpServerTest : public testing::Test {
 
   void TearDown() override {
     if (server) server->stop();
+    echo.end_checks();
     server.reset();
     EXPECT_EQ(echo.seen().open, 0U);
     EXPECT_EQ(echo.seen().begun, echo.seen().destroyed);
