@@ -118,7 +118,7 @@ IntakeRun run_bare_loop(const Datagrams& datagrams, const Traffic& traffic, bool
   return run;
 }
 
-IntakeRun run_intake(const Datagrams& datagrams, const Traffic& traffic) {
+IntakeRun run_intake(const Datagrams& datagrams, const Traffic& traffic, int rounds) {
   const Folder folder;
   const auto config = config_of(folder);
   const auto path = folder.file("intake.sock");
@@ -128,16 +128,18 @@ IntakeRun run_intake(const Datagrams& datagrams, const Traffic& traffic) {
   auto store = open_store(config->store.url, random);
   auto socket = DatagramSocket::open({.path = path, .mode = 0600});
   if (!store || !socket) std::abort();
-  SenderGroup senders(datagrams, path, traffic.count, traffic.senders, traffic.blocking);
-
   SharedState shared(config);
   Recording recording(**store, clock, *log, shared);
   Intake intake(recording, clock, *log, *config);
   std::thread recorder([&] { recording.serve(); });
   std::thread receiver([&] { intake.serve(**socket, shared); });
-  const auto start = SteadyClock::now();
-  senders.start();
-  senders.wait();
+  auto start = SteadyClock::now();
+  for (int round = 0; round < rounds; ++round) {
+    SenderGroup senders(datagrams, path, traffic.count, traffic.senders, traffic.blocking);
+    if (round == 0) start = SteadyClock::now();
+    senders.start();
+    senders.wait();
+  }
   shared.stopping = true;
   (*socket)->wake();
   receiver.join();

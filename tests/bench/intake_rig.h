@@ -25,7 +25,8 @@ struct Traffic {
 // `first`: its thread goes before others, as the intake's does where that is allowed.
 IntakeRun run_bare_loop(const Datagrams& datagrams, const Traffic& traffic, bool first);
 
-// `received` is what the store has counted, of whatever verdict.
-IntakeRun run_intake(const Datagrams& datagrams, const Traffic& traffic);
+// `received` is what the store has counted, of whatever verdict. The same traffic `rounds` times,
+// by one daemon.
+IntakeRun run_intake(const Datagrams& datagrams, const Traffic& traffic, int rounds = 1);
 
 }  // namespace rapporteur::bench
