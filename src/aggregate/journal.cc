@@ -1,6 +1,5 @@
 #include "aggregate/journal.h"
 
-#include <map>
 #include <optional>
 #include <utility>
 

@@ -1,11 +1,11 @@
 #include "daemon/health.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <utility>
 
 #include "base/text.h"
 #include "base/time.h"
+#include "daemon/http_json.h"
 
 namespace rapporteur {
 
@@ -51,24 +51,6 @@ constexpr std::array<ProblemRules, kProblemCount> kProblems = {{
     {"disk", false},
     {"paused", false},
 }};
-
-// A JSON string.
-std::string quoted(std::string_view text) {
-  std::string result = "\"";
-  for (const char c : to_valid_utf8(text)) {
-    if (c == '"' || c == '\\') {
-      result += '\\';
-      result += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      std::array<char, 8> escape{};
-      std::snprintf(escape.data(), escape.size(), "\\u%04x", static_cast<unsigned>(c));
-      result += escape.data();
-    } else {
-      result += c;
-    }
-  }
-  return result + '"';
-}
 
 seconds since(Health::Instant begin, Health::Instant now) {
   return std::max(std::chrono::floor<seconds>(now - begin), seconds(0));
@@ -154,7 +136,7 @@ HealthAnswer Health::alive(Instant now) const {
     const auto count = std::to_string(time.count());
     answer.text += "thread " + name + ": no sign of life for " + format_duration(time) + "\n";
     if (!list.empty()) list += ", ";
-    list += "{\"thread\": " + quoted(name) + ", \"silent-seconds\": " + count + "}";
+    list += "{\"thread\": " + json_text(name) + ", \"silent-seconds\": " + count + "}";
   }
   answer.json = std::string("{\"alive\": ") + (answer.good ? "true" : "false") + ", \"stuck\": [" +
                 list + "]}\n";
@@ -176,9 +158,10 @@ HealthAnswer Health::ready(Instant now) const {
     answer.text += std::string(name) + (blocking ? "" : " (remark)") + ": " + text + " (for " +
                    format_duration(time) + ")\n";
     if (!list.empty()) list += ", ";
-    list += "{\"problem\": " + quoted(name) +
+    list += "{\"problem\": " + json_text(name) +
             ", \"keeps-from-ready\": " + (blocking ? "true" : "false") +
-            ", \"text\": " + quoted(text) + ", \"seconds\": " + std::to_string(time.count()) + "}";
+            ", \"text\": " + json_text(text) + ", \"seconds\": " + std::to_string(time.count()) +
+            "}";
   }
   answer.json = std::string("{\"ready\": ") + (answer.good ? "true" : "false") +
                 ", \"problems\": [" + list + "]}\n";
