@@ -10,14 +10,15 @@
 
 namespace rapporteur::stalwart {
 
-struct Field;
+struct SourceField;
 
 struct Item {
   enum class Kind { kNull, kText, kNumber, kTruth, kList, kObject, kOther };
   Kind kind = Kind::kNull;
-  std::string text;           // of a text its content; a number or truth value as it is written
-  std::vector<Item> items;    // of a list
-  std::vector<Field> fields;  // of an object, in the order of the file; JSON may name a key twice
+  std::string text;         // of a text its content; a number or truth value as it is written
+  std::vector<Item> items;  // of a list
+  std::vector<SourceField>
+      fields;  // of an object, in the order of the file; JSON may name a key twice
 
   // The first field of that name. Null if this is no object or has none.
   const Item* find(std::string_view key) const;
@@ -25,7 +26,7 @@ struct Item {
   bool is_scalar() const;
 };
 
-struct Field {
+struct SourceField {
   std::string key;
   Item value;
 };

@@ -1,18 +1,12 @@
 // rapporteur bounce: takes notices about our report mails, from a pipe, files or Maildirs.
 
-#include <fcntl.h>
-#include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <array>
-#include <cerrno>
 #include <limits>
 
-#include "base/file.h"
+#include <fmt/format.h>
+
 #include "base/maildir.h"
 #include "cli/commands.h"
+#include "cli/input.h"
 #include "cli/print.h"
 #include "deliver/bounce.h"
 #include "mime/dsn.h"
@@ -22,10 +16,6 @@ namespace rapporteur {
 namespace {
 
 constexpr auto kEvery = std::numeric_limits<std::size_t>::max();
-
-// EX_TEMPFAIL: the MTA whose pipe runs this keeps the message and tries again. Nothing that goes
-// wrong here is worth a bounce to whoever sent it.
-constexpr int kExitTryAgain = 75;
 
 struct Taken {
   std::string source;
@@ -43,55 +33,15 @@ Json taken_json(const Taken& taken) {
       .set("why", Json::text_or_null(taken.outcome.why));
 }
 
-struct Message {
-  std::string start;  // as much as a notice is read of
-  bool too_large = false;
-};
-
-// Reads to the end, so that nobody writes into a pipe without a reader; keeps the start.
-Result<Message> read_message(const Fd& fd, const std::string& name) {
-  Message message;
-  std::uint64_t bytes = 0;
-  std::array<char, 65536> buffer{};
-  for (;;) {
-    const auto size = ::read(fd.get(), buffer.data(), buffer.size());
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return Error{Fault::kTransient, system_error("cannot read " + name)};
-    if (size == 0) break;
-    const auto count = static_cast<std::size_t>(size);
-    bytes += count;
-    const auto room = kMostDsnBytes - message.start.size();
-    message.start.append(buffer.data(), std::min(count, room));
-  }
-  message.too_large = bytes > kLargestNotice;
-  return message;
-}
-
-Result<Message> read_message(const std::string& path) {
-  if (path == "-") {
-    const Fd input(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0));
-    return input ? read_message(input, "standard input")
-                 : Error{Fault::kTransient, system_error("cannot read standard input")};
-  }
-  // Not waiting for the other end of a pipe, which is refused.
-  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  struct stat status {};
-  if (!file || ::fstat(file.get(), &status) != 0) {
-    return Error{Fault::kPermanent, system_error("cannot open " + path)};
-  }
-  if (!S_ISREG(status.st_mode)) return Error{Fault::kPermanent, path + " is no regular file"};
-  return read_message(file, path);
-}
-
 Taken take_file(const Context& context, Store& store, Suppressor& suppressor, Log& log,
                 const std::string& path) {
   Taken taken{path, {}, {}};
-  const auto message = read_message(path);
+  const auto message = read_input(path, kMostDsnBytes);
   if (!message) {
     taken.error = message.error().text;
     return taken;
   }
-  if (message->too_large) {
+  if (message->bytes > kLargestNotice) {
     taken.outcome = too_large();
     return taken;
   }

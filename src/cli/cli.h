@@ -40,6 +40,9 @@ enum ExitCode : int {
   kExitFailed = 1,
   kExitUsage = 2,
   kExitNotFound = 3,
+  // EX_TEMPFAIL, of commands that the pipe of an MTA runs: it keeps the message and tries again.
+  // Nothing that goes wrong here is worth a bounce to whoever sent it.
+  kExitTryAgain = 75,
   kExitConfig = 78,
 };
 

@@ -106,6 +106,26 @@ int suppress_remove(const Context& context, const std::string& pattern);
 // Files, Maildirs, or "-" alone: standard input.
 int bounce(const Context& context, const std::vector<std::string>& paths);
 
+// Reports that others sent.
+// Files, Maildirs, or "-" alone: standard input.
+int received_add(const Context& context, const std::vector<std::string>& paths);
+struct ReceivedListRequest {
+  std::string domain;        // name or glob; empty: all
+  std::string organization;  // likewise
+  bool failed = false;
+  std::size_t limit = 100;
+  std::string after;  // the id where the page before ended
+};
+int received_list(const Context& context, const ReceivedListRequest& request);
+int received_show(const Context& context, const std::string& id);
+struct ReceivedSummaryRequest {
+  std::string domain;  // name or glob; empty: all
+  std::optional<Time> since;
+  std::optional<Time> until;
+  bool csv = false;
+};
+int received_summary(const Context& context, const ReceivedSummaryRequest& request);
+
 int record(const Context& context, const std::string& domain);
 
 int config_check(const Context& context);

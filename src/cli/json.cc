@@ -134,6 +134,10 @@ std::string Json::text() const {
   return tree_->node.dump(2, ' ', false, Node::error_handler_t::replace);
 }
 
+std::string Json::line() const {
+  return tree_->node.dump(-1, ' ', false, Node::error_handler_t::replace);
+}
+
 ReadValue read_value(std::string_view text) {
   const auto node = Node::parse(text, nullptr, false);
   if (node.is_discarded()) return {expr::Value(std::string(text)), ""};

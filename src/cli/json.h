@@ -53,6 +53,8 @@ class Json {
   // Indented by two spaces for each level. Broken UTF-8 becomes U+FFFD. What was parsed gives at
   // most 150 bytes for each byte that it was parsed from.
   std::string text() const;
+  // The same on one line.
+  std::string line() const;
 
  private:
   struct Truth {

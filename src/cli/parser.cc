@@ -1,5 +1,5 @@
 // The grammar of the command line: which subcommands and options there are, and which function of
-// commands.h each of them calls. The only file that knows CLI11.
+// commands.h each of them calls. Only the parser's files know CLI11.
 
 #include <algorithm>
 #include <functional>
@@ -12,6 +12,7 @@
 
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/parser_received.h"
 #include "cli/print.h"
 
 namespace rapporteur {
@@ -73,6 +74,7 @@ class Parser {
     add_reports();
     add_deliveries();
     add_suppression();
+    add_received();
     add_lookups();
     add_common(&app_);
     app_.footer(
@@ -350,6 +352,15 @@ class Parser {
         ->required();
   }
 
+  void add_received() {
+    auto* received = add_top("Reports of others", "received", "TLS reports that others sent", "");
+    add_received_commands(
+        [this, received](const auto& name, const auto& help, const auto& example, auto action) {
+          return add(received, name, help, example, std::move(action));
+        },
+        context_, received_);
+  }
+
   void add_lookups() {
     add_top("Look and check", "record", "look up and explain a domain's TLSRPT record",
             "record example.org", [this] { return record(context_, domain_); })
@@ -444,6 +455,7 @@ class Parser {
   DeliveryListRequest deliveries_;
   DeliveryActionRequest delivery_;
   SuppressRequest suppress_;
+  ReceivedArguments received_;
   std::vector<std::string> paths_;
   ExprEvalRequest eval_;
   std::string import_path_;

@@ -33,6 +33,7 @@ class Table {
   explicit Table(std::vector<std::string> head) : rows_{std::move(head)} {}
   void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
   bool empty() const { return rows_.size() == 1; }
+  std::size_t size() const { return rows_.size() - 1; }
   void print(std::ostream& out, std::string_view indent = "") const;
 
  private:

@@ -207,76 +207,29 @@ Result<BounceOutcome> take_bounce(Store& store, Suppressor& suppressor, Log& log
 // ---- Maildirs
 
 BounceMaildir::BounceMaildir(const std::string& path)
-    : maildir_(
+    : queue_(
           path,
           {.messages = kMostListed, .message_bytes = kLargestNotice, .read_bytes = kMostDsnBytes}) {
 }
 
 BounceMaildir::Round BounceMaildir::take(Store& store, Suppressor& suppressor, Log& log,
                                          std::size_t most, Time now) {
-  Round round;
-  if (listed_.empty()) {
-    if (auto listed = list(); !listed) {
-      problem_ = std::move(listed).error();
-      return ended(round);
+  using Verdict = MaildirQueue::Verdict;
+  const auto look = [&](std::span<const MaildirQueue::Item> items) -> Result<std::vector<Verdict>> {
+    const auto& [path, message] = items.front();
+    Result<std::optional<BounceOutcome>> outcome = std::optional(too_large());
+    if (message.state == MaildirMessage::State::kRead) {
+      outcome = take_unless_early(store, suppressor, log, message.text, now);
     }
-  }
-  for (; most > 0 && !listed_.empty(); --most) {
-    const auto path = std::move(listed_.front());
-    listed_.pop_front();
-    if (auto looked = look_at(path, store, suppressor, log, now, round); !looked) {
-      problem_ = std::move(looked).error();
-      listed_.clear();
-      full_ = false;
+    if (!outcome) return std::move(outcome).error();
+    if (!*outcome) return std::vector{Verdict::kStays};
+    if ((*outcome)->kind == BounceOutcome::Kind::kIgnored) {
+      log.info("bounce-ignored", {{"file", path}, {"reason", (*outcome)->why}});
     }
-  }
-  progress_ = progress_ || round.taken > 0;
-  return listed_.empty() ? ended(round) : round;
-}
-
-Result<void> BounceMaildir::list() {
-  auto waiting = maildir_.waiting();
-  if (!waiting) return std::move(waiting).error();
-  listed_.assign(std::make_move_iterator(waiting->begin()),
-                 std::make_move_iterator(waiting->end()));
-  full_ = listed_.size() == kMostListed;
-  return {};
-}
-
-// Fails if the store does; what else goes wrong concerns this message alone.
-Result<void> BounceMaildir::look_at(const std::string& path, Store& store, Suppressor& suppressor,
-                                    Log& log, Time now, Round& round) {
-  const auto message = maildir_.read(path);
-  if (!message) {
-    if (!problem_) problem_ = message.error();
-    return {};
-  }
-  if (message->state == MaildirMessage::State::kGone) return {};
-  Result<std::optional<BounceOutcome>> outcome = std::optional(too_large());
-  if (message->state == MaildirMessage::State::kRead) {
-    outcome = take_unless_early(store, suppressor, log, message->text, now);
-  }
-  if (!outcome) return std::move(outcome).error();
-  if (!*outcome) {
-    ++round.early;
-    return {};
-  }
-  if ((*outcome)->kind == BounceOutcome::Kind::kIgnored) {
-    log.info("bounce-ignored", {{"file", path}, {"reason", (*outcome)->why}});
-  }
-  if (auto moved = maildir_.take_away(path); moved) {
-    ++round.taken;
-  } else if (!problem_) {
-    problem_ = std::move(moved).error();
-  }
-  return {};
-}
-
-// The round that ends a listing. Where none of a full one could be taken, another is the same.
-BounceMaildir::Round BounceMaildir::ended(Round round) {
-  round.problem = std::exchange(problem_, std::nullopt);
-  full_ = std::exchange(progress_, false) && full_;
-  return round;
+    return std::vector{Verdict::kTaken};
+  };
+  auto round = queue_.take(most, look);
+  return {.taken = round.taken, .early = round.stayed, .problem = std::move(round.problem)};
 }
 
 }  // namespace rapporteur

@@ -4,13 +4,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/log.h"
-#include "base/maildir.h"
+#include "base/maildir_queue.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "deliver/suppression.h"
@@ -64,19 +63,10 @@ class BounceMaildir {
   Round take(Store& store, Suppressor& suppressor, Log& log, std::size_t most, Time now);
 
   // Whether messages may wait at which take() has not looked yet.
-  bool has_more() const { return !listed_.empty() || full_; }
+  bool has_more() const { return queue_.has_more(); }
 
  private:
-  Result<void> list();
-  Result<void> look_at(const std::string& path, Store& store, Suppressor& suppressor, Log& log,
-                       Time now, Round& round);
-  Round ended(Round round);
-
-  Maildir maildir_;
-  std::deque<std::string> listed_;  // to be looked at
-  bool full_ = false;               // the listing may have left some out
-  bool progress_ = false;           // one of the listing was taken
-  std::optional<Error> problem_;    // the first of the listing
+  MaildirQueue queue_;
 };
 
 }  // namespace rapporteur

@@ -66,6 +66,46 @@ std::size_t find_unquoted(std::string_view text, char wanted) {
   return text.size();
 }
 
+// Calls `take` with the name of each parameter behind the first ';', and the text behind its '='.
+template <class Take>
+void each_parameter(std::string_view value, const Take& take) {
+  for (;;) {
+    value.remove_prefix(find_unquoted(value, ';'));
+    if (value.empty()) return;
+    value.remove_prefix(1);
+    const auto equals = value.find_first_of("=;");
+    if (equals == value.npos || value[equals] == ';') continue;
+    take(trim(value.substr(0, equals)), trim(value.substr(equals + 1)));
+  }
+}
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  const char lower = static_cast<char>(c | 0x20);
+  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+// "utf-8'en'a%20b" as RFC 2231, section 4, writes "a b"; only the first piece names a charset.
+std::string extended_value(std::string_view text, bool first) {
+  if (first) {
+    const auto language = text.find('\'');
+    const auto end = language == text.npos ? text.npos : text.find('\'', language + 1);
+    if (end != text.npos) text.remove_prefix(end + 1);
+  }
+  std::string value;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool escape = text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 &&
+                        hex_digit(text[i + 2]) >= 0;
+    if (escape) {
+      value += static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
+      i += 2;
+    } else {
+      value += text[i];
+    }
+  }
+  return one_line(value);
+}
+
 std::string transfer_decoded(std::string_view body, GMimeContentEncoding encoding) {
   GMimeEncoding state;
   g_mime_encoding_init_decode(&state, encoding);
@@ -216,24 +256,36 @@ std::string without_comments(std::string_view text) {
 
 ContentType content_type(const Entity& entity) {
   const auto value = without_comments(entity.first("Content-Type"));
-  std::string_view rest = value;
   ContentType type;
-  type.media_type = to_lower(trim(rest.substr(0, find_unquoted(rest, ';'))));
+  type.media_type = to_lower(trim(std::string_view(value).substr(0, find_unquoted(value, ';'))));
   if (type.media_type.empty()) type.media_type = "text/plain";
-  for (;;) {
-    rest.remove_prefix(find_unquoted(rest, ';'));
-    if (rest.empty()) return type;
-    rest.remove_prefix(1);
-    const auto equals = rest.find_first_of("=;");
-    if (equals == rest.npos || rest[equals] == ';') continue;
-    const auto name = trim(rest.substr(0, equals));
-    const auto text = trim(rest.substr(equals + 1));
+  each_parameter(value, [&](std::string_view name, std::string_view text) {
     if (equals_ignoring_case(name, "boundary") && type.boundary.empty()) {
       type.boundary = parameter_value(text);
     } else if (equals_ignoring_case(name, "report-type") && type.report_type.empty()) {
       type.report_type = to_lower(parameter_value(text));
     }
-  }
+  });
+  return type;
+}
+
+std::string parameter(const Entity& entity, std::string_view field, std::string_view name) {
+  std::string plain;
+  std::string pieces;
+  each_parameter(
+      without_comments(entity.first(field)), [&](std::string_view found, std::string_view text) {
+        const auto star = found.find('*');
+        if (!equals_ignoring_case(found.substr(0, star), name)) return;
+        if (star == found.npos) {
+          if (plain.empty()) plain = parameter_value(text);
+        } else {
+          const bool first = found == found.substr(0, star + 1) || found[star + 1] == '0';
+          auto piece = parameter_value(text);
+          if (found.ends_with('*')) piece = extended_value(piece, first);
+          pieces += piece;
+        }
+      });
+  return plain.empty() ? pieces : plain;
 }
 
 std::vector<std::string_view> parts_of(std::string_view body, std::string_view boundary,

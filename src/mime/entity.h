@@ -47,6 +47,10 @@ struct ContentType {
 
 ContentType content_type(const Entity& entity);
 
+// The value of a parameter of a field such as Content-Disposition: one line of UTF-8; the pieces of
+// RFC 2231 are joined in the order in which they stand. Empty if there is none.
+std::string parameter(const Entity& entity, std::string_view field, std::string_view name);
+
 // The parts between the delimiter lines of a multipart, at most `most`; the last one may end with
 // the text instead of a delimiter.
 std::vector<std::string_view> parts_of(std::string_view body, std::string_view boundary,

@@ -191,6 +191,21 @@ void Conditions::text(std::string_view condition, std::string_view value) {
   values_.push_back({true, 0, std::string(value)});
 }
 
+void Conditions::texts(std::string_view condition, std::initializer_list<std::string> values) {
+  conditions_.emplace_back(condition);
+  for (const auto& value : values) values_.push_back({true, 0, value});
+}
+
+void Conditions::nocase(std::string_view column, std::string_view name_or_glob) {
+  if (is_glob(name_or_glob)) return name("lower(" + std::string(column) + ")", name_or_glob);
+  if (!name_or_glob.empty()) text(std::string(column) + " = ? COLLATE NOCASE", name_or_glob);
+}
+
+void Conditions::within(std::string_view before, const Conditions& inner, std::string_view after) {
+  conditions_.push_back(std::string(before) + inner.sql() + std::string(after));
+  values_.insert(values_.end(), inner.values_.begin(), inner.values_.end());
+}
+
 void Conditions::plain(std::string_view condition) {
   conditions_.emplace_back(condition);
 }

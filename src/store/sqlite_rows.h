@@ -51,6 +51,11 @@ class Conditions {
   void integers(std::string_view condition, std::initializer_list<std::int64_t> values);
   void time(std::string_view condition, Time value);
   void text(std::string_view condition, std::string_view value);
+  void texts(std::string_view condition, std::initializer_list<std::string> values);
+  // As name(), without regard to the case of what is stored.
+  void nocase(std::string_view column, std::string_view name_or_glob);
+  // `before`, the inner conditions, `after`.
+  void within(std::string_view before, const Conditions& inner, std::string_view after);
   // Rows of windows as w behind this one in the order (due, id).
   void after_window(const std::pair<Time, WindowId>& place);
   // Without a value.

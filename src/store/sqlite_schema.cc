@@ -14,7 +14,7 @@ constexpr std::size_t kTokenLength = 8;
 constexpr std::size_t kSecretLength = 32;
 
 // Element n leads from version n to version n + 1. Elements are appended, never changed.
-constexpr std::array<const char*, 3> kMigrations = {R"sql(
+constexpr std::array<const char*, 4> kMigrations = {R"sql(
 CREATE TABLE meta (
   name  TEXT PRIMARY KEY,
   value TEXT NOT NULL
@@ -216,6 +216,86 @@ CREATE TABLE journal (
   id    INTEGER PRIMARY KEY,
   piece BLOB NOT NULL
 ) STRICT;
+)sql",
+                                                    R"sql(
+CREATE TABLE received (
+  number       INTEGER PRIMARY KEY AUTOINCREMENT,
+  id           TEXT NOT NULL UNIQUE,
+  content_key  BLOB NOT NULL,
+  digest       BLOB NOT NULL,
+  part         TEXT NOT NULL,
+  organization TEXT NOT NULL,
+  contact      TEXT NOT NULL,
+  report_id    TEXT NOT NULL,
+  starts       INTEGER NOT NULL,
+  ends         INTEGER NOT NULL,
+  received     INTEGER NOT NULL,
+  trust        TEXT NOT NULL,
+  voucher      TEXT NOT NULL,
+  source       TEXT NOT NULL,
+  successful   INTEGER NOT NULL,
+  failed       INTEGER NOT NULL,
+  domains      TEXT NOT NULL,
+  oddities     TEXT NOT NULL,
+  new_failures INTEGER NOT NULL
+) STRICT;
+CREATE INDEX received_by_key ON received (content_key);
+CREATE INDEX received_by_report_id ON received (report_id);
+CREATE INDEX received_by_time ON received (received);
+CREATE INDEX received_by_organization ON received (organization COLLATE NOCASE, number);
+CREATE INDEX received_failed ON received (number) WHERE failed > 0;
+
+CREATE TABLE received_json (
+  number INTEGER PRIMARY KEY REFERENCES received (number) ON DELETE CASCADE,
+  gz     BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE received_policies (
+  number       INTEGER NOT NULL REFERENCES received (number) ON DELETE CASCADE,
+  ordinal      INTEGER NOT NULL,
+  domain       TEXT NOT NULL,
+  type         TEXT NOT NULL,
+  starts       INTEGER NOT NULL,
+  organization TEXT NOT NULL,
+  trust        TEXT NOT NULL,
+  successful   INTEGER NOT NULL,
+  failed       INTEGER NOT NULL,
+  PRIMARY KEY (number, ordinal)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX received_policies_by_start ON received_policies
+  (starts, number, domain, type, organization, trust, successful, failed);
+CREATE INDEX received_policies_by_domain ON received_policies (domain, number);
+
+CREATE TABLE received_failures (
+  number       INTEGER NOT NULL REFERENCES received (number) ON DELETE CASCADE,
+  ordinal      INTEGER NOT NULL,
+  domain       TEXT NOT NULL,
+  result_type  TEXT NOT NULL,
+  mx           TEXT NOT NULL,
+  starts       INTEGER NOT NULL,
+  received     INTEGER NOT NULL,
+  organization TEXT NOT NULL,
+  trust        TEXT NOT NULL,
+  sessions     INTEGER NOT NULL,
+  PRIMARY KEY (number, ordinal)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX received_failures_by_start ON received_failures
+  (starts, number, domain, result_type, mx, organization, trust, sessions);
+CREATE INDEX received_failures_by_kind ON received_failures
+  (organization, result_type, mx, received, trust, number);
+
+INSERT INTO state_counts (name, value) VALUES ('received.dkim', 0), ('received.mta', 0),
+  ('received.local', 0), ('received.https', 0), ('received.unverified', 0);
+CREATE TRIGGER received_made AFTER INSERT ON received BEGIN
+  UPDATE state_counts SET value = value + 1 WHERE name = 'received.' || new.trust;
+END;
+CREATE TRIGGER received_raised AFTER UPDATE OF trust ON received WHEN new.trust <> old.trust BEGIN
+  UPDATE state_counts SET value = value - 1 WHERE name = 'received.' || old.trust;
+  UPDATE state_counts SET value = value + 1 WHERE name = 'received.' || new.trust;
+END;
+CREATE TRIGGER received_removed AFTER DELETE ON received BEGIN
+  UPDATE state_counts SET value = value - 1 WHERE name = 'received.' || old.trust;
+END;
 )sql"};
 
 constexpr std::int64_t kNewest = kMigrations.size();

@@ -1,7 +1,7 @@
 #pragma once
 // The store of one node, in one SQLite file. Each part of the interface has its own file:
 // sqlite_intake, sqlite_counts, sqlite_schedule, sqlite_deliveries, sqlite_suppressions,
-// sqlite_admin, sqlite_summary. docs/formats.md has the tables.
+// sqlite_admin, sqlite_summary, sqlite_received. docs/formats.md has the tables.
 
 #include <chrono>
 #include <cstdint>
@@ -80,6 +80,16 @@ class SqliteStore final : public Store {
                                        Time now) override;
   Result<void> forgive(std::span<const std::string> deliveries) override;
 
+  Result<std::vector<ReceivedAdded>> add_received(
+      std::span<const ReceivedAddition> additions) override;
+  Result<std::vector<KeptReport>> received(const ReceivedFilter& filter) override;
+  Result<std::optional<std::string>> received_json(std::int64_t number) override;
+  Result<void> received_policies(const std::string& domain, Time since, Time until,
+                                 const std::function<void(const PolicyRow&)>& take) override;
+  Result<void> received_failures(const std::string& domain, Time since, Time until,
+                                 const std::function<void(const FailureRow&)>& take) override;
+  Result<std::size_t> prune_received(Time before, std::size_t limit) override;
+
   Result<std::vector<Window>> windows(const WindowFilter& filter) override;
   Result<std::map<WindowState, std::uint64_t>> window_states() override;
   Result<StoreSummary> summary(Time now) override;
@@ -157,6 +167,11 @@ class SqliteStore final : public Store {
   void revive_fallbacks(WindowId window, int part);
   void settle_window(WindowId window, Time now);
   void abandon_open(WindowId window, const std::string& reason, Time now);
+
+  // Received reports; see sqlite_received.cc. All run inside the transaction of add_received().
+  ReceivedAdded add_one_received(const ReceivedAddition& addition);
+  std::int64_t insert_received(const ReceivedAddition& addition, const std::string& id);
+  std::vector<FailureTally> new_failures(const ReceivedAddition& addition, std::int64_t number);
 
   std::uint64_t session_id_count();  // see sqlite_summary.cc; inside a transaction
 

@@ -62,6 +62,9 @@ void read_tallies(Database& database, StoreSummary& summary) {
     summary.deliveries[state] = tally("deliveries.", to_string(state));
     if (is_final(state)) summary.deliveries_ended[state] = tally("ended.", to_string(state));
   }
+  for (const auto trust : kTrustClasses) {
+    summary.received[trust] = tally("received.", to_string(trust));
+  }
 }
 
 // What claim_due() moves or returns at this time.

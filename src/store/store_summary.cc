@@ -54,6 +54,25 @@ IntakeCounts read_intake_counters(const std::map<std::string, std::uint64_t>& co
   return found;
 }
 
+ReceivedCounts read_received_counters(const std::map<std::string, std::uint64_t>& counters) {
+  ReceivedCounts found;
+  for (const auto& [name, value] : counters) {
+    std::string_view rest = name;
+    if (take_word(rest) != "received") continue;
+    const auto word = take_word(rest);
+    if (word == "stored") {
+      found.stored[std::string(rest)] = value;
+    } else if (word == "refused") {
+      found.refused[std::string(rest)] = value;
+    } else if (word == "duplicate") {
+      found.duplicates = value;
+    } else if (word == "new-failures") {
+      found.new_failures = value;
+    }
+  }
+  return found;
+}
+
 std::uint64_t sum(const std::map<std::string, std::uint64_t>& by_reason) {
   std::uint64_t total = 0;
   for (const auto& [reason, count] : by_reason) total += count;

@@ -10,6 +10,7 @@
 
 #include "base/time.h"
 #include "model/delivery.h"
+#include "model/received.h"
 #include "model/window.h"
 
 namespace rapporteur {
@@ -39,6 +40,8 @@ struct StoreSummary {
 
   std::uint64_t suppressed_automatically = 0;  // destinations and patterns, in force
   std::uint64_t suppressed_by_hand = 0;
+
+  std::map<Trust, std::uint64_t> received;  // reports of others that are kept; every class
 
   bool paused_everything = false;  // what holds at `now`
   bool paused_smtp = false;        // also by `everything`
@@ -70,6 +73,18 @@ struct IntakeCounts {
 // "SOURCE.ignored.REASON", "SOURCE.dropped.REASON" and "SOURCE.recipient_domain_guessed". Those of
 // older stores lack the source: theirs is "unknown". Other names are left out.
 IntakeCounts read_intake_counters(const std::map<std::string, std::uint64_t>& counters);
+
+// What became of the reports that others sent, since the store was made.
+struct ReceivedCounts {
+  std::map<std::string, std::uint64_t> stored;   // by class
+  std::map<std::string, std::uint64_t> refused;  // by reason
+  std::uint64_t duplicates = 0;
+  std::uint64_t new_failures = 0;
+};
+
+// Of the counters "received.stored.CLASS", "received.refused.REASON", "received.duplicate" and
+// "received.new-failures".
+ReceivedCounts read_received_counters(const std::map<std::string, std::uint64_t>& counters);
 
 std::uint64_t sum(const std::map<std::string, std::uint64_t>& by_reason);
 
