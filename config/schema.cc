@@ -69,7 +69,8 @@ constexpr std::array kTables = {TableSpec{"system"},
 
 constexpr std::int64_t kMostThings = 100'000;
 constexpr std::int64_t kNoMost = std::numeric_limits<std::int64_t>::max();
-constexpr std::string_view kTrustClasses = "dkim,mta,local,https";
+constexpr std::string_view kTrustClasses = "dkim,mta,local,https,unverified";
+constexpr std::string_view kCountedClasses = "dkim,mta,local,https";
 
 using C = Config;
 using S = StoreConfig;
@@ -205,7 +206,7 @@ const std::array kKeys = {
 
     KeySpec{"received", "keep", Form::kDuration, &at<&C::received, &R::keep>, "90d", 1},
     KeySpec{"received", "domains", Form::kDomains, &at<&C::received, &R::domains>},
-    KeySpec{"received", "count", Form::kChoices, &at<&C::received, &R::count>, kTrustClasses, 0,
+    KeySpec{"received", "count", Form::kChoices, &at<&C::received, &R::count>, kCountedClasses, 0,
             kNoMost, kTrustClasses},
     KeySpec{"received", "trustAuthserv", Form::kTexts, &at<&C::received, &R::trust_authserv>},
     KeySpec{"received", "maildir", Form::kTexts, &at<&C::received, &R::maildir>},

@@ -19,7 +19,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kNameWidth = 17;  // of columns that strangers fill
-constexpr std::size_t kShownId = 8;      // enough of an id to find its report
+constexpr std::size_t kShownId = 8;     // enough of an id to find its report
 
 Json kept_json(const KeptReport& report) {
   return Json::object()

@@ -25,7 +25,7 @@ using namespace std::chrono_literals;
 
 constexpr Seconds kUsualLength = 30 * 24h;
 constexpr std::size_t kMostRows = 20;  // of a table for people
-constexpr std::size_t kNameWidth = 34;
+constexpr std::size_t kNameWidth = 28;
 
 // What is told beside the sums of one of our own domains.
 struct OurSide {
@@ -121,13 +121,13 @@ void print_totals(std::ostream& out, const ReceivedSummary& summary) {
 }
 
 void print_named(std::ostream& out, std::string_view head, const std::vector<Row>& rows) {
-  Table table({std::string(head), "REPORTS", "SESSIONS", "FAILED", "RATE", "CHANGE"});
+  Table table({std::string(head), "REPORTS", "SESSIONS", "CHANGE", "FAILED", "CHANGE", "RATE"});
   for (const auto& [name, sums] : rows) {
     if (table.size() == kMostRows) break;
     table.add({shortened(name.empty() ? "(not told)" : printable(name), kNameWidth),
                std::to_string(sums.reports), std::to_string(sums.now.all()),
-               std::to_string(sums.now.failed), rate(sums.now),
-               change(sums.now.failed, sums.before.failed)});
+               change(sums.now.all(), sums.before.all()), std::to_string(sums.now.failed),
+               change(sums.now.failed, sums.before.failed), rate(sums.now)});
   }
   if (table.empty()) return;
   out << '\n';
@@ -187,22 +187,20 @@ void print_people(const Context& context, const ReceivedSummary& summary, const 
 
 // ---- For programs
 
-Json sums_json(const ComparedSums& sums) {
-  return Json::object()
-      .set("reports", std::uint64_t{sums.reports})
+Json sums_json(const ComparedSums& sums, Json json = Json::object()) {
+  json.set("reports", std::uint64_t{sums.reports})
       .set("successful", sums.now.successful)
       .set("failed", sums.now.failed)
       .set("reports-before", std::uint64_t{sums.reports_before})
       .set("successful-before", sums.before.successful)
       .set("failed-before", sums.before.failed);
+  return json;
 }
 
 Json named_json(std::string_view key, const std::map<std::string, ComparedSums>& named) {
   auto list = Json::array();
   for (const auto& [name, sums] : by_size(named)) {
-    auto entry = Json::object();
-    entry.set(key, name).set("sums", sums_json(sums));
-    list.add(std::move(entry));
+    list.add(sums_json(sums, Json::object().set(key, name)));
   }
   return list;
 }
@@ -215,6 +213,7 @@ Json failures_json(const ReceivedSummary& summary) {
                  .set("mx", Json::text_or_null(kind.mx))
                  .set("sessions", sums.now)
                  .set("sessions-before", sums.before)
+                 .set("new", sums.now > 0 && sums.before == 0)
                  .set("organizations",
                       Json::strings({sums.organizations.begin(), sums.organizations.end()}))
                  .set("domains", Json::strings({sums.domains.begin(), sums.domains.end()})));

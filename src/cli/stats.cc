@@ -61,6 +61,16 @@ Json store_json(const StoreSummary& summary) {
   return store;
 }
 
+Json received_json(const StoreSummary& summary) {
+  const auto counts = read_received_counters(summary.counters);
+  return Json::object()
+      .set("kept", states_json(summary.received))
+      .set("stored", numbers_json(counts.stored))
+      .set("duplicates", counts.duplicates)
+      .set("refused", numbers_json(counts.refused))
+      .set("new-failures", counts.new_failures);
+}
+
 void fill(Json& result, const StoreSummary& summary, const IntakeCounts& intake) {
   result.set("windows", states_json(summary.windows))
       .set("sessions", numbers_json(summary.counters))
@@ -80,6 +90,7 @@ void fill(Json& result, const StoreSummary& summary, const IntakeCounts& intake)
       .set("suppressions", Json::object()
                                .set("automatic", summary.suppressed_automatically)
                                .set("manual", summary.suppressed_by_hand))
+      .set("received", received_json(summary))
       .set("store", store_json(summary));
 }
 
@@ -167,6 +178,15 @@ void print_delivery_lags(std::ostream& out, const StoreSummary& summary) {
   }
 }
 
+void print_received(std::ostream& out, const StoreSummary& summary) {
+  const auto counts = read_received_counters(summary.counters);
+  print_states(out, "reports of others, kept", summary.received);
+  const auto refused = sum(counts.refused);
+  if (counts.duplicates + refused + counts.new_failures == 0) return;
+  out << fmt::format("  {}, {} refused; {} new\n", count_text(counts.duplicates, "duplicate"),
+                     refused, count_text(counts.new_failures, "failure"));
+}
+
 void print_store(std::ostream& out, const StoreSummary& summary) {
   out << fmt::format("suppressed destinations\n  {} by itself, {} by hand\n",
                      summary.suppressed_automatically, summary.suppressed_by_hand);
@@ -203,6 +223,7 @@ int stats(const Context& context) {
   print_lags(out, *summary);
   print_states(out, "deliveries", summary->deliveries);
   print_delivery_lags(out, *summary);
+  print_received(out, *summary);
   print_store(out, *summary);
   return kExitDone;
 }

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <array>
 #include <csignal>
 #include <cstdio>
 #include <memory>
@@ -18,6 +19,7 @@
 #include "daemon/http_service.h"
 #include "daemon/intake.h"
 #include "daemon/monitor.h"
+#include "daemon/received_service.h"
 #include "daemon/scheduler.h"
 #include "daemon/shared_state.h"
 #include "ingest/datagram_socket.h"
@@ -67,6 +69,7 @@ class Daemon {
     if (!options) return std::move(options).error();
     courier_options_ = *std::move(options);
     if (auto opened = open_http(); !opened) return opened;
+    if (auto opened = open_received(); !opened) return opened;
     if (!ingests() || !config->ingest.datagram) return {};
     const auto& datagram = *config->ingest.datagram;
     auto socket =
@@ -86,6 +89,26 @@ class Daemon {
     if (!listener) return std::move(listener).error();
     http_listener_ = *std::move(listener);
     return {};
+  }
+
+  Result<void> open_received() {
+    const auto config = shared_.config.get();
+    if (!ingests()) return {};
+    std::array<std::unique_ptr<Store>, 2> stores;
+    for (auto& store : stores) {
+      auto opened = open_store(config->store.url, random_);
+      if (!opened) return std::move(opened).error();
+      store = *std::move(opened);
+    }
+    received_.emplace(ReceivedService::Needs{.post_store = std::move(stores[0]),
+                                             .mail_store = std::move(stores[1]),
+                                             .clock = clock_,
+                                             .log = *log_,
+                                             .shared = shared_});
+    if (config->received.listen.empty()) return {};
+    auto listener = open_http_listener(config->received.listen, "received");
+    if (!listener) return std::move(listener).error();
+    return received_->listen(config->received, *std::move(listener));
   }
 
   int run() {
@@ -123,14 +146,13 @@ class Daemon {
       delivery_thread = std::thread([&] { recorded = delivery.serve(shared_); });
     }
     if (http) http->start();
-    if (!config->received.listen.empty() || !config->received.maildir.empty()) {
-      log_->warning("not-served", {{"table", "received"}});
-    }
+    if (received_) received_->start();
     log_->info("started", {{"config", config->path},
                            {"store", config->store.url},
                            {"role", role_},
                            {"socket", socket_ ? config->ingest.datagram->path : "none"},
-                           {"http", http ? http->address() : "none"}});
+                           {"http", http ? http->address() : "none"},
+                           {"received", received_address()}});
     serve_signals();
 
     shared_.health.set_problem(Problem::kStopping, "the daemon is about to end");
@@ -140,6 +162,7 @@ class Daemon {
     shared_.schedule.ring();
     delivery.wake();
     if (http) http->stop();
+    if (received_) received_->stop();
     if (intake_thread.joinable()) intake_thread.join();
     recording.stop();  // after all who submit to it
     for (auto* thread : {&recording_thread, &schedule_thread, &delivery_thread}) {
@@ -153,6 +176,10 @@ class Daemon {
  private:
   bool ingests() const { return role_ != "schedule"; }
   bool schedules() const { return role_ != "ingest"; }
+
+  std::string received_address() const {
+    return received_ && !received_->address().empty() ? received_->address() : "none";
+  }
 
   void warn_of_small_queue() {
     const int length = max_dgram_qlen();
@@ -203,6 +230,12 @@ class Daemon {
       refuse_reload(used.error().text);
       return;
     }
+    if (const auto used = received_ ? received_->use(loaded.config->received) : Result<void>();
+        !used) {
+      log_->error("reload-refused", {{"config", before->path}, {"error", used.error().text}});
+      refuse_reload(used.error().text);
+      return;
+    }
     say_what_needs_a_restart(*before, *loaded.config);
     shared_.config.set(loaded.config);
     shared_.metrics.reloads_accepted.add();
@@ -234,6 +267,7 @@ class Daemon {
       return config.http ? config.http->listen : std::string();
     };
     if (listen(before) != listen(after)) say("http.listen");
+    if (before.received.listen != after.received.listen) say("received.listen");
   }
 
   SharedState shared_;
@@ -250,6 +284,7 @@ class Daemon {
   std::optional<Monitor> monitor_;
   std::optional<HttpListener> http_listener_;  // until it is served
   HttpService* http_ = nullptr;                // while it runs, if it does
+  std::optional<ReceivedService> received_;
 };
 
 }  // namespace

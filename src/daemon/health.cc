@@ -47,6 +47,8 @@ constexpr std::array<ProblemRules, kProblemCount> kProblems = {{
     {"relay", false},
     {"delivery-options", false},
     {"bounces", false},
+    {"received-posts", false},
+    {"received-mail", false},
     {"configuration", false},
     {"disk", false},
     {"paused", false},

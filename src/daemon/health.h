@@ -35,11 +35,13 @@ enum class Problem : std::uint8_t {
   kRelay,            // delivery: the mail relay is in trouble
   kDeliveryOptions,  // delivery: [delivery] of the new configuration cannot be used
   kBounces,          // delivery: a Maildir cannot be read
+  kReceived,         // posts of reports: the store failed the last time
+  kReceivedMail,     // mails with reports: a Maildir or the store failed, or there is no resolver
   kConfiguration,    // main: the last reload was refused
   kDisk,             // little room on the store's disk
   kPaused,           // the administrator's word
 };
-inline constexpr std::size_t kProblemCount = 14;
+inline constexpr std::size_t kProblemCount = 16;
 std::string_view to_string(Problem problem);  // "relay"
 bool keeps_from_ready(Problem problem);
 

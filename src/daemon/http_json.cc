@@ -131,6 +131,10 @@ std::string json_text(std::string_view text) {
   return out + '"';
 }
 
+std::string reception_json(std::string_view status, std::string_view id) {
+  return ObjectText().text("status", status).text("id", id).take();
+}
+
 std::string error_json(int status, std::string_view why) {
   return ObjectText()
       .text("error", why)

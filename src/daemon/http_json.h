@@ -32,6 +32,9 @@ struct UploadCounts {
 };
 std::string counts_json(const UploadCounts& counts);
 
+// {"status": "stored", "id": …}: what became of a report that was posted.
+std::string reception_json(std::string_view status, std::string_view id);
+
 // Elasticsearch's error object.
 std::string elasticsearch_error_json(int status, std::string_view type, std::string_view reason);
 // The same with the challenges that it repeats in the body (status 401).

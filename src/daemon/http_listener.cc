@@ -25,6 +25,7 @@ namespace {
 // SD_LISTEN_FDS_START.
 constexpr int kFirstPassed = 3;
 constexpr int kMostPassed = 100;
+constexpr std::string_view kReceivedSocket = "received";
 
 int number_in(const char* variable) {
   const char* text = std::getenv(variable);
@@ -47,7 +48,7 @@ bool is_listening_tcp(int fd) {
 }
 
 // The socket that systemd means for us, if there is one.
-std::optional<int> passed_socket() {
+std::optional<int> passed_socket(std::string_view wanted) {
   if (number_in("LISTEN_PID") != getpid()) return std::nullopt;
   const int count = std::min(number_in("LISTEN_FDS"), kMostPassed);
   const char* list = std::getenv("LISTEN_FDNAMES");
@@ -58,10 +59,11 @@ std::optional<int> passed_socket() {
     const int fd = kFirstPassed + i;
     if (!is_listening_tcp(fd)) continue;
     const auto index = static_cast<std::size_t>(i);
-    if (index < name_of.size() && name_of[index] == "http") return fd;
-    found.push_back(fd);
+    const auto name = index < name_of.size() ? name_of[index] : std::string_view();
+    if (name == wanted) return fd;
+    if (name != kReceivedSocket) found.push_back(fd);
   }
-  if (found.size() == 1) return found.front();
+  if (found.size() == 1 && wanted != kReceivedSocket) return found.front();
   return std::nullopt;
 }
 
@@ -121,8 +123,8 @@ std::optional<Address> address_of(const std::string& listen) {
 
 }  // namespace
 
-Result<HttpListener> open_http_listener(const std::string& listen) {
-  if (const auto passed = passed_socket()) {
+Result<HttpListener> open_http_listener(const std::string& listen, std::string_view name) {
+  if (const auto passed = passed_socket(name)) {
     fcntl(*passed, F_SETFD, FD_CLOEXEC);
     return describe(Fd(*passed));
   }

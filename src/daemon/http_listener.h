@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "base/file.h"
 #include "base/result.h"
@@ -17,8 +18,9 @@ struct HttpListener {
 };
 
 // Binds `listen` ("127.0.0.1:8460", "[::1]:0") and listens. If systemd handed over a listening TCP
-// socket that is called "http", or the only one there is, that is taken instead. Fails with
-// Fault::kTransient if the address is taken or is none of this machine's.
-Result<HttpListener> open_http_listener(const std::string& listen);
+// socket that is called `name`, that is taken instead; for "http" also the only one there is,
+// unless it is called "received". Fails with Fault::kTransient if the address is taken or is none
+// of this machine's.
+Result<HttpListener> open_http_listener(const std::string& listen, std::string_view name = "http");
 
 }  // namespace rapporteur

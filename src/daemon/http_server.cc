@@ -7,6 +7,7 @@
 #include <optional>
 #include <thread>
 #include <tuple>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
@@ -29,6 +30,7 @@
 #include "daemon/http_server_parser.h"
 #include "daemon/http_server_tls.h"
 #include "daemon/log_sampler.h"
+#include "daemon/rate_limiter.h"
 
 namespace rapporteur {
 
@@ -60,6 +62,7 @@ struct HttpServer::Impl {
 
   asio::awaitable<void> accept_all();
   void admit(asio::ip::tcp::socket socket);
+  bool has_place(const std::string& client) const;
   void begin_stop();
 
   const HttpTimes times;
@@ -71,6 +74,7 @@ struct HttpServer::Impl {
   HttpLimits limits;
   std::shared_ptr<ssl_ctx_st> tls;  // null: none
   std::unordered_set<Connection*> connections;
+  std::unordered_map<std::string, std::size_t> clients;  // how many connections each has
   bool stopping = false;
 
   std::thread thread;
@@ -90,6 +94,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     error_code ignored;
     const auto peer = stream_.socket().remote_endpoint(ignored);
     if (!ignored) peer_ = peer.address().to_string();
+    client_ = client_group(peer_);
     if (server.tls) tls_.emplace(stream_, SSL_new(server.tls.get()));
     arrival_.expires_at(SteadyClock::time_point::max());
   }
@@ -121,11 +126,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
   struct Listing {
     explicit Listing(Connection& of) : connection(of) {
       of.server_.connections.insert(&of);
+      ++of.server_.clients[of.client_];
       of.server_.handler.connections(of.server_.connections.size());
     }
     ~Listing() {
       auto& server = connection.server_;
       server.connections.erase(&connection);
+      const auto client = server.clients.find(connection.client_);
+      if (--client->second == 0) server.clients.erase(client);
       server.handler.connections(server.connections.size());
       if (server.stopping && server.connections.empty()) server.grace.cancel();
     }
@@ -376,6 +384,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   beast::tcp_stream stream_;
   std::optional<asio::ssl::stream<beast::tcp_stream&>> tls_;
   std::string peer_;
+  std::string client_;
   beast::flat_buffer input_;
   asio::steady_timer arrival_;  // cancelled when an admission or an answer has come
   bool idle_ = false;
@@ -412,10 +421,17 @@ asio::awaitable<void> HttpServer::Impl::accept_all() {
   }
 }
 
+bool HttpServer::Impl::has_place(const std::string& client) const {
+  if (connections.size() >= limits.max_connections) return false;
+  const auto own = clients.find(client);
+  return limits.max_client_connections == 0 || own == clients.end() ||
+         own->second < limits.max_client_connections;
+}
+
 void HttpServer::Impl::admit(asio::ip::tcp::socket socket) {
   error_code ignored;
-  if (connections.size() >= limits.max_connections) {
-    const auto peer = socket.remote_endpoint(ignored).address().to_string();
+  const auto peer = socket.remote_endpoint(ignored).address().to_string();
+  if (!has_place(client_group(peer))) {
     handler.turned_away(false);
     sampler.warning("http-connections-full", "",
                     {{"peer", peer}, {"limit", std::to_string(limits.max_connections)}});

@@ -23,6 +23,8 @@ namespace rapporteur {
 struct HttpLimits {
   std::uint64_t max_body_bytes = 100 << 20;  // also after a content coding is undone
   std::size_t max_connections = 256;         // more are closed as they come
+  // Of one client, as client_group() (rate_limiter.h) knows it, likewise; 0: no limit of its own.
+  std::size_t max_client_connections = 0;
 };
 
 struct HttpTimes {

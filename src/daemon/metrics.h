@@ -107,6 +107,7 @@ struct DaemonMetrics {
   // "/v1/sessions", never what a client sent. Any thread.
   HttpRouteMetrics& http_route(std::string_view name);
   Gauge http_connections;
+  Gauge received_connections;  // of the listener for reports of others
   // Connections and requests that were turned away before their request was looked at.
   Counter http_tls_failed, http_connections_full, http_authentication_failed;
 

@@ -195,6 +195,9 @@ void write_http(Exposition& out, const DaemonMetrics& metrics) {
   out.sample({{"reason", "tls-failed"}}, metrics.http_tls_failed.value());
   out.gauge("rapporteur_http_connections", "Open connections of the HTTP server.");
   out.sample({}, metrics.http_connections.value());
+  out.gauge("rapporteur_received_connections",
+            "Open connections of the listener for reports of others.");
+  out.sample({}, metrics.received_connections.value());
 }
 
 // ---- What the store knows
@@ -278,6 +281,28 @@ void write_deliveries(Exposition& out, const StoreSummary& store) {
   out.sample({}, seconds_since(store.open_since, store));
 }
 
+void write_received(Exposition& out, const StoreSummary& store) {
+  const auto counts = read_received_counters(store.counters);
+  out.gauge("rapporteur_received_reports", "Kept reports of others, by how they were verified.");
+  for (const auto& [trust, reports] : store.received) {
+    out.sample({{"class", to_string(trust)}}, reports);
+  }
+  out.counter("rapporteur_received_reports_total",
+              "Reports of others that were stored, by how they were verified.");
+  for (const auto trust : kTrustClasses) {
+    const auto found = counts.stored.find(std::string(to_string(trust)));
+    out.sample({{"class", to_string(trust)}}, found == counts.stored.end() ? 0 : found->second);
+  }
+  out.counter("rapporteur_received_duplicates_total", "Reports of others that were known already.");
+  out.sample({}, counts.duplicates);
+  out.counter("rapporteur_received_refused_total",
+              "What came as a report of others and was not stored, by reason.");
+  for (const auto& [reason, count] : counts.refused) out.sample({{"reason", reason}}, count);
+  out.counter("rapporteur_received_new_failures_total",
+              "Kinds of failures that no report of their organization had told of for a week.");
+  out.sample({}, counts.new_failures);
+}
+
 void write_store(Exposition& out, const StoreSummary& store) {
   out.gauge("rapporteur_suppressions", "Destinations and patterns that get no reports.");
   out.sample({{"origin", "automatic"}}, store.suppressed_automatically);
@@ -313,6 +338,7 @@ std::string prometheus_text(const DaemonMetrics& metrics, const Health& health,
   write_schedule(out, metrics);
   if (store != nullptr) write_deliveries(out, *store);
   write_delivery(out, metrics);
+  if (store != nullptr) write_received(out, *store);
   if (store != nullptr) write_store(out, *store);
   write_http(out, metrics);
   return out.take();

@@ -50,7 +50,10 @@ Result<Unpacked> unpack(std::string_view bytes, const UnpackLimits& limits) {
   }
   if (bytes.starts_with(kGzipMagic)) {
     auto json = gunzip(bytes, most_bytes(bytes.size(), limits));
-    if (!json) return std::move(json).error();
+    if (!json) {
+      const auto& why = json.error().text;
+      return Error{Fault::kInput, why.starts_with("holds ") ? "it " + why : why};
+    }
     result.json = *std::move(json);
     return result;
   }

@@ -138,6 +138,29 @@ class BreakableStore final : public Store {
                                        Time now) override {
     return pass("failure_streak", [&] { return real_->failure_streak(destination, since, now); });
   }
+  Result<std::vector<ReceivedAdded>> add_received(
+      std::span<const ReceivedAddition> additions) override {
+    return pass("add_received", [&] { return real_->add_received(additions); });
+  }
+  Result<std::vector<KeptReport>> received(const ReceivedFilter& filter) override {
+    return pass("received", [&] { return real_->received(filter); });
+  }
+  Result<std::optional<std::string>> received_json(std::int64_t number) override {
+    return pass("received_json", [&] { return real_->received_json(number); });
+  }
+  Result<void> received_policies(const std::string& domain, Time since, Time until,
+                                 const std::function<void(const PolicyRow&)>& take) override {
+    return pass("received_policies",
+                [&] { return real_->received_policies(domain, since, until, take); });
+  }
+  Result<void> received_failures(const std::string& domain, Time since, Time until,
+                                 const std::function<void(const FailureRow&)>& take) override {
+    return pass("received_failures",
+                [&] { return real_->received_failures(domain, since, until, take); });
+  }
+  Result<std::size_t> prune_received(Time before, std::size_t limit) override {
+    return pass("prune_received", [&] { return real_->prune_received(before, limit); });
+  }
   Result<std::vector<Window>> windows(const WindowFilter& filter) override {
     return pass("windows", [&] { return real_->windows(filter); });
   }
