@@ -134,7 +134,7 @@ Result<std::vector<StoppedReporter>> find_stopped(Store& store, const std::strin
     if (count < kDailyLeast || now - Time(last) <= kMissedAfter || Time(last) < since) continue;
     stopped.push_back({organization, Time(last), count});
   }
-  std::ranges::sort(stopped, std::ranges::greater(), &StoppedReporter::last);
+  std::ranges::stable_sort(stopped, std::ranges::greater(), &StoppedReporter::last);
   return stopped;
 }
 

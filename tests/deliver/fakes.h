@@ -251,6 +251,20 @@ class FaultyStore : public Store {
   Result<bool> abandon_delivery(const std::string&, const std::string&, Time) override {
     return unused();
   }
+  Result<std::vector<ReceivedAdded>> add_received(std::span<const ReceivedAddition>) override {
+    return unused();
+  }
+  Result<std::vector<KeptReport>> received(const ReceivedFilter&) override { return unused(); }
+  Result<std::optional<std::string>> received_json(std::int64_t) override { return unused(); }
+  Result<void> received_policies(const std::string&, Time, Time,
+                                 const std::function<void(const PolicyRow&)>&) override {
+    return unused();
+  }
+  Result<void> received_failures(const std::string&, Time, Time,
+                                 const std::function<void(const FailureRow&)>&) override {
+    return unused();
+  }
+  Result<std::size_t> prune_received(Time, std::size_t) override { return unused(); }
   Result<std::vector<Window>> windows(const WindowFilter&) override { return unused(); }
   Result<std::map<WindowState, std::uint64_t>> window_states() override { return unused(); }
   Result<StoreSummary> summary(Time) override { return unused(); }

@@ -76,3 +76,9 @@ def site(binary, dns, smtp, rsa):
     dns.zone[rsa.name] = [rsa.record()]
     with Site(dns=dns, smtp=smtp, keys=[rsa]) as one:
         yield one
+
+
+@pytest.fixture(scope="session")
+def other_key(shared):
+    """The key of somebody whose reports come to us."""
+    return keys.make_key(shared, "other.example", "s1", "rsa")

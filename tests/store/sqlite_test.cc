@@ -79,6 +79,7 @@ std::string kind_name(const testing::TestParamInfo<StoreKind>& test) {
 
 INSTANTIATE_TEST_SUITE_P(Sqlite, StoreTest, kKinds, kind_name);
 INSTANTIATE_TEST_SUITE_P(Sqlite, StatesOfStoreTest, kKinds, kind_name);
+INSTANTIATE_TEST_SUITE_P(Sqlite, ReceivedTest, kKinds, kind_name);
 
 class SqliteStoreTest : public testing::Test {
  protected:

@@ -1,0 +1,312 @@
+#include "received/reception.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <string>
+
+#include "dkim/signer.h"
+#include "mime/message.h"
+#include "report/gzip.h"
+#include "store/open.h"
+#include "support/fixed_random.h"
+#include "support/recording_log.h"
+#include "support/table_resolver.h"
+
+namespace rapporteur {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+using Status = ReceptionOutcome::Status;
+using Way = Arrival::Way;
+
+const Time kNow = *parse_time("2026-11-21T03:00:00Z");
+
+std::string json_of(const std::string& id, std::uint64_t failed = 0,
+                    const std::string& domain = "a.example") {
+  return R"({"organization-name":"B","date-range":{"start-datetime":"2026-11-20T00:00:00Z",)"
+         R"("end-datetime":"2026-11-20T23:59:59Z"},"contact-info":"a@b.example","report-id":")" +
+         id + R"(","policies":[{"policy":{"policy-type":"sts","policy-domain":")" + domain +
+         R"("},"summary":{"total-successful-session-count":5,"total-failure-session-count":)" +
+         std::to_string(failed) + R"(},"failure-details":[{"result-type":"certificate-expired",)" +
+         R"("receiving-mx-hostname":"mx.)" + domain + R"(","failed-session-count":)" +
+         std::to_string(failed) + "}]}]}";
+}
+
+PrivateKey key() {
+  std::ifstream file(TEST_ROOT "/dkim/keys/rsa2048.pem");
+  return *PrivateKey::from_pem(std::string(std::istreambuf_iterator<char>(file), {}));
+}
+
+// A report mail from b.example, signed by it, that arrived an hour ago.
+std::string mail_of(const std::string& json) {
+  ReportMail mail;
+  mail.from_name = "B";
+  mail.from_address = "noreply@b.example";
+  mail.to = "tls@a.example";
+  mail.subject = "Report Domain: a.example Submitter: b.example Report-ID: <1@b.example>";
+  mail.message_id = "1@b.example";
+  mail.report_domain = "a.example";
+  mail.submitter = "b.example";
+  mail.summary_text = "A summary.\n";
+  mail.file_name = "b.example!a.example!1795132800!1795219199!001.json.gz";
+  mail.gz = gzip(json);
+  mail.date = kNow - std::chrono::hours(1);
+  mail.boundary = boundary_for(mail.message_id);
+  const auto message = make_message(mail);
+  return *make_signer({{"b.example", "s", key()}})->sign("b.example", message, mail.date) +
+         message.text();
+}
+
+class ReceptionTest : public testing::Test {
+ protected:
+  ReceptionTest() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "receptionXXXXXX").string();
+    folder = mkdtemp(pattern.data());
+    resolver.say("s._domainkey.b.example", {"v=DKIM1; p=" + key().dns_public_key()});
+  }
+  ~ReceptionTest() override { std::filesystem::remove_all(folder); }
+
+  Reception::Batch take_all(const std::vector<Arrival>& arrivals, Time now = kNow) {
+    Reception reception({.store = *store, .log = log, .resolver = &resolver, .stopping = &stopping},
+                        rules);
+    auto batch = reception.take(arrivals, now);
+    if (batch) return *std::move(batch);
+    ADD_FAILURE() << batch.error().text;
+    return {};
+  }
+  ReceptionOutcome take(Way way, const std::string& bytes, const std::string& name = "x",
+                        Time now = kNow) {
+    const auto batch = take_all({{way, bytes, name}}, now);
+    EXPECT_THAT(batch.outcomes, SizeIs(1));
+    EXPECT_THAT(batch.undecided, ElementsAre(false));
+    return batch.outcomes.empty() ? ReceptionOutcome() : batch.outcomes.front();
+  }
+  KeptReport only() {
+    const auto kept = *store->received({});
+    EXPECT_THAT(kept, SizeIs(1));
+    return kept.empty() ? KeptReport() : kept.front();
+  }
+  std::uint64_t counted(const std::string& name) { return (*store->counters())[name]; }
+
+  // A command that appends its input to a file, and the file's content.
+  void alert_into(const std::string& name) {
+    rules.on_new_failure = {"/bin/sh", "-c", "cat >> \"$0\"", (folder / name).string()};
+  }
+  std::string content(const std::string& name) {
+    std::ifstream file(folder / name);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  }
+
+  std::filesystem::path folder;
+  testing_support::FixedRandom random;
+  testing_support::RecordingLog log;
+  testing_support::TableResolver resolver;
+  std::unique_ptr<Store> store = *open_store("sqlite::memory:", random);
+  ReceptionRules rules{.counted = {Trust::kDkim, Trust::kMta, Trust::kLocal, Trust::kHttps}};
+  std::atomic<bool> stopping = false;
+};
+
+TEST_F(ReceptionTest, EachWayHasItsClass) {
+  take(Way::kFile, json_of("1"));
+  EXPECT_EQ(only().trust, Trust::kLocal);
+  take(Way::kPost, json_of("2"));
+  take(Way::kMail, mail_of(json_of("3")));
+  take(Way::kMail, "From: a@b.example\n\n" + json_of("4"));
+  take(Way::kFile, mail_of(json_of("5")));
+  std::vector<Trust> classes;
+  for (const auto& kept : *store->received({})) classes.push_back(kept.trust);
+  EXPECT_THAT(classes, ElementsAre(Trust::kDkim, Trust::kUnverified, Trust::kDkim, Trust::kHttps,
+                                   Trust::kLocal));
+}
+
+TEST_F(ReceptionTest, AVerifiedMailSaysWhoVouchesForIt) {
+  const auto outcome = take(Way::kMail, mail_of(json_of("1", 2)));
+  EXPECT_EQ(outcome.status, Status::kStored);
+  const auto kept = only();
+  EXPECT_EQ(kept.id, outcome.id);
+  EXPECT_EQ(kept.voucher, "b.example");
+  EXPECT_EQ(kept.source, "mail");
+  EXPECT_EQ(kept.failed, 2U);
+  EXPECT_THAT(kept.oddities, IsEmpty());
+  EXPECT_EQ(gunzip(**store->received_json(kept.number), 10'000).operator*(), json_of("1", 2));
+}
+
+TEST_F(ReceptionTest, WhatAnMtaSaysCountsIfItIsBelieved) {
+  resolver.answers.clear();
+  const auto mail = "Authentication-Results: mx.a.example; dkim=pass header.d=b.example\r\n" +
+                    mail_of(json_of("1"));
+  take(Way::kMail, mail);
+  EXPECT_EQ(only().trust, Trust::kUnverified);
+  EXPECT_THAT(only().oddities, Contains(HasSubstr("unverified: signature of s._domainkey")));
+  rules.trusted_authserv_ids = {"mx.a.example"};
+  EXPECT_EQ(take(Way::kMail, mail).status, Status::kDuplicate);
+  EXPECT_EQ(only().trust, Trust::kMta);
+  EXPECT_EQ(only().voucher, "mx.a.example");
+}
+
+TEST_F(ReceptionTest, TheSameReportIsKeptOnceWhicheverWayItComes) {
+  const auto first = take(Way::kMail, mail_of(json_of("1")));
+  for (const auto way : {Way::kPost, Way::kFile, Way::kMail}) {
+    const auto again = take(way, way == Way::kMail ? mail_of(json_of("1")) : gzip(json_of("1")));
+    EXPECT_EQ(again.status, Status::kDuplicate);
+    EXPECT_EQ(again.id, first.id);
+  }
+  EXPECT_EQ(only().trust, Trust::kDkim);
+  // Another form of the same text is the same report.
+  EXPECT_EQ(take(Way::kFile, " " + json_of("1") + "\n").status, Status::kDuplicate);
+}
+
+TEST_F(ReceptionTest, AForgeryNeitherBlocksNorReplacesTheGenuine) {
+  EXPECT_EQ(take(Way::kMail, "From: a@evil.example\n\n" + json_of("1", 99)).status,
+            Status::kStored);
+  const auto genuine = take(Way::kMail, mail_of(json_of("1", 2)));
+  EXPECT_EQ(genuine.status, Status::kStored);
+  EXPECT_EQ(only().failed, 2U);
+  const auto again = take(Way::kMail, "From: a@evil.example\n\n" + json_of("1", 99));
+  EXPECT_EQ(again.status, Status::kDuplicate);
+  EXPECT_THAT(again.why, HasSubstr("tells something else"));
+  EXPECT_EQ(only().failed, 2U);
+}
+
+TEST_F(ReceptionTest, WithoutAKeyAMailWaitsADayAndIsTakenThen) {
+  resolver.fail("s._domainkey.b.example", "no answer");
+  const auto batch = take_all({{Way::kMail, mail_of(json_of("1")), "x"},
+                               {Way::kMail, "From: a@c.example\n\n" + json_of("2"), "y"}});
+  EXPECT_THAT(batch.undecided, ElementsAre(true, false));
+  EXPECT_EQ(only().report_id, "2");
+  EXPECT_EQ(counted("received.refused.unreadable"), 0U);
+  take(Way::kMail, mail_of(json_of("1")), "x", kNow + std::chrono::hours(24));
+  ASSERT_THAT(*store->received({}), SizeIs(2));
+  EXPECT_EQ(store->received({})->front().trust, Trust::kUnverified);
+}
+
+TEST_F(ReceptionTest, WhatCannotBeAReportDoesNotWaitForAKey) {
+  resolver.fail("s._domainkey.b.example", "no answer");
+  EXPECT_EQ(take(Way::kMail, mail_of("{}")).status, Status::kRefused);
+}
+
+TEST_F(ReceptionTest, RefusalsHaveTheirReasonAndAreCounted) {
+  EXPECT_THAT(take(Way::kFile, "hello").why, HasSubstr("neither JSON"));
+  EXPECT_THAT(take(Way::kFile, "").why, HasSubstr("empty"));
+  EXPECT_THAT(take(Way::kMail, "Subject: hi\n\nhello").why, HasSubstr("no TLS report"));
+  EXPECT_EQ(counted("received.refused.unreadable"), 3U);
+  EXPECT_THAT(take(Way::kFile, R"({"report-id":"1","policies":[]})").why, HasSubstr("date-range"));
+  EXPECT_EQ(counted("received.refused.no-period"), 1U);
+  EXPECT_THAT(take(Way::kMail, std::string(kMostMailBytes + 1, 'x')).why, HasSubstr("larger"));
+  EXPECT_EQ(counted("received.refused.too-large"), 1U);
+  EXPECT_THAT(*store->received({}), IsEmpty());
+  EXPECT_EQ(log.count("report-refused"), 5U);
+}
+
+TEST_F(ReceptionTest, OnlyReportsAboutOurDomainsAreKept) {
+  rules.domains = {"a.example"};
+  EXPECT_EQ(take(Way::kFile, json_of("1")).status, Status::kStored);
+  const auto outcome = take(Way::kFile, json_of("2", 0, "other.example"));
+  EXPECT_EQ(outcome.status, Status::kRefused);
+  EXPECT_EQ(outcome.why, "it is not about our domains but about other.example");
+  EXPECT_EQ(take(Way::kFile, json_of("3", 0, "sub.a.example")).status, Status::kRefused);
+  EXPECT_EQ(counted("received.refused.not-ours"), 2U);
+}
+
+TEST_F(ReceptionTest, OfAMixedReportOnlyOurPoliciesCount) {
+  rules.domains = {"a.example"};
+  auto mixed = json_of("1", 2);
+  const auto other = json_of("1", 3, "other.example");
+  const auto begin = other.find("{\"policy\":");
+  mixed.insert(mixed.rfind("]}"), "," + other.substr(begin, other.rfind("]}") - begin));
+  take(Way::kFile, mixed);
+  EXPECT_EQ(only().failed, 2U);
+  EXPECT_THAT(only().domains, ElementsAre("a.example"));
+  EXPECT_THAT(only().oddities, Contains(HasSubstr("were left out")));
+}
+
+TEST_F(ReceptionTest, TheFileNameFillsInWhatTheReportLacks) {
+  auto json = json_of("1");
+  const auto range = json.find("\"date-range\"");
+  json.replace(range, json.find("\"contact-info\"") - range, "");
+  take(Way::kFile, json, "/tmp/b.example!a.example!1795132800!1795219199!001.json");
+  EXPECT_EQ(only().start, parse_time("2026-11-20T00:00:00Z"));
+  EXPECT_EQ(only().end, parse_time("2026-11-20T23:59:59Z"));
+  EXPECT_THAT(only().oddities, Contains(HasSubstr("the file name's was taken")));
+}
+
+TEST_F(ReceptionTest, TheReportIsAuthoritativeOverItsMail) {
+  take(Way::kMail, mail_of(json_of("1", 0, "c.example")));
+  EXPECT_THAT(only().domains, ElementsAre("c.example"));
+  EXPECT_THAT(only().oddities,
+              Contains("TLS-Report-Domain is a.example, which no policy is about"));
+}
+
+TEST_F(ReceptionTest, NewFailuresAreLoggedAndHandedToTheCommandOnce) {
+  alert_into("alert");
+  take(Way::kPost, json_of("1", 2));
+  const auto lines = log.lines("new-tls-failure");
+  ASSERT_THAT(lines, SizeIs(1));
+  EXPECT_EQ(lines[0].level, LogLevel::kWarning);
+  EXPECT_EQ(lines[0].fields.at("mx"), "mx.a.example");
+  EXPECT_EQ(lines[0].fields.at("sessions"), "2");
+  EXPECT_EQ(content("alert"), json_of("1", 2));
+  take(Way::kPost, json_of("2", 2));
+  take(Way::kPost, json_of("1", 2));
+  EXPECT_EQ(content("alert"), json_of("1", 2));
+  EXPECT_EQ(counted("received.new-failures"), 1U);
+}
+
+TEST_F(ReceptionTest, WhatIsNotCountedIsNoNews) {
+  alert_into("alert");
+  take(Way::kMail, "From: a@b.example\n\n" + json_of("1", 2));
+  EXPECT_EQ(log.count("new-tls-failure"), 0U);
+  EXPECT_EQ(content("alert"), "");
+}
+
+TEST_F(ReceptionTest, NoShellReadsTheCommand) {
+  rules.on_new_failure = {"/bin/sh", "-c", "printf '%s' \"$1\" > \"$0\"",
+                          (folder / "arguments").string(), "$(id); `id` && x"};
+  take(Way::kFile, json_of("1", 2));
+  EXPECT_EQ(content("arguments"), "$(id); `id` && x");
+}
+
+TEST_F(ReceptionTest, ACommandThatFailsIsLoggedAndChangesNothing) {
+  rules.on_new_failure = {"/bin/sh", "-c", "echo broken >&2; exit 3"};
+  EXPECT_EQ(take(Way::kFile, json_of("1", 2)).status, Status::kStored);
+  ASSERT_EQ(log.count("new-failure-command-failed"), 1U);
+  EXPECT_EQ(log.lines("new-failure-command-failed")[0].fields.at("error"), "exit code 3: broken");
+  rules.on_new_failure = {"/nowhere/at/all"};
+  EXPECT_EQ(take(Way::kFile, json_of("2", 2, "b.example")).status, Status::kStored);
+  EXPECT_THAT(log.lines("new-failure-command-failed")[1].fields.at("error"),
+              HasSubstr("cannot run /nowhere/at/all"));
+}
+
+TEST_F(ReceptionTest, AStopEndsACommandThatHangs) {
+  stopping = true;
+  rules.on_new_failure = {"/bin/sh", "-c", "sleep 600"};
+  EXPECT_EQ(take(Way::kFile, json_of("1", 2)).status, Status::kStored);
+  EXPECT_THAT(log.lines("new-failure-command-failed")[0].fields.at("error"),
+              HasSubstr("broken off"));
+}
+
+TEST_F(ReceptionTest, ManyArrivalsAreTakenTogether) {
+  std::vector<std::string> texts;
+  for (int i = 0; i < 50; ++i) texts.push_back(i == 7 ? "rubbish" : json_of(std::to_string(i)));
+  std::vector<Arrival> arrivals;
+  for (const auto& text : texts) arrivals.push_back({Way::kPost, text, "192.0.2.1"});
+  const auto batch = take_all(arrivals);
+  ASSERT_THAT(batch.outcomes, SizeIs(50));
+  for (std::size_t i = 0; i < 50; ++i) {
+    EXPECT_EQ(batch.outcomes[i].status, i == 7 ? Status::kRefused : Status::kStored) << i;
+  }
+}
+
+}  // namespace
+}  // namespace rapporteur
