@@ -1,5 +1,6 @@
 #include <grp.h>
 #include <pwd.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
@@ -170,6 +171,22 @@ void check_listeners(Loading& loading) {
   }
 }
 
+// The command is run as it stands: no shell looks for it.
+void check_new_failure_command(Loading& loading) {
+  const auto& command = loading.config.received.on_new_failure;
+  if (command.empty() || !all_sound(loading, "received", {"onNewFailure"})) return;
+  const auto where = span_of(loading, "received", "onNewFailure", {});
+  const auto& program = command.front();
+  if (!program.starts_with('/')) {
+    return loading.reporter.error(where, "'" + program + "' is no absolute path",
+                                  "the first item is the program, the others are its arguments: "
+                                  "[\"/usr/local/bin/tell\", \"postmaster\"]");
+  }
+  if (::access(program.c_str(), X_OK) != 0) {
+    loading.reporter.advice(where, system_error("cannot run " + program));
+  }
+}
+
 // What the settings of one override, or the common ones, are known to give for every domain.
 class KnownSettings {
  public:
@@ -290,6 +307,7 @@ void check_together(Loading& loading) {
   check_transport(loading);
   check_relay(loading);
   check_listeners(loading);
+  check_new_failure_command(loading);
   advise_on_settings(loading);
 }
 

@@ -87,7 +87,7 @@ std::optional<Rule> ExpressionReader::read(Setting setting, const Node& node, co
 std::optional<Rule> ExpressionReader::built_in(Setting setting, std::string_view source,
                                                Span system_domain) {
   auto compiled = expr::compile(source, language(setting).schema);
-  Judgement judgement;
+  ResultJudgement judgement;
   if (compiled.program) {
     judgement = judge(setting, compiled.program->possible_results().front());
   } else {

@@ -90,11 +90,11 @@ class ExpressionReader {
 };
 
 // What is known about a result before any evaluation.
-struct Judgement {
+struct ResultJudgement {
   std::string problem;  // what is certainly wrong with it; empty: nothing
   std::string suggestion;
   std::optional<expr::Value> settled;  // if it depends on nothing, as conform() gives it
 };
-Judgement judge(Setting setting, const expr::PossibleResult& result);
+ResultJudgement judge(Setting setting, const expr::PossibleResult& result);
 
 }  // namespace rapporteur

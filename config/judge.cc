@@ -72,7 +72,7 @@ std::string hint(Kind kind, expr::Type type) {
 
 }  // namespace
 
-Judgement judge(Setting setting, const expr::PossibleResult& result) {
+ResultJudgement judge(Setting setting, const expr::PossibleResult& result) {
   const auto kind = kind_of(setting);
   const auto type = result.type;
   if (!result.failure.empty()) return {"always fails: " + result.failure, {}, std::nullopt};

@@ -72,14 +72,14 @@ struct Objects {
 };
 
 bool has_tls_field(const Item& item) {
-  return std::ranges::any_of(item.fields, [](const SourceField& field) {
+  return std::ranges::any_of(item.fields, [](const Field& field) {
     const auto setting = setting_of(field.key);
     return setting && !is_submitter(setting);
   });
 }
 
 bool has_report_field(const Item& item) {
-  return std::ranges::any_of(item.fields, [](const SourceField& field) {
+  return std::ranges::any_of(item.fields, [](const Field& field) {
     return is_submitter(setting_of(field.key)) ||
            std::ranges::find(kOtherReportFields, field.key) != kOtherReportFields.end();
   });
@@ -87,7 +87,7 @@ bool has_report_field(const Item& item) {
 
 // Too many objects have a subject.
 bool may_be_tls(const Item& item) {
-  return std::ranges::any_of(item.fields, [](const SourceField& field) {
+  return std::ranges::any_of(item.fields, [](const Field& field) {
     const auto setting = setting_of(field.key);
     return setting && !is_submitter(setting) && *setting != Setting::kSubject;
   });

@@ -242,7 +242,7 @@ std::string written(const Item& item, Syntax syntax) {
 }  // namespace
 
 const Item* Item::find(std::string_view key) const {
-  const auto found = std::ranges::find(fields, key, &SourceField::key);
+  const auto found = std::ranges::find(fields, key, &Field::key);
   return found == fields.end() ? nullptr : &found->value;
 }
 

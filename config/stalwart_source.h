@@ -10,15 +10,14 @@
 
 namespace rapporteur::stalwart {
 
-struct SourceField;
+struct Field;
 
 struct Item {
   enum class Kind { kNull, kText, kNumber, kTruth, kList, kObject, kOther };
   Kind kind = Kind::kNull;
-  std::string text;         // of a text its content; a number or truth value as it is written
-  std::vector<Item> items;  // of a list
-  std::vector<SourceField>
-      fields;  // of an object, in the order of the file; JSON may name a key twice
+  std::string text;           // of a text its content; a number or truth value as it is written
+  std::vector<Item> items;    // of a list
+  std::vector<Field> fields;  // of an object, in the order of the file; JSON may name a key twice
 
   // The first field of that name. Null if this is no object or has none.
   const Item* find(std::string_view key) const;
@@ -26,7 +25,7 @@ struct Item {
   bool is_scalar() const;
 };
 
-struct SourceField {
+struct Field {
   std::string key;
   Item value;
 };

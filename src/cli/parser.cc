@@ -419,7 +419,14 @@ class Parser {
       path += " " + app->get_name();
     }
     context_.json |= std::ranges::find(arguments, "--json") != arguments.end();
-    return fail(context_, fmt::format("{}; see `{} --help`", text, path), kExitUsage);
+    const int code = fail(context_, fmt::format("{}; see `{} --help`", text, path), kExitUsage);
+    return is_pipe(path, arguments) ? exit_of_pipe(context_, true) : code;
+  }
+
+  // Whether it is one of the commands that an MTA's pipe runs.
+  static bool is_pipe(std::string_view path, const std::vector<std::string>& arguments) {
+    return (path == "rapporteur bounce" || path == "rapporteur received add") &&
+           std::ranges::find(arguments, "-") != arguments.end();
   }
 
   // The command or option here that is spelled most like `word`; empty: none is.

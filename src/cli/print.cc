@@ -16,6 +16,10 @@ std::size_t characters(std::string_view text) {
       text, [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) != 0x80U; }));
 }
 
+// U+202A to U+202E and U+2066 to U+2069, which turn the direction in which text runs.
+constexpr std::array<std::string_view, 9> kDirections = {
+    "\u202A", "\u202B", "\u202C", "\u202D", "\u202E", "\u2066", "\u2067", "\u2068", "\u2069"};
+
 // The duration rounded down to its two largest units.
 Seconds roughly(Seconds duration) {
   constexpr std::array<std::int64_t, 4> kUnits = {86'400, 3'600, 60, 1};
@@ -30,7 +34,13 @@ Seconds roughly(Seconds duration) {
 }  // namespace
 
 std::string printable(std::string_view text) {
-  return without_controls(to_valid_utf8(text));
+  auto shown = without_controls(to_valid_utf8(text));
+  for (const auto turn : kDirections) {
+    for (auto at = shown.find(turn); at != shown.npos; at = shown.find(turn, at)) {
+      shown.erase(at, turn.size());
+    }
+  }
+  return shown;
 }
 
 std::string relative(Time time, Time now) {

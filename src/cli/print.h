@@ -12,7 +12,8 @@
 
 namespace rapporteur {
 
-// Valid UTF-8 without control characters: nothing in it moves a terminal's cursor or breaks a line.
+// Valid UTF-8 without control characters: nothing in it moves a terminal's cursor, breaks a line or
+// turns its direction.
 std::string printable(std::string_view text);
 
 // "in 3h12m", "5m ago", "now": the two largest units.

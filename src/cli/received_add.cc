@@ -1,5 +1,6 @@
 // rapporteur received add: takes reports that others sent, from a pipe, files or Maildirs.
 
+#include <algorithm>
 #include <limits>
 #include <memory>
 
@@ -57,6 +58,8 @@ class Adding {
     }
     files_.clear();
     bytes_ = 0;
+    context_.world.out.flush();
+    reception_.run_commands(context_.now());
   }
 
   // Until no message waits at which it was not looked.
@@ -72,6 +75,7 @@ class Adding {
         context_.world.out << fmt::format("{}: {} left, whose keys cannot be looked up\n",
                                           printable(path), count_text(round.stayed, "message"));
       }
+      reception_.run_commands(context_.now());
       failed_ = failed_ || round.stayed > 0;
       if (round.problem) tell(path, std::nullopt, round.problem->text);
     } while (queue.has_more());
@@ -136,13 +140,13 @@ class Adding {
 }  // namespace
 
 int received_add(const Context& context, const std::vector<std::string>& paths) {
-  const bool piped = paths.size() == 1 && paths.front() == "-";
+  const bool piped = std::ranges::find(paths, "-") != paths.end();
   const auto opened = open(context);
-  if (!opened) return piped ? kExitTryAgain : opened.exit_code;
+  if (!opened) return piped ? exit_of_pipe(context, true) : opened.exit_code;
   auto made = make_resolver(context, opened.config->dns);
   if (!made) {
     const int code = fail(context, made.error());
-    return piped ? kExitTryAgain : code;
+    return piped ? exit_of_pipe(context, true) : code;
   }
   CachingResolver resolver(*std::move(made), context.world.clock);
   const auto log = make_log(context, opened.config->log);
@@ -160,8 +164,8 @@ int received_add(const Context& context, const std::vector<std::string>& paths) 
   if (const auto pruned = opened.store->prune_received(context.now() - keep, kPrunePage); !pruned) {
     log->warning("store-failed", {{"error", pruned.error().text}});
   }
-  if (!adding.failed()) return kExitDone;
-  return piped ? kExitTryAgain : kExitFailed;
+  if (piped) return exit_of_pipe(context, adding.failed());
+  return adding.failed() ? kExitFailed : kExitDone;
 }
 
 }  // namespace rapporteur

@@ -47,7 +47,9 @@ std::string domains_text(const std::vector<std::string>& domains) {
 // Nullopt: there is no such report. Of several whose ids begin so, none is meant.
 Result<std::optional<KeptReport>> find_report(Store& store, const std::string& id) {
   ReceivedFilter filter;
-  filter.id = trim(id);
+  std::string_view bare = trim(id);  // the Subject has it in angle brackets
+  if (bare.starts_with('<') && bare.ends_with('>')) bare = bare.substr(1, bare.size() - 2);
+  filter.id = bare;
   filter.limit = 2;
   auto found = store.received(filter);
   if (!found) return std::move(found).error();
@@ -92,9 +94,9 @@ void print_policy(std::ostream& out, const ReceivedPolicy& policy) {
 std::string trust_text(const KeptReport& report) {
   switch (report.trust) {
     case Trust::kDkim:
-      return "dkim: signed by " + report.voucher + ", which was verified";
+      return "dkim: signed by " + report.signer + ", which was verified";
     case Trust::kMta:
-      return "mta: " + report.voucher + " says that its signature was verified";
+      return "mta: " + report.voucher + " says that " + report.signer + " has signed it";
     case Trust::kLocal:
       return "local: given on the command line";
     case Trust::kHttps:

@@ -183,8 +183,8 @@ void print_received(std::ostream& out, const StoreSummary& summary) {
   print_states(out, "reports of others, kept", summary.received);
   const auto refused = sum(counts.refused);
   if (counts.duplicates + refused + counts.new_failures == 0) return;
-  out << fmt::format("  {}, {} refused; {} new\n", count_text(counts.duplicates, "duplicate"),
-                     refused, count_text(counts.new_failures, "failure"));
+  out << fmt::format("  {}, {} refused; {}\n", count_text(counts.duplicates, "duplicate"), refused,
+                     count_text(counts.new_failures, "new failure"));
 }
 
 void print_store(std::ostream& out, const StoreSummary& summary) {

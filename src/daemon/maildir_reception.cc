@@ -84,6 +84,7 @@ bool MaildirReception::look(const std::string& path, SharedState& shared) {
                                                  {}})
                       .first->second;
   const auto round = watched.queue.take(kBatch, [this](auto items) { return take(items); });
+  reception_->run_commands(clock_.now());
   if (watched.queue.has_more() && !round.problem) return !shared.stopping;
   const auto problem = round.problem ? round.problem->text : std::string();
   if (problem != watched.problem && !problem.empty()) {

@@ -59,11 +59,13 @@ void PostReception::take(std::deque<Post> posts) {
   for (const auto& post : posts) {
     arrivals.push_back({Arrival::Way::kPost, post.body, post.peer});
   }
-  const auto batch = reception_->take(arrivals, clock_.now());
+  const auto now = clock_.now();
+  const auto batch = reception_->take(arrivals, now);
   shared_.health.tell(Problem::kReceived, batch ? "" : batch.error().text);
   for (std::size_t index = 0; index < posts.size(); ++index) {
     posts[index].done(batch ? Result<ReceptionOutcome>(batch->outcomes[index]) : batch.error());
   }
+  reception_->run_commands(now);
 }
 
 }  // namespace rapporteur

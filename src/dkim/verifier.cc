@@ -31,10 +31,10 @@ constexpr unsigned kLeastRsaBits = 1024;  // RFC 8301, section 3.2
 
 // A signature that is worth a lookup.
 struct Candidate {
-  int index = 0;  // among the mail's DKIM-Signature fields
+  int index = 0;               // among the mail's DKIM-Signature fields
+  bool covers_others = false;  // the signature signs DKIM-Signature fields, too
   std::string domain;
   std::string selector;
-  bool rsa = true;
 };
 
 // What the callbacks of libopendkim know of the pass under way.
@@ -68,7 +68,7 @@ DKIM_CBSTAT choose_signature(DKIM* handle, DKIM_SIGINFO** signatures, int count)
   for (int index = 0; index < count; ++index) {
     auto* const signature = signatures[index];
     const bool chosen =
-        index == pass.candidate->index &&
+        (index == pass.candidate->index || count == 1) &&
         to_lower(text_of(dkim_sig_getdomain(signature))) == pass.candidate->domain &&
         text_of(dkim_sig_getselector(signature)) == pass.candidate->selector;
     if (chosen) {
@@ -96,6 +96,10 @@ struct Mail {
 // Names of domains and selectors are strangers' words.
 std::string printable(const std::string& text) {
   return truncate_utf8(without_controls(to_valid_utf8(text)), 400);
+}
+
+bool is_signature(std::string_view field) {
+  return starts_with_ignoring_case(relaxed_field(field.substr(0, 64)), kFieldName);
 }
 
 // Whether libopendkim takes it as a field.
@@ -134,16 +138,17 @@ std::optional<Mail> take_apart(std::string_view text) {
 }
 
 struct Candidates {
-  std::vector<Candidate> found;  // those by RSA keys first, as libopendkim leaks with the others
-  std::string why_not;           // of the first that speaks for the mail and cannot count
+  std::vector<Candidate> found;
+  std::string why_not;  // of the first that speaks for the mail and cannot count
 };
 
 Candidates candidates_of(const Mail& mail, const SpeaksFor& speaks_for) {
   Candidates result;
   int index = -1;
   for (const auto field : mail.fields) {
-    if (!starts_with_ignoring_case(relaxed_field(field.substr(0, 64)), kFieldName)) continue;
+    if (!is_signature(field)) continue;
     ++index;
+    if (result.found.size() == DkimVerifier::kMostSignatures) break;
     const TagList tags(field.substr(field.find(':') + 1));
     const auto domain = to_lower(tags.value("d"));
     if (!speaks_for(domain)) continue;
@@ -155,14 +160,12 @@ Candidates candidates_of(const Mail& mail, const SpeaksFor& speaks_for) {
       why = "the signature of " + domain + " was made by '" + truncate_utf8(algorithm, 40) + "'";
     }
     if (why.empty()) {
-      result.found.push_back({index, domain, tags.value("s"), algorithm == "rsa-sha256"});
+      const bool covers_others =
+          to_lower(tags.value("h")).find("dkim-signature") != std::string::npos;
+      result.found.push_back({index, covers_others, domain, tags.value("s")});
     } else if (result.why_not.empty()) {
       result.why_not = printable(why);
     }
-  }
-  std::ranges::stable_partition(result.found, &Candidate::rsa);
-  if (result.found.size() > DkimVerifier::kMostSignatures) {
-    result.found.resize(DkimVerifier::kMostSignatures);
   }
   return result;
 }
@@ -210,7 +213,10 @@ std::string DkimVerifier::Library::check(const Mail& mail, const Candidate& cand
   const Handle handle(dkim_verify(library_, mutable_bytes(id), nullptr, &status));
   if (!handle) return reason_of(nullptr, status);
   dkim_set_user_context(handle.get(), &pass);
+  int index = -1;
   for (const auto field : mail.fields) {
+    // A broken signature of somebody else would end it all.
+    if (is_signature(field) && ++index != candidate.index && !candidate.covers_others) continue;
     status = dkim_header(handle.get(), mutable_bytes(field), field.size());
     if (status != DKIM_STAT_OK) return reason_of(nullptr, status);
   }

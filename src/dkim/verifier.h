@@ -42,8 +42,7 @@ using SpeaksFor = std::function<bool(std::string_view signer)>;
 
 class DkimVerifier {
  public:
-  // At most so many signatures of a mail are looked at: those by RSA keys first, then in the order
-  // in which they stand.
+  // At most so many signatures of a mail are looked at, in the order in which they stand.
   static constexpr std::size_t kMostSignatures = 5;
 
   DkimVerifier();

@@ -100,8 +100,9 @@ struct KeptReport {
   Time end;
   Time received;
   Trust trust = Trust::kUnverified;
-  std::string voucher;  // for kDkim the domain that signed, for kMta the authserv-id; else empty
-  std::string source;   // "mail", "https", "file"
+  std::string signer;            // for kDkim and kMta the domain that signed; else empty
+  std::string voucher;           // for kMta the authserv-id that says so; else empty
+  std::string source;            // "mail", "https", "file"
   std::uint64_t successful = 0;  // of the policies about our domains
   std::uint64_t failed = 0;
   std::vector<std::string> domains;   // the policy domains of these, sorted, each once

@@ -207,10 +207,11 @@ bool begins_like_mail(std::string_view text) {
   if (text.starts_with("From ")) return true;
   const auto line = text.substr(0, text.find('\n'));
   const auto colon = line.find(':');
-  return colon != line.npos && colon > 0 && std::ranges::all_of(line.substr(0, colon), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                  c == '-' || c == '_';
-         });
+  const auto name = trim(line.substr(0, colon == line.npos ? 0 : colon));
+  return !name.empty() && std::ranges::all_of(name, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_';
+  });
 }
 
 std::optional<ReportFileName> parse_file_name(std::string_view name) {

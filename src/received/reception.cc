@@ -22,6 +22,7 @@ using Status = ReceptionOutcome::Status;
 constexpr Seconds kNewsAfter = 7 * 24h;
 // A mail whose key cannot be looked up waits for so long at the most.
 constexpr Seconds kPatience = 24h;
+constexpr Seconds kClockError = 1h;
 constexpr std::chrono::seconds kCommandTime{60};
 constexpr std::size_t kMostNewsLines = 20;
 
@@ -112,8 +113,11 @@ void Reception::prepare_mail(const Arrival& arrival, Time now, Prepared& prepare
   base.oddities = mail->oddities;
   const auto verdict = judge_mail(arrival.bytes, *mail, rules_.trusted_authserv_ids, verifier_,
                                   *needs_.resolver, now);
-  const bool waits = verdict.undecided && mail->arrived && now - *mail->arrived < kPatience;
+  // A date in the future says nothing about how long it has waited.
+  const bool waits = verdict.undecided && mail->arrived && *mail->arrived <= now + kClockError &&
+                     now - *mail->arrived < kPatience;
   base.trust = verdict.trust;
+  base.signer = verdict.signer;
   base.voucher = verdict.voucher;
   if (verdict.for_email_only) base.oddities.emplace_back("its DKIM key is for e-mail only");
   if (verdict.trust == Trust::kUnverified) base.oddities.push_back("unverified: " + verdict.why);
@@ -236,17 +240,41 @@ void Reception::tell_news(const ReceivedAddition& addition, const ReceivedAdded&
                                            {"mx", failure.mx.empty() ? "not told" : failure.mx},
                                            {"sessions", std::to_string(failure.sessions)}});
   }
-  run_command(addition, added.id);
+  if (!rules_.on_new_failure.empty()) news_.push_back({added.id, addition.json_gz});
 }
 
-void Reception::run_command(const ReceivedAddition& addition, const std::string& id) {
-  if (rules_.on_new_failure.empty()) return;
+bool Reception::may_run(Time now) {
+  const auto minutes = std::chrono::floor<std::chrono::minutes>(now - refilled_).count();
+  if (minutes > 0 || now < refilled_) {
+    commands_left_ = static_cast<int>(std::clamp<std::int64_t>(
+        commands_left_ + std::max<std::int64_t>(minutes, 0), 0, kMostCommands));
+    refilled_ = now;
+  }
+  if (commands_left_ == 0) return false;
+  --commands_left_;
+  return true;
+}
+
+void Reception::run_commands(Time now) {
+  std::size_t held_back = 0;
+  for (const auto& [id, json_gz] : std::exchange(news_, {})) {
+    if (may_run(now)) {
+      run_command(json_gz, id);
+    } else {
+      ++held_back;
+    }
+  }
+  if (held_back == 0) return;
+  needs_.log.warning("new-failure-command-held-back", {{"reports", std::to_string(held_back)}});
+}
+
+void Reception::run_command(const std::string& json_gz, const std::string& id) {
   const auto fail = [&](std::string_view why) {
     needs_.log.error(
         "new-failure-command-failed",
         {{"command", rules_.on_new_failure.front()}, {"report", id}, {"error", std::string(why)}});
   };
-  const auto json = gunzip(addition.json_gz, ReadLimits().json_bytes);
+  const auto json = gunzip(json_gz, ReadLimits().json_bytes);
   if (!json) return fail(json.error().text);
   ChildProcess child;
   if (const auto started = child.start(rules_.on_new_failure); !started) {

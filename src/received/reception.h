@@ -72,6 +72,13 @@ class Reception {
   };
   Result<Batch> take(const std::vector<Arrival>& arrivals, Time now);
 
+  // Runs the command for the reports with new failures that were taken since the last call: kept
+  // apart from take(), because each run may take a minute and whoever waits for an answer should
+  // not wait for it. Strangers can bring news as often as they like, so beyond kMostCommands at
+  // once there is one a minute; what is beyond that is logged.
+  void run_commands(Time now);
+  static constexpr int kMostCommands = 60;
+
  private:
   struct Prepared;
 
@@ -82,11 +89,19 @@ class Reception {
   ReceptionOutcome settle(std::span<const ReceivedAddition> additions,
                           std::span<const ReceivedAdded> added);
   void tell_news(const ReceivedAddition& addition, const ReceivedAdded& added);
-  void run_command(const ReceivedAddition& addition, const std::string& id);
+  void run_command(const std::string& json_gz, const std::string& id);
+  bool may_run(Time now);
 
   const Needs needs_;
   const ReceptionRules rules_;
   DkimVerifier verifier_;
+  struct News {
+    std::string id;
+    std::string json_gz;
+  };
+  std::vector<News> news_;  // for the command
+  int commands_left_ = kMostCommands;
+  Time refilled_;
 };
 
 }  // namespace rapporteur

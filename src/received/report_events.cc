@@ -106,7 +106,10 @@ ReportEvents::Place ReportEvents::place_of(bool array) {
     case Place::kPolicy:
       if (!array) return Place::kIgnored;
       if (frames_.back().key == "policy-string") return Place::kStrings;
-      if (frames_.back().key.starts_with("mx-host")) return Place::kMxHosts;
+      if (frames_.back().key.starts_with("mx-host")) {
+        note_mx_host_name();
+        return Place::kMxHosts;
+      }
       return Place::kIgnored;
     case Place::kStrings:
     case Place::kMxHosts:
@@ -121,6 +124,12 @@ ReportEvents::Place ReportEvents::place_of(bool array) {
       break;
   }
   return Place::kIgnored;
+}
+
+// Drafts of the RFC called it mx-host-pattern.
+void ReportEvents::note_mx_host_name() {
+  const auto& key = frames_.back().key;
+  if (key != "mx-host") odd("mx-host is called " + quoted(key));
 }
 
 bool ReportEvents::begin(Place place) {
@@ -301,7 +310,7 @@ bool ReportEvents::take_policy(const ReportValue& value) {
     odd(value.kind == Kind::kNull ? "policy-string is null" : "policy-string is no array");
     return value.kind == Kind::kNull || take_string(value);
   } else if (key.starts_with("mx-host")) {
-    if (key != "mx-host") odd("mx-host is called " + quoted(key));
+    note_mx_host_name();
     odd(value.kind == Kind::kNull ? "mx-host is null" : "mx-host is no array");
     return value.kind == Kind::kNull || take_mx(value);
   }

@@ -66,6 +66,7 @@ class ReportEvents {
   Place place_of(bool array);
   Place inside_report(bool array);
   Place inside_entry(bool array);
+  void note_mx_host_name();
   bool begin(Place place);
   ReceivedPolicy& policy();
   ReceivedDetail& detail();

@@ -36,7 +36,7 @@ TrustVerdict judge_mail(std::string_view message, const MailedReport& mail,
       [&](const std::string& name) { return look_up_key(resolver, name); }, now);
   if (verified.state == Verification::State::kPassed) {
     verdict.trust = Trust::kDkim;
-    verdict.voucher = verified.domain;
+    verdict.signer = verified.domain;
     verdict.for_email_only = verified.for_email_only;
     return verdict;
   }
@@ -44,6 +44,7 @@ TrustVerdict judge_mail(std::string_view message, const MailedReport& mail,
                                                 mail.from_domain);
   if (told.passed) {
     verdict.trust = Trust::kMta;
+    verdict.signer = told.domain;
     verdict.voucher = told.authserv_id;
     return verdict;
   }

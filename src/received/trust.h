@@ -17,7 +17,8 @@ namespace rapporteur {
 
 struct TrustVerdict {
   Trust trust = Trust::kUnverified;  // kDkim, kMta or kUnverified
-  std::string voucher;               // the domain that signed, or the authserv-id
+  std::string signer;                // the domain whose signature was verified
+  std::string voucher;               // kMta: the authserv-id that says so
   std::string why;                   // kUnverified: one line
   bool undecided = false;            // a key could not be looked up: another try may come to more
   bool for_email_only = false;

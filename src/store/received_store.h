@@ -75,10 +75,10 @@ class ReceivedStore {
   virtual ~ReceivedStore() = default;
 
   // Keeps reports, one after the other, or finds that they are known: one of the same key and the
-  // same digest is. One of the same key that tells something else is another part of the same
-  // report if both were given different part names; else the one whose class outranks the other's
-  // stays, or the older. Counts "received.stored.CLASS", "received.duplicate" and
-  // "received.new-failures". What became of each, in their order.
+  // same digest is. One of the same key that tells something else is another report if both have
+  // part names and these differ, or signers that are neither's parent; else the one whose class
+  // outranks the other's stays, or the older. Counts "received.stored.CLASS", "received.duplicate"
+  // and "received.new-failures". What became of each, in their order.
   virtual Result<std::vector<ReceivedAdded>> add_received(
       std::span<const ReceivedAddition> additions) = 0;
   // The newest first.

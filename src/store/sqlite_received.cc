@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/domain.h"
 #include "base/hash.h"
 #include "base/text.h"
 #include "store/sqlite_rows.h"
@@ -19,7 +20,8 @@ constexpr std::size_t kLeastIdDigits = 4;
 
 constexpr std::string_view kReceivedColumns =
     "SELECT r.number, r.id, r.organization, r.contact, r.report_id, r.starts, r.ends, r.received,"
-    " r.trust, r.voucher, r.source, r.successful, r.failed, r.domains, r.oddities, r.new_failures"
+    " r.trust, r.signer, r.voucher, r.source, r.successful, r.failed, r.domains, r.oddities,"
+    " r.new_failures"
     " FROM received AS r";
 
 Trust read_trust(Database& database, const std::string& text) {
@@ -45,13 +47,14 @@ KeptReport read_kept(Database& database, const Query& row) {
   report.end = row.time(6);
   report.received = row.time(7);
   report.trust = read_trust(database, row.text(8));
-  report.voucher = row.text(9);
-  report.source = row.text(10);
-  report.successful = row.count(11);
-  report.failed = row.count(12);
-  report.domains = read_list(database, row.text(13));
-  report.oddities = read_list(database, row.text(14));
-  report.new_failures = row.count(15);
+  report.signer = row.text(9);
+  report.voucher = row.text(10);
+  report.source = row.text(11);
+  report.successful = row.count(12);
+  report.failed = row.count(13);
+  report.domains = read_list(database, row.text(14));
+  report.oddities = read_list(database, row.text(15));
+  report.new_failures = row.count(16);
   return report;
 }
 
@@ -61,23 +64,34 @@ struct KeptTwin {
   std::string id;
   std::string digest;
   std::string part;
+  std::string signer;
   Trust trust = Trust::kUnverified;
 };
+
+// Whether a report that tells something else is another one although their ids are the same: a
+// further part, or that of somebody else. Whoever has a domain can sign a report in anybody's name,
+// and must not keep out the genuine one.
+bool is_another(const KeptTwin& twin, const ReceivedAddition& addition) {
+  if (!twin.part.empty() && !addition.part.empty() && twin.part != addition.part) return true;
+  const auto& signer = addition.report.signer;
+  return !twin.signer.empty() && !signer.empty() && !is_same_or_below(twin.signer, signer) &&
+         !is_same_or_below(signer, twin.signer);
+}
 
 std::vector<KeptTwin> twins_of(Database& database, const std::string& key) {
   std::vector<KeptTwin> found;
   Query query(database,
-              "SELECT number, id, digest, part, trust FROM received WHERE content_key = ?1"
+              "SELECT number, id, digest, part, signer, trust FROM received WHERE content_key = ?1"
               " ORDER BY number",
               Blob{key});
   while (query.next()) {
-    found.push_back({query.integer(0), query.text(1), query.text(2), query.text(3),
-                     read_trust(database, query.text(4))});
+    found.push_back({query.integer(0), query.text(1), query.text(2), query.text(3), query.text(4),
+                     read_trust(database, query.text(5))});
   }
   return found;
 }
 
-// "?1, ?2", and the classes' names behind `condition`'s other values.
+// "('dkim', 'mta')"
 std::string trust_list(const std::vector<Trust>& classes) {
   std::vector<std::string> names;
   for (const auto trust : classes) names.push_back("'" + std::string(to_string(trust)) + "'");
@@ -94,13 +108,13 @@ std::int64_t SqliteStore::insert_received(const ReceivedAddition& addition, cons
   const auto& report = addition.report;
   database_->execute(
       "INSERT INTO received (id, content_key, digest, part, organization, contact, report_id,"
-      " starts, ends, received, trust, voucher, source, successful, failed, domains, oddities,"
-      " new_failures) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,"
-      " ?16, ?17, 0)",
+      " starts, ends, received, trust, signer, voucher, source, successful, failed, domains,"
+      " oddities, new_failures) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
+      " ?14, ?15, ?16, ?17, ?18, 0)",
       id, Blob{addition.key}, Blob{addition.digest}, addition.part, report.organization,
       report.contact, report.report_id, report.start, report.end, report.received,
-      to_string(report.trust), report.voucher, report.source, report.successful, report.failed,
-      pack(report.domains), pack(report.oddities));
+      to_string(report.trust), report.signer, report.voucher, report.source, report.successful,
+      report.failed, pack(report.domains), pack(report.oddities));
   const auto number = database_->last_row();
   database_->execute("INSERT INTO received_json (number, gz) VALUES (?1, ?2)", number,
                      Blob{addition.json_gz});
@@ -148,20 +162,23 @@ std::vector<FailureTally> SqliteStore::new_failures(const ReceivedAddition& addi
 ReceivedAdded SqliteStore::add_one_received(const ReceivedAddition& addition) {
   ReceivedAdded added;
   const auto twins = twins_of(*database_, addition.key);
-  const auto known = std::ranges::find(twins, addition.digest, &KeptTwin::digest);
-  const bool other_part =
-      !addition.part.empty() && std::ranges::all_of(twins, [&](const KeptTwin& twin) {
-        return !twin.part.empty() && twin.part != addition.part;
-      });
+  auto known = std::ranges::find(twins, addition.digest, &KeptTwin::digest);
+  added.same = known != twins.end();
+  if (!added.same) {
+    known = std::ranges::find_if_not(
+        twins, [&](const KeptTwin& twin) { return is_another(twin, addition); });
+  }
   std::int64_t number = 0;
-  if (known == twins.end() && (twins.empty() || other_part)) {
-    added.id = hex(
-        (twins.empty() ? addition.key : sha256(addition.key + addition.part)).substr(0, kIdBytes));
+  if (known == twins.end()) {
+    added.same = true;
+    const auto key = twins.empty()
+                         ? addition.key
+                         : sha256(addition.key + addition.part + '\0' + addition.report.signer);
+    added.id = hex(key.substr(0, kIdBytes));
     number = insert_received(addition, added.id);
   } else {
-    const auto& kept = known == twins.end() ? twins.front() : *known;
+    const auto& kept = *known;
     added.id = kept.id;
-    added.same = known != twins.end();
     if (!outranks(addition.report.trust, kept.trust)) {
       added.kind = ReceivedAdded::Kind::kDuplicate;
       add_counters({{"received.duplicate", 1}});

@@ -231,6 +231,7 @@ CREATE TABLE received (
   ends         INTEGER NOT NULL,
   received     INTEGER NOT NULL,
   trust        TEXT NOT NULL,
+  signer       TEXT NOT NULL,
   voucher      TEXT NOT NULL,
   source       TEXT NOT NULL,
   successful   INTEGER NOT NULL,

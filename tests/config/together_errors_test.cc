@@ -33,6 +33,14 @@ username = "me"
     username = "me"
                ^~~~
 )~"},
+        Complaint{"CommandWithoutPath", R"~([received]
+onNewFailure = ["tell", "postmaster"]
+)~",
+                  R"~(r.toml:5:16: error: 'tell' is no absolute path
+    onNewFailure = ["tell", "postmaster"]
+                   ^~~~~~~~~~~~~~~~~~~~~~
+  the first item is the program, the others are its arguments: ["/usr/local/bin/tell", "postmaster"]
+)~"},
         Complaint{"NoTlsWithSmtps", R"~([delivery.smtp]
 url = "smtps://relay.example"
 tls = "none"

@@ -144,7 +144,8 @@ TEST_P(ServiceTest, DecidesWhetherAKeyCounts) {
   const auto verified = verify(signed_mail("example.net", "example.net"));
   EXPECT_EQ(verified.state, GetParam().state) << verified.why;
   EXPECT_EQ(verified.for_email_only, GetParam().for_email_only);
-  if (GetParam().state == State::kFailed) EXPECT_THAT(verified.why, HasSubstr("the key is for"));
+  EXPECT_EQ(verified.why.find("the key is for") != std::string::npos,
+            GetParam().state == State::kFailed);
 }
 
 INSTANTIATE_TEST_SUITE_P(

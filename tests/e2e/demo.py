@@ -350,6 +350,24 @@ class Demo:
         names = [mail.read_report(m.raw).report["organization-name"] for m in self.smtp.to("tls@bird.com")]
         self.facts.equal("the override names the organisation", names, ["Example Group for bird"])
 
+    def receive(self):
+        heading("The same mails, as those who receive them see them")
+        large = [m for m in self.smtp.messages if m.rcpt_tos == ["tls@large.example"]]
+        files = [str(self.site.new_file(m.raw, ".eml")) for m in self.smtp.messages]
+        taken = self.site.run("received", "add", "--json", *files).stdout.splitlines()
+        self.facts.equal("each mail is stored as a report", {json.loads(line)["status"] for line in taken}, {"stored"})
+        kept = self.site.json("received", "list")
+        self.facts.equal("each was verified by its DKIM signature", {report["trust"] for report in kept}, {"dkim"})
+        parts = [report for report in kept if report["domains"] == ["large.example"]]
+        self.facts.equal(
+            "the parts of the split report add up to the whole",
+            (len(parts), sum(p["successful"] for p in parts), sum(p["failed"] for p in parts)),
+            (len(large), 1000, DETAILS),
+        )
+        again = self.site.run("received", "add", "--json", *files).stdout.splitlines()
+        self.facts.equal("and each is kept once", {json.loads(line)["status"] for line in again}, {"duplicate"})
+        self.command("received", "summary", "--since", "2026-01-01")
+
     def show_end(self):
         heading("Everything is delivered")
         for domain in ("example.org", "plain.example", "large.example", "nopolicy.example"):
@@ -362,7 +380,8 @@ class Demo:
         self.facts.check(f"the daemon stops within 5 s (it took {took:.1f} s)", took < 5)
 
     def run(self):
-        for step in (self.set_up, self.feed, self.look, self.send, self.show_mails, self.show_posts, self.show_end):
+        for step in (self.set_up, self.feed, self.look, self.send, self.show_mails, self.show_posts, self.receive,
+                     self.show_end):
             step()
 
 

@@ -44,7 +44,8 @@ class TestSamples:
         "microsoft_2023-01-10_no-timezone.eml":
             ("Microsoft Corporation", ["test.xmox.nl"], "2023-01-10T00:00:00Z", 2, 0, "has no time zone"),
         "microsoft_tlsa_nested-array.json":
-            ("Microsoft Corporation", ["random.net"], "2025-05-23T00:00:00Z", 4, 0, "an array that is written as a text"),
+            ("Microsoft Corporation", ["random.net"], "2025-05-23T00:00:00Z", 4, 0,
+             "an array that is written as a text"),
         "mox_style_rcptdomain_report_mixed_tlsa_sts.json":
             ("remote.example", ["mail.mox.example", "test.xmox.nl", "unknown.xmox.nl"],
              "2024-02-25T00:00:00Z", 3, 0, None),
@@ -229,6 +230,11 @@ class TestPipe:
     def test_an_old_mail_waits_for_no_name_server(self, inbox, dns, other_key):
         dns.zone[other_key.name] = SERVFAIL
         message = reports.signed(reports.mail(reports.report(), date=reports.day(2)), other_key)
+        assert stored(inbox, message)["trust"] == "unverified"
+
+    def test_a_date_in_the_future_lets_no_mail_wait_for_ever(self, inbox, dns, other_key):
+        dns.zone[other_key.name] = SERVFAIL
+        message = reports.signed(reports.mail(reports.report(), date=reports.day(-3650)), other_key)
         assert stored(inbox, message)["trust"] == "unverified"
 
     def test_files_are_for_people_and_fail_otherwise(self, inbox):

@@ -1,23 +1,21 @@
 """Reports of others that come again, forged or in parts, and what was made to do harm."""
 
 import base64
-import contextlib
 import gzip
 import hashlib
 import io
 import json
-import sqlite3
 import struct
 import zipfile
 import zlib
 
 import pytest
 
-from peers import keys, mail as mails, reports
-from peers.rapporteur import OLD_EPOCH, SENDER, Site, failure, session, wait_until
-from peers.reports import OTHER, OURS, add, mail, oddities, peak_of_add, refused, report, row, rows, signed, stored
+from peers import mail as mails, reports
+from peers.rapporteur import OLD_EPOCH, Site, failure, session
+from peers.reports import OURS, add, add_within, mail, oddities, refused, report, rows, signed, stored
 
-# What refusing a bomb may take: more than the program needs for anything that it takes.
+# Of address space, which is more than of memory.
 MEMORY = 400 << 20
 
 
@@ -109,7 +107,8 @@ class TestOurOwn:
         site.start()
         lines = [session(self.DOMAIN, epoch=OLD_EPOCH, count=11)]
         lines += [session(self.DOMAIN, epoch=OLD_EPOCH, success=False, details=[
-            failure(receiving_mx_hostname=f"mx{n}.a.example", failure_reason_code=hashlib.sha256(b"%d" % n).hexdigest())])
+            failure(receiving_mx_hostname=f"mx{n}.a.example",
+                    failure_reason_code=hashlib.sha256(b"%d" % n).hexdigest())])
             for n in range(700)]
         site.feed_old(lines + [session(self.DOMAIN, epoch=OLD_EPOCH, policy="no-policy-found", count=2)])
         window = site.wait_for_state(self.DOMAIN, "done")
@@ -212,12 +211,9 @@ BOMBS = {
 class TestBombs:
     @pytest.mark.parametrize("name", BOMBS)
     def test_a_bomb_is_refused_with_a_reason_and_costs_little(self, inbox, name):
-        peak = peak_of_add(inbox, BOMBS[name]())
-        assert peak.code == 0, peak
-        told = json.loads(peak.output.splitlines()[-1])
-        assert told["status"] == "refused" and told["id"] is None and told["why"], peak
+        told = add_within(inbox, BOMBS[name](), MEMORY)
+        assert told["status"] == "refused" and told["id"] is None and told["why"]
         assert len(told["why"]) < 500
-        assert peak.bytes < MEMORY or reports.is_sanitized(), f"{peak.bytes >> 20} MiB"
         assert rows(inbox) == []
 
     def test_a_report_that_is_large_and_honest_is_taken(self, inbox):
@@ -242,7 +238,7 @@ class TestTricks:
         b'From: a@b.example\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n' + b"--b\r\n" * 50_000,
         b'From: a@b.example\r\nContent-Type: message/rfc822\r\n\r\n',
         b'From: a@b.example\r\nContent-Type: multipart/mixed; boundary*0="b"; boundary*9999999999="c"\r\n\r\n--b\r\n',
-    ])
+    ], ids=["missing", "empty", "ended", "many", "forward", "continued"])
     def test_boundaries_without_a_report_are_refused(self, inbox, message):
         assert "no TLS report is in the message" in refused(inbox, message)
 
@@ -265,8 +261,9 @@ class TestTricks:
         assert any("longer than 4096" in text for text in oddities(inbox, kept["id"]))
 
     @pytest.mark.parametrize("count,want,odd", [
-        (-5, 0, "negative"), ("12", 12, "written as a text"), (1e300, 2**53 - 1, "larger than"), (2**64, 2**53 - 1, "larger"),
-        (2.5, 2, "whole number"), (None, 0, "null"), ([], 0, None), ("many", 0, "no number"), (True, 0, "no number"),
+        (-5, 0, "negative"), ("12", 12, "written as a text"), (1e300, 2**53 - 1, "larger than"),
+        (2**64, 2**53 - 1, "larger"), (2.5, 2, "whole number"), (None, 0, "null"), ([], 0, None),
+        ("many", 0, "no number"), (True, 0, "no number"),
     ])
     def test_odd_counts_are_bounded_and_told(self, inbox, count, want, odd):
         one = reports.policy()
@@ -276,7 +273,8 @@ class TestTricks:
         assert odd is None or any(odd in text for text in oddities(inbox, kept["id"]))
 
     def test_sums_stay_within_what_json_can_tell(self, inbox):
-        kept = stored(inbox, json.dumps(report(*[reports.policy(f"d{n}.example", successful=2**53 - 1) for n in range(3)])))
+        policies = [reports.policy(f"d{n}.example", successful=2**53 - 1) for n in range(3)]
+        kept = stored(inbox, json.dumps(report(*policies)))
         assert kept["successful"] == 2**53 - 1
         stored(inbox, json.dumps(report(reports.policy(successful=2**53 - 1), ago=2)))
         assert reports.summary(inbox)["total"]["successful"] == 2**53 - 1
@@ -284,7 +282,8 @@ class TestTricks:
 
     @pytest.mark.parametrize("start,end,odd", [
         ("2026-01-14T00:00:00", "2026-01-14T23:59:59", "no time zone"),
-        ("2026-01-14 00:00:00Z", "2026-01-14 23:59:59Z", "spaces"),
+        ("2026-01-14 00:00:00Z", "2026-01-14 23:59:59Z", None),
+        ("2026-01-14T00:00:00 +00:00", "2026-01-14T23:59:59 +00:00", "spaces"),
         ("2026-01-14T23:59:59Z", "2026-01-14T00:00:00Z", "ends before it begins"),
         ("2026-01-14T01:00:00+01:00", "2026-01-15T00:59:59+01:00", None),
         ("2026-01-14T00:00:00Z", None, "one end"),

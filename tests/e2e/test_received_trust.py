@@ -39,7 +39,8 @@ def publish(dns, key, domain=OTHER, text=None):
 
 
 class TestKeyRecords:
-    @pytest.mark.parametrize("service", [None, "*", "tlsrpt", "TLSRPT", "tlsrpt:email", "email:tlsrpt", "email : tlsrpt"])
+    @pytest.mark.parametrize("service", [
+        None, "*", "tlsrpt", "TLSRPT", "tlsrpt:email", "email:tlsrpt", "email : tlsrpt"])
     def test_a_key_for_reports_verifies(self, inbox, dns, other_key, service):
         publish(dns, other_key, text=other_key.record(service))
         kept = stored(inbox, signed(mail(report()), other_key))
@@ -118,7 +119,8 @@ class TestSignatures:
         assert unverified(inbox, changed)
         assert unverified(inbox, signed(mail(report(ago=2)), other_key).replace(b"\r\nSubject: R", b"\r\nSubject: P"))
 
-    @pytest.mark.parametrize("added", [b"From: tls@evil.example\r\n", b"From: tls@other.example\r\n", b"FROM : a@b.example\r\n"])
+    @pytest.mark.parametrize("added", [
+        b"From: tls@evil.example\r\n", b"From: tls@other.example\r\n", b"FROM : a@b.example\r\n"])
     @pytest.mark.parametrize("place", ["top", "bottom"])
     def test_two_from_fields_are_nobodys(self, inbox, other_key, added, place):
         message = signed(mail(report()), other_key)
@@ -126,13 +128,11 @@ class TestSignatures:
         message = b"X-First: 1\r\n" + added + message if place == "top" else head + b"\r\n" + added + b"\r\n" + body
         assert "From field" in unverified(inbox, message)
 
-    @pytest.mark.parametrize("sender", [None, "", f"tls@{OTHER}, tls@evil.example", "nobody", "a: tls@other.example, b@other.example;"])
+    @pytest.mark.parametrize("sender", [
+        None, " ", f"tls@{OTHER}, tls@evil.example", "nobody", "a: tls@other.example, b@other.example;"])
     def test_a_from_field_without_one_address_is_nobodys(self, inbox, other_key, sender):
-        message = mail(report(), sender=sender or "x")
-        message = message.replace(b"From: x\r\n", b"From: \r\n" if sender == "" else b"")
-        assert sender in (None, "") or b"From: " in message
         field = signed(mail(report()), other_key).split(b"\r\nDate:")[0] + b"\r\n"
-        assert "From field" in unverified(inbox, field + message)
+        assert "From field" in unverified(inbox, field + mail(report(), sender=sender))
 
     def test_one_good_signature_among_bad_ones_is_enough(self, inbox, dns, other_key, rsa):
         publish(dns, rsa)
@@ -147,14 +147,16 @@ class TestSignatures:
         inbox.write_config()
         assert judged(inbox, signed(signed(mail(report()), other_key), rsa, domain=OTHER))[0] == "dkim"
 
-    @pytest.mark.parametrize("front", [b"", b"From tls@other.example Fri Nov 20 00:00:00 2026\n", b"Return-Path: <a@b.example>\n"])
+    @pytest.mark.parametrize("front", [
+        b"", b"From tls@other.example Fri Nov 20 00:00:00 2026\n", b"Return-Path: <a@b.example>\n"])
     def test_line_ends_and_what_a_pipe_puts_in_front_change_nothing(self, inbox, other_key, front):
         message = front + signed(mail(report()), other_key).replace(b"\r\n", b"\n")
         assert judged(inbox, message)[0] == "dkim"
 
     def test_a_signature_within_a_forwarded_message_does_not_count(self, inbox, other_key):
         inner = signed(mail(report()), other_key).decode()
-        outer = mail(b"", sender="someone@evil.example", parts=[reports.TEXT, f"Content-Type: message/rfc822\r\n\r\n{inner}"])
+        parts = [reports.TEXT, f"Content-Type: message/rfc822\r\n\r\n{inner}"]
+        outer = mail(b"", sender="someone@evil.example", parts=parts)
         assert "no DKIM signature of evil.example" in unverified(inbox, outer)
 
 

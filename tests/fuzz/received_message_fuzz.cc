@@ -27,14 +27,6 @@
 #include "received/container.h"
 #include "received/mail.h"
 
-// libopendkim 2.11 does not free what it decodes of Ed25519 keys and signatures. Nothing of ours
-// can be lost in there.
-extern "C" const char* __lsan_default_suppressions();
-// NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming)
-extern "C" const char* __lsan_default_suppressions() {
-  return "leak:libopendkim\n";
-}
-
 namespace {
 
 using namespace rapporteur;
@@ -218,8 +210,8 @@ void check_smuggled(const std::string& text, const std::string& from_domain) {
 
 void check_authentication(const std::string& text, std::vector<std::string> fields,
                           const std::string& from_domain) {
-  // The text as a whole may be one field, too.
-  fields.push_back(unfolded(text));
+  // The text itself may be one field, too.
+  fields.push_back(unfolded(std::string_view(text).substr(0, 1000)));
   const auto result = check_results(fields, from_domain);
   check_results(fields, {});
   auto more = fields;
@@ -288,8 +280,9 @@ KeyAnswer answer_for(const std::string& name, const std::vector<std::string>& ow
 void check_genuine(const std::string& text) {
   const auto mail = read_report_mail(text);
   if (!mail) return;  // a field may be blown up with blanks until it is cut
-  require(mail->from_domain.empty() || mail->from_domain == kSigner, "From is what was signed",
-          mail->from_domain);
+  require(mail->from_domain.empty() || mail->from_domain == kSigner ||
+              mail->from_domain == "sub.sender.example",
+          "From is what was signed", mail->from_domain);
   require(mail->report_domain.empty() || mail->report_domain == "example.com",
           "TLS-Report-Domain is what was signed", mail->report_domain);
   for (const auto& attachment : mail->attachments) {
@@ -298,12 +291,31 @@ void check_genuine(const std::string& text) {
   }
 }
 
-void check_verification(const std::string& text, const std::string& from_domain) {
+const DkimVerifier& verifier() {
   static const DkimVerifier kVerifier;
+  return kVerifier;
+}
+
+// Lists relay mails and sign them themselves; a signature that is none hides no genuine one.
+void check_more_signatures(const std::string& text, const std::string& from_domain) {
+  if (!text.starts_with("DKIM-Signature:")) return;
+  const std::string other = "DKIM-Signature: v=1; a=rsa-sha256; d=lists.example; s=rsa; h=from; ";
+  for (const std::string more :
+       {"bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AAAA", "b=; v=1; x"}) {
+    const auto verification = verifier().verify(
+        other + more + "\r\n" + text,
+        [&](std::string_view signer) { return speaks_for(signer, from_domain); },
+        [](const std::string& name) { return answer_for(name, {}); }, kNow);
+    require(verification.state == Verification::State::kPassed,
+            "a stranger's signature hides no genuine one", verification.why);
+  }
+}
+
+void check_verification(const std::string& text, const std::string& from_domain) {
   const auto own = read_entity(text).all("X-Key");
   std::set<std::string> spoke;
   std::vector<std::string> asked;
-  const auto verification = kVerifier.verify(
+  const auto verification = verifier().verify(
       text,
       [&](std::string_view signer) {
         require(to_lower(signer) == signer, "signers are asked for in lower case");
@@ -324,7 +336,7 @@ void check_verification(const std::string& text, const std::string& from_domain)
       require(spoke.empty() && verification.why.empty(), "no signature counts", verification.why);
     } else {
       check_phrase(verification.why);
-      require(!spoke.empty() || verification.why == "its header is too large",
+      require(!spoke.empty() || verification.why.starts_with("its header "),
               "only a signature of the sender counts");
     }
     return;
@@ -340,6 +352,7 @@ void check_verification(const std::string& text, const std::string& from_domain)
   require(verification.for_email_only == (known->first == "email"), "a key for e-mail is noted");
   require(verification.domain == kSigner, "only the signer has signed", verification.domain);
   check_genuine(text);
+  check_more_signatures(text, from_domain);
 }
 
 void check_tags(std::string_view text) {
@@ -365,7 +378,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string text(data, data + size);
   check_date(text);
   check_file_name(text);
-  check_tags(text);
+  check_tags(std::string_view(text).substr(0, 1000));
   require(!begins_like_mail(text) || !is_container(text), "a report alone is no mail");
 
   const auto mail = read(text, kSmall);
@@ -374,8 +387,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(whole || !mail, "what passes small limits passes larger ones");
   const auto entity = read_entity(text);
   for (const auto& field : entity.fields) {
-    check_tags(field.body);
-    check_date(unfolded(field.body));
+    if (equals_ignoring_case(field.name, "DKIM-Signature")) check_tags(field.body);
+    if (equals_ignoring_case(field.name, "Date")) check_date(unfolded(field.body));
   }
   const bool from = whole && !whole->from_domain.empty();
   const auto from_domain = from ? whole->from_domain : std::string(kSigner);

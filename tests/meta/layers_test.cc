@@ -207,16 +207,19 @@ TEST(Layers, ForeignLibrariesStayInTheirRoomsAndOutOfHeaders) {
 // Two types of one name are one to the linker: whose functions run then is chance.
 TEST(Layers, NoTwoHeadersDefineATypeOfTheSameName) {
   static const std::regex kDefinition(R"(^(?:struct|class|enum class|enum) (\w+)[^;]*\{$)");
+  static const std::regex kNamespace(R"(^namespace ([\w:]+) \{$)");
   std::map<std::string, std::string> defined;
   for (const auto& [room, folder] : rooms()) {
-    if (room == kRoomInC || room == "expr") continue;  // in no namespace, in one of its own
     for (const auto& entry : fs::recursive_directory_iterator(folder)) {
       if (entry.path().extension() != ".h") continue;
       std::ifstream source(entry.path());
+      std::string space;
       for (std::string line; std::getline(source, line);) {
         std::smatch match;
+        if (std::regex_search(line, match, kNamespace)) space = match[1];
         if (!std::regex_search(line, match, kDefinition)) continue;
-        const auto [other, fresh] = defined.emplace(match[1], entry.path().string());
+        const auto [other, fresh] =
+            defined.emplace(space + "::" + match[1].str(), entry.path().string());
         EXPECT_TRUE(fresh) << match[1] << " is in " << entry.path() << " and " << other->second;
       }
     }

@@ -172,6 +172,7 @@ TEST(MailDate, ReadsWhatMailersWrite) {
 TEST(Mail, IsToldFromABareReport) {
   EXPECT_TRUE(begins_like_mail("Return-Path: <a@b.example>\n"));
   EXPECT_TRUE(begins_like_mail("From MAILER Fri Nov 20\nSubject: x\n"));
+  EXPECT_TRUE(begins_like_mail("FROM : a@b.example\n"));
   EXPECT_FALSE(begins_like_mail(kJson));
   EXPECT_FALSE(begins_like_mail(gzip(kJson)));
   EXPECT_FALSE(begins_like_mail(""));

@@ -81,6 +81,7 @@ class ReceptionTest : public testing::Test {
     Reception reception({.store = *store, .log = log, .resolver = &resolver, .stopping = &stopping},
                         rules);
     auto batch = reception.take(arrivals, now);
+    reception.run_commands(now);
     if (batch) return *std::move(batch);
     ADD_FAILURE() << batch.error().text;
     return {};
@@ -135,7 +136,7 @@ TEST_F(ReceptionTest, AVerifiedMailSaysWhoVouchesForIt) {
   EXPECT_EQ(outcome.status, Status::kStored);
   const auto kept = only();
   EXPECT_EQ(kept.id, outcome.id);
-  EXPECT_EQ(kept.voucher, "b.example");
+  EXPECT_EQ(kept.signer, "b.example");
   EXPECT_EQ(kept.source, "mail");
   EXPECT_EQ(kept.failed, 2U);
   EXPECT_THAT(kept.oddities, IsEmpty());
@@ -153,6 +154,7 @@ TEST_F(ReceptionTest, WhatAnMtaSaysCountsIfItIsBelieved) {
   EXPECT_EQ(take(Way::kMail, mail).status, Status::kDuplicate);
   EXPECT_EQ(only().trust, Trust::kMta);
   EXPECT_EQ(only().voucher, "mx.a.example");
+  EXPECT_EQ(only().signer, "b.example");
 }
 
 TEST_F(ReceptionTest, TheSameReportIsKeptOnceWhicheverWayItComes) {
@@ -189,6 +191,12 @@ TEST_F(ReceptionTest, WithoutAKeyAMailWaitsADayAndIsTakenThen) {
   take(Way::kMail, mail_of(json_of("1")), "x", kNow + std::chrono::hours(24));
   ASSERT_THAT(*store->received({}), SizeIs(2));
   EXPECT_EQ(store->received({})->front().trust, Trust::kUnverified);
+}
+
+TEST_F(ReceptionTest, ADateInTheFutureLetsNoMailWait) {
+  resolver.fail("s._domainkey.b.example", "no answer");
+  EXPECT_EQ(take(Way::kMail, mail_of(json_of("1")), "x", kNow - std::chrono::hours(48)).status,
+            Status::kStored);
 }
 
 TEST_F(ReceptionTest, WhatCannotBeAReportDoesNotWaitForAKey) {
@@ -261,6 +269,28 @@ TEST_F(ReceptionTest, NewFailuresAreLoggedAndHandedToTheCommandOnce) {
   take(Way::kPost, json_of("1", 2));
   EXPECT_EQ(content("alert"), json_of("1", 2));
   EXPECT_EQ(counted("received.new-failures"), 1U);
+}
+
+TEST_F(ReceptionTest, StrangersCannotRunTheCommandAsOftenAsTheyLike) {
+  rules.on_new_failure = {"/bin/sh", "-c", "echo >> \"$0\"", (folder / "runs").string()};
+  Reception reception({.store = *store, .log = log}, rules);
+  const auto runs_of = [&](int first, int count, Time now) {
+    std::vector<std::string> texts;
+    for (int i = 0; i < count; ++i) {
+      const auto number = std::to_string(first + i);
+      texts.push_back(json_of(number, 1, "d" + number + ".example"));
+    }
+    std::vector<Arrival> arrivals;
+    for (const auto& text : texts) arrivals.push_back({Way::kPost, text, "x"});
+    const auto before = content("runs").size();
+    EXPECT_TRUE(reception.take(arrivals, now));
+    reception.run_commands(now);
+    return content("runs").size() - before;
+  };
+  EXPECT_EQ(runs_of(0, 70, kNow), 60U);
+  EXPECT_EQ(log.lines("new-failure-command-held-back").at(0).fields.at("reports"), "10");
+  EXPECT_EQ(runs_of(100, 2, kNow + std::chrono::seconds(59)), 0U);
+  EXPECT_EQ(runs_of(200, 5, kNow + std::chrono::minutes(3)), 3U);
 }
 
 TEST_F(ReceptionTest, WhatIsNotCountedIsNoNews) {

@@ -22,7 +22,7 @@ inline ReceivedAddition report(const std::string& organization, const std::strin
   made.report.end = kDay + 24h - 1s;
   made.report.received = kDay + 30h;
   made.report.trust = Trust::kDkim;
-  made.report.voucher = organization;
+  made.report.signer = organization;
   made.report.source = "mail";
   made.report.successful = 10;
   made.report.domains = {"a.example"};

@@ -15,8 +15,9 @@
 
 #include "base/file.h"
 #include "store/open.h"
+#include "store/received_suite.h"
 #include "store/sqlite_store.h"
-#include "store_suite.h"
+#include "store/store_suite.h"
 
 namespace rapporteur::testing_support {
 
@@ -288,7 +289,7 @@ TEST_F(SqliteStoreTest, ANewerSchemaIsRefused) {
   ok(open());
   run("UPDATE meta SET value = '999' WHERE name = 'schema_version'");
   expect_fault(open(), Fault::kCorrupt,
-               "its tables have version 999, this program knows versions up to 3");
+               "its tables have version 999, this program knows versions up to 4");
 }
 
 TEST_F(SqliteStoreTest, AnOlderSchemaMovesForwardAndKeepsItsData) {
@@ -298,6 +299,8 @@ TEST_F(SqliteStoreTest, AnOlderSchemaMovesForwardAndKeepsItsData) {
       "INSERT INTO deliveries (id, window_id, part, rank, state, mail, fallback, waiting, attempts,"
       " destination, envelope_from, last_response, header)"
       " SELECT 'd', id, 1, 0, 'failed', 1, 0, 0, 1, 'mailto:a@b.example', '', '', '' FROM windows");
+  run("DROP TABLE received_failures; DROP TABLE received_policies; DROP TABLE received_json;"
+      "DROP TABLE received;");
   run("DROP TRIGGER windows_made; DROP TRIGGER windows_moved; DROP TRIGGER windows_removed;"
       "DROP TRIGGER deliveries_made; DROP TRIGGER deliveries_moved; DROP TRIGGER "
       "deliveries_removed; DROP TABLE state_counts; DROP TABLE journal;"
@@ -313,6 +316,9 @@ TEST_F(SqliteStoreTest, AnOlderSchemaMovesForwardAndKeepsItsData) {
   EXPECT_EQ(summary.deliveries.at(DeliveryState::kFailed), 1U);
   EXPECT_EQ(summary.deliveries_ended.at(DeliveryState::kFailed), 1U);
   EXPECT_EQ(summary.deliveries_ended.at(DeliveryState::kDelivered), 0U);
+  EXPECT_EQ(summary.received.at(Trust::kDkim), 0U);
+  const auto addition = report("b.example", "1", {kExpired});
+  EXPECT_EQ(ok(store->add_received(std::span(&addition, 1))).size(), 1U);
   ok(store->put_suppression({.pattern = "@b.example", .since = kDay}));
   EXPECT_EQ(ok(store->failure_streak("mailto:a@b.example", {}, kDay)).windows, 0U);
 }

@@ -29,7 +29,8 @@ TEST_P(ReceivedTest, AReportIsKeptWithEverythingThatIsKnownOfIt) {
   EXPECT_EQ(one.end, kDay + 24h - 1s);
   EXPECT_EQ(one.received, kDay + 30h);
   EXPECT_EQ(one.trust, Trust::kDkim);
-  EXPECT_EQ(one.voucher, "b.example");
+  EXPECT_EQ(one.signer, "b.example");
+  EXPECT_EQ(one.voucher, "");
   EXPECT_EQ(one.source, "mail");
   EXPECT_EQ(one.successful, 10U);
   EXPECT_EQ(one.failed, 7U);
@@ -81,6 +82,23 @@ TEST_P(ReceivedTest, APartOfThatNameThatTellsSomethingElseIsADuplicate) {
   EXPECT_EQ(added.kind, kDuplicate);
   EXPECT_FALSE(added.same);
   EXPECT_THAT(list(), SizeIs(1));
+}
+
+TEST_P(ReceivedTest, WhatOthersSignInSomebodysNameKeepsNobodyOut) {
+  auto forged = report("b.example", "id1");
+  forged.report.signer = "evil.example";
+  forged.digest = sha256("forged");
+  const auto first = keep(forged);
+  const auto genuine = keep(report("b.example", "id1"));
+  EXPECT_EQ(genuine.kind, kStored);
+  EXPECT_NE(genuine.id, first.id);
+  EXPECT_EQ(keep(report("b.example", "id1")).id, genuine.id);
+  EXPECT_EQ(keep(forged).kind, kDuplicate);
+  auto below = report("b.example", "id1");
+  below.report.signer = "mail.b.example";
+  below.digest = sha256("another");
+  EXPECT_EQ(keep(below).kind, kDuplicate) << "the same organization, as far as names tell";
+  EXPECT_THAT(list(), SizeIs(2));
 }
 
 TEST_P(ReceivedTest, WhatIsMoreToBeTrustedReplacesAForgery) {
