@@ -250,7 +250,8 @@ KeyService service_of(std::string_view key_record) {
   const TagList tags(key_record);
   if (!tags.has("s")) return KeyService::kTlsrpt;
   bool email = false;
-  for (const auto service : split(tags.value("s"), ':')) {
+  const auto services = tags.value("s");
+  for (const auto service : split(services, ':')) {
     const auto name = trim(service);
     if (name == "*" || equals_ignoring_case(name, "tlsrpt")) return KeyService::kTlsrpt;
     email = email || equals_ignoring_case(name, "email");
@@ -269,7 +270,8 @@ std::string refusal_of_key(const std::string& record) {
     return "the key is for '" + truncate_utf8(to_valid_utf8(tags.value("s")), 40) +
            "', not for TLS reports";
   }
-  for (const auto flag : split(tags.value("t"), ':')) {
+  const auto flags = tags.value("t");
+  for (const auto flag : split(flags, ':')) {
     if (trim(flag) == "y") return "the key is under test (t=y)";
   }
   return {};
@@ -286,6 +288,12 @@ Verification DkimVerifier::verify(std::string_view message, const SpeaksFor& spe
   const auto mail = take_apart(text);
   if (!mail) {
     return {.state = Verification::State::kFailed, .domain = {}, .why = "its header is too large"};
+  }
+  // Whoever reads the field may not see what is not signed.
+  if (std::string_view(text).substr(0, text.find("\r\n\r\n")).find('\0') !=
+      std::string_view::npos) {
+    return {
+        .state = Verification::State::kFailed, .domain = {}, .why = "its header holds a zero byte"};
   }
   const auto candidates = candidates_of(*mail, speaks_for);
   Verification result;

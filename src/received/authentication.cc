@@ -14,8 +14,14 @@ namespace {
 std::vector<std::string> results_of(const std::string& field) {
   std::vector<std::string> results(1);
   bool quoted = false;
+  bool escaped = false;
   for (const char c : without_comments(field)) {
-    if (c == '"') {
+    if (escaped) {
+      escaped = false;
+      results.back() += '_';
+    } else if (c == '\\') {
+      escaped = true;
+    } else if (c == '"') {
       quoted = !quoted;
     } else if (c == ';' && !quoted) {
       results.emplace_back();

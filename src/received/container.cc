@@ -33,12 +33,13 @@ bool is_container(std::string_view bytes) {
 
 Result<Unpacked> unpack(std::string_view bytes, const UnpackLimits& limits) {
   Unpacked result;
+  const auto most = most_bytes(bytes.size(), limits);
   if (!is_json(bytes) && bytes.size() > limits.packed_bytes) {
     return Error{Fault::kInput,
                  "it is larger than " + std::to_string(limits.packed_bytes) + " bytes"};
   }
   if (bytes.starts_with(kZipMagic)) {
-    auto file = read_zip(bytes, limits.files, most_bytes(bytes.size(), limits));
+    auto file = read_zip(bytes, limits.files, most);
     if (!file) return std::move(file).error();
     result.oddities.emplace_back("it came as a zip archive");
     if (file->others > 0) {
@@ -49,7 +50,7 @@ Result<Unpacked> unpack(std::string_view bytes, const UnpackLimits& limits) {
     bytes = result.json;
   }
   if (bytes.starts_with(kGzipMagic)) {
-    auto json = gunzip(bytes, most_bytes(bytes.size(), limits));
+    auto json = gunzip(bytes, most);
     if (!json) {
       const auto& why = json.error().text;
       return Error{Fault::kInput, why.starts_with("holds ") ? "it " + why : why};
@@ -60,6 +61,10 @@ Result<Unpacked> unpack(std::string_view bytes, const UnpackLimits& limits) {
   if (!is_json(bytes)) {
     return Error{Fault::kInput,
                  bytes.empty() ? "it is empty" : "it is neither JSON nor gzip nor a zip archive"};
+  }
+  if (bytes.size() > limits.json_bytes) {
+    return Error{Fault::kInput,
+                 "its JSON is larger than " + std::to_string(limits.json_bytes) + " bytes"};
   }
   if (result.json.empty()) result.json = bytes;
   return result;

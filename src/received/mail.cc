@@ -24,6 +24,12 @@ constexpr std::array<std::string_view, 6> kArchiveTypes = {
     "application/json", "application/x-zip-compressed", "application/x-zip"};
 constexpr std::array<std::string_view, 3> kEndings = {".json", ".gz", ".zip"};
 
+constexpr std::size_t kMostUniqueId = 64;
+
+bool is_alphanumeric(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
 template <class Names>
 bool contains(const Names& names, std::string_view name) {
   return std::ranges::find(names, name) != names.end();
@@ -73,6 +79,7 @@ class Search {
   MailedReport& mail_;
   Likelihood best_ = Likelihood::kNone;
   std::size_t parts_ = 0;
+  int forwards_ = 0;  // messages around the part that is visited
 };
 
 void Search::visit(const Entity& entity, std::size_t depth) {
@@ -87,9 +94,9 @@ void Search::visit(const Entity& entity, std::size_t depth) {
   }
   if (type.media_type == "message/rfc822" || type.media_type == "message/global") {
     const auto inner = decoded_body(entity);
-    const auto before = mail_.attachments.size();
+    ++forwards_;
     visit(read_entity(inner), depth + 1);
-    if (mail_.attachments.size() > before) odd("the report stands in a forwarded message");
+    --forwards_;
     return;
   }
   auto name = file_name_of(entity);
@@ -112,7 +119,7 @@ void Search::take(const Entity& leaf, Likelihood likelihood, std::string name) {
                " attachments; the others were not read");
   }
   mail_.attachments.push_back(
-      {std::move(bytes), std::move(name), likelihood == Likelihood::kTyped});
+      {std::move(bytes), std::move(name), likelihood == Likelihood::kTyped, forwards_ > 0});
 }
 
 // The domain of the header's one From address: with two of them nobody knows who is meant.
@@ -194,7 +201,8 @@ std::optional<Time> parse_mail_date(std::string_view text) {
   const auto month = month_number(words[1]);
   const auto year = number(words[2]);
   const auto clock = time_of_day(words[3]);
-  if (!day || !month || !year || !clock || *year < 1970 || *year > 9999) return std::nullopt;
+  if (!day || !month || !year || !clock || *day < 1 || *day > 31 || *year < 1970 || *year > 9999)
+    return std::nullopt;
   const std::chrono::year_month_day date{std::chrono::year(*year),
                                          std::chrono::month(static_cast<unsigned>(*month)),
                                          std::chrono::day(static_cast<unsigned>(*day))};
@@ -209,8 +217,7 @@ bool begins_like_mail(std::string_view text) {
   const auto colon = line.find(':');
   const auto name = trim(line.substr(0, colon == line.npos ? 0 : colon));
   return !name.empty() && std::ranges::all_of(name, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_';
+    return is_alphanumeric(c) || c == '-' || c == '_';
   });
 }
 
@@ -222,8 +229,11 @@ std::optional<ReportFileName> parse_file_name(std::string_view name) {
   const auto begin = parse_time(fields[2]);
   const auto end = parse_time(stem(fields[3]));
   if (!domain || !begin || !end) return std::nullopt;
-  return ReportFileName{*domain, *begin, *end,
-                        fields.size() > 4 ? std::string(stem(fields[4])) : std::string()};
+  ReportFileName file{*domain, *begin, *end, {}};
+  for (const char c : stem(fields.size() > 4 ? fields[4] : std::string_view())) {
+    if (is_alphanumeric(c) && file.unique_id.size() < kMostUniqueId) file.unique_id += c;
+  }
+  return file;
 }
 
 Result<MailedReport> read_report_mail(std::string_view message, const MailLimits& limits) {
@@ -244,6 +254,9 @@ Result<MailedReport> read_report_mail(std::string_view message, const MailLimits
                (search.parts() == 1 ? " part" : " parts");
     for (const auto& phrase : mail.oddities) why += "; " + phrase;
     return Error{Fault::kInput, why};
+  }
+  if (std::ranges::any_of(mail.attachments, &Attachment::forwarded)) {
+    mail.oddities.emplace_back("the report stands in a forwarded message");
   }
   if (search.best() != Likelihood::kTyped) {
     mail.oddities.emplace_back("its attachment has no media type of RFC 8460");

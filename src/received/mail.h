@@ -21,9 +21,10 @@ struct MailLimits {
 
 // A part that may be a report.
 struct Attachment {
-  std::string bytes;      // without its transfer encoding
-  std::string file_name;  // without a path; empty: none was told
-  bool typed = false;     // its media type is one of RFC 8460's
+  std::string bytes;       // without its transfer encoding
+  std::string file_name;   // without a path; empty: none was told
+  bool typed = false;      // its media type is one of RFC 8460's
+  bool forwarded = false;  // it stands in a message within the message
 };
 
 struct MailedReport {
@@ -48,7 +49,7 @@ struct ReportFileName {
   std::string policy_domain;
   Time begin;
   Time end;
-  std::string unique_id;  // empty: none
+  std::string unique_id;  // letters and digits; empty: none
 };
 std::optional<ReportFileName> parse_file_name(std::string_view name);
 

@@ -129,7 +129,7 @@ ReportEvents::Place ReportEvents::place_of(bool array) {
 // Drafts of the RFC called it mx-host-pattern.
 void ReportEvents::note_mx_host_name() {
   const auto& key = frames_.back().key;
-  if (key != "mx-host") odd("mx-host is called " + quoted(key));
+  if (key != "mx-host") odd("mx-host is called " + quoted(without_controls(to_valid_utf8(key))));
 }
 
 bool ReportEvents::begin(Place place) {

@@ -21,14 +21,15 @@ TEST_F(StatsTest, AnEmptyStoreHasTheSameKeys) {
   auto json = run({"stats", "--json"}).json();
   EXPECT_GT(json["store"]["database-bytes"], 0);
   EXPECT_GT(json["store"]["disk-free-bytes"], 0);
-  EXPECT_EQ(json["store"]["schema-version"], 3);
+  EXPECT_EQ(json["store"]["schema-version"], 4);
   json.erase("store");
   EXPECT_EQ(json, OrderedJson::parse(R"({
     "windows": {}, "sessions": {}, "sources": {}, "recipient-domain-guessed": 0,
     "overdue": {"windows": 0, "lag-seconds": 0, "waiting": 0},
     "deliveries": {}, "deliveries-ended": {},
     "deliveries-lag-seconds": {"smtp": 0, "https": 0, "oldest-open": 0},
-    "suppressions": {"automatic": 0, "manual": 0}})"));
+    "suppressions": {"automatic": 0, "manual": 0},
+    "received": {"kept": {}, "stored": {}, "duplicates": 0, "refused": {}, "new-failures": 0}})"));
   EXPECT_THAT(run({"stats"}).out, HasSubstr("windows\n  none\ndeliveries\n  none\n"));
 }
 

@@ -295,7 +295,7 @@ level = "chatty"
             "ChoiceInArray", R"~([received]
 count = ["dkim", "dmarc"]
 )~",
-            R"~(r.toml:5:18: error: 'dmarc' is no value of received.count, which takes dkim, mta, local, https
+            R"~(r.toml:5:18: error: 'dmarc' is no value of received.count, which takes dkim, mta, local, https, unverified
     count = ["dkim", "dmarc"]
                      ^~~~~~~
 )~"},

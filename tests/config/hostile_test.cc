@@ -150,7 +150,7 @@ TEST(Diagnostics, ShowOnlyWhatSurroundsThePlaceInALongLine) {
                 "…' is no value of log.format, which takes text, json\n    format = \"" +
                 repeated("日", 330) + "…\n             ^" + repeated("~", 660) +
                 "\nr.toml:7:2410: error: 'spf' is no value of received.count, which takes dkim, "
-                "mta, local, https\n    …" +
+                "mta, local, https, unverified\n    …" +
                 repeated("\"dkim\", ", 25) + "\"spf\", " + repeated("\"dkim\", ", 99) +
                 "\"…\n    " + std::string(201, ' ') + "^~~~~\n");
 }

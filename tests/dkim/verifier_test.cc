@@ -247,6 +247,15 @@ TEST_F(VerifierTest, AGoodSignaturePassesBesideBadOnes) {
   EXPECT_EQ(verify("DKIM-Signature: rubbish\r\n" + good).state, State::kPassed);
 }
 
+// A reader that passes over the zero byte would take what nobody has signed.
+TEST_F(VerifierTest, AZeroByteInTheHeaderDoesNotCount) {
+  publish("example.net", "");
+  const auto verified = verify(std::string("Content-Type: text/plain\0\r\n", 27) +
+                               signed_mail("example.net", "example.net"));
+  EXPECT_EQ(verified.state, State::kFailed);
+  EXPECT_THAT(verified.why, HasSubstr("zero byte"));
+}
+
 TEST_F(VerifierTest, ManySignaturesCostAFewLookups) {
   std::string text;
   for (int i = 0; i < 500; ++i) {

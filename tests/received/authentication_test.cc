@@ -52,6 +52,10 @@ INSTANTIATE_TEST_SUITE_P(
                   "mx.a.example; dkim=fail (dkim=pass header.d=b.example; dkim=pass)", false},
         FieldCase{"PassInAReason",
                   "mx.a.example; dkim=fail reason=\"x; dkim=pass header.d=b.example\"", false},
+        FieldCase{"PassInAQuotedLocalPart",
+                  "mx.a.example; spf=pass smtp.mailfrom=\"\\\"; dkim=pass header.d=b.example; "
+                  "x=\\\"\"@evil.example",
+                  false},
         FieldCase{"NotBelieved", "mx.evil.example; dkim=pass header.d=b.example", false},
         FieldCase{"IdAsPrefix", "mx.a.example.evil; dkim=pass header.d=b.example", false},
         FieldCase{"Empty", "", false}),

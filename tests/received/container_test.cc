@@ -114,6 +114,14 @@ TEST(Container, ABombIsRefusedBeforeItGrows) {
               HasSubstr("holds more than 1000 bytes"));
 }
 
+// Each of the two wrappings is within the ratio, both together are not.
+TEST(Container, TheRatioIsThatOfTheWhole) {
+  const auto json = "{" + std::string(200'000, ' ') + "}";
+  const auto twice = zip_of({{"a.json.gz", gzip(json)}});
+  EXPECT_THAT(refusal(twice, {.ratio = 30, .free_bytes = 1000}), HasSubstr("holds more than"));
+  EXPECT_THAT(refusal(json, {.json_bytes = 1000}), HasSubstr("its JSON is larger"));
+}
+
 // A lying header: the archive says 10 bytes and holds eight million.
 TEST(Container, AnArchiveThatLiesAboutItsSizeIsRefused) {
   auto lying = zip_of({{"a.json", "{" + std::string(8 << 20, ' ') + "}"}});

@@ -151,6 +151,7 @@ TEST(ReportFileName, IsTakenApart) {
   EXPECT_EQ(name->end, parse_time("2026-11-20T23:59:59Z"));
   EXPECT_EQ(name->unique_id, "001");
   EXPECT_EQ(parse_file_name("b!a!1795132800!1795219199.json")->unique_id, "");
+  EXPECT_EQ(parse_file_name("b!a!1795132800!1795219199!0\xFF\n1.json")->unique_id, "01");
   for (const auto* bad : {"", "report.json", "a!b!c!d.json", "a!b!1", "!!!", "a!b c!1!2.json"}) {
     EXPECT_FALSE(parse_file_name(bad)) << bad;
   }
@@ -163,8 +164,9 @@ TEST(MailDate, ReadsWhatMailersWrite) {
   EXPECT_EQ(parse_mail_date("Thu, 19 Nov 2026 17:02:03 -0800"), time);
   EXPECT_EQ(parse_mail_date("Fri, 20 November 2026 01:02:03 GMT"), time);
   EXPECT_EQ(parse_mail_date("20 Nov 2026 01:02"), parse_time("2026-11-20T01:02:00Z"));
-  for (const auto* bad : {"", "yesterday", "31 Feb 2026 00:00:00 +0000", "1 Nov 26 00:00",
-                          "1 Foo 2026 00:00", "1 Nov 2026 25:00", "1 Nov 2026 xx"}) {
+  for (const auto* bad :
+       {"", "yesterday", "31 Feb 2026 00:00:00 +0000", "1 Nov 26 00:00", "1 Foo 2026 00:00",
+        "257 Nov 2026 00:00", "-255 Nov 2026 00:00", "1 Nov 2026 25:00", "1 Nov 2026 xx"}) {
     EXPECT_FALSE(parse_mail_date(bad)) << bad;
   }
 }

@@ -8,6 +8,8 @@
 #include <iterator>
 #include <string>
 
+#include "base/text.h"
+
 namespace rapporteur {
 namespace {
 
@@ -229,6 +231,15 @@ TEST(ReportReader, TextsCannotHarmATerminalAndAreCut) {
   EXPECT_LE(report.organization.size(), 4096U);
   EXPECT_TRUE(report.organization.starts_with("[31mxxx"));
   EXPECT_TRUE(report.organization.ends_with("…"));
+}
+
+TEST(ReportReader, WhatIsOddIsToldWithoutHarm) {
+  const auto report =
+      read(with("{\"mx-host\\u001b[2J\\n" + std::string(48, 'x') + "\xC3\xA4\":[]}"));
+  for (const auto& oddity : report.oddities) {
+    EXPECT_EQ(oddity, without_controls(to_valid_utf8(oddity)));
+  }
+  EXPECT_THAT(report.oddities, Contains(HasSubstr("mx-host is called 'mx-host[2j")));
 }
 
 TEST(ReportReader, WhatIsUnknownIsPassedOver) {
