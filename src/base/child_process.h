@@ -14,8 +14,8 @@
 namespace rapporteur {
 
 // A program that runs with a pipe to its standard input and one from its standard error, in a
-// process group of its own. Its end kills what still runs of it. One thread. SIGPIPE is ignored in
-// this process.
+// process group of its own. Whoever ends this object before the program has ended kills the group.
+// One thread. SIGPIPE is ignored in this process.
 class ChildProcess {
  public:
   // Of what the program says on its standard error no more is kept.

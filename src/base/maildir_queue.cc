@@ -13,8 +13,9 @@ constexpr std::uint64_t kBatchBytes = std::uint64_t{32} << 20;
 
 }  // namespace
 
-MaildirQueue::MaildirQueue(const std::string& path, Maildir::Limits limits, std::size_t batch)
-    : maildir_(path, limits), most_listed_(limits.messages), batch_(batch) {}
+MaildirQueue::MaildirQueue(const std::string& path, Maildir::Limits limits, std::size_t batch,
+                           std::chrono::steady_clock::duration rest)
+    : maildir_(path, limits), most_listed_(limits.messages), batch_(batch), rest_(rest) {}
 
 MaildirQueue::Round MaildirQueue::take(std::size_t most, const Look& look) {
   Round round;
@@ -44,6 +45,9 @@ Result<void> MaildirQueue::list() {
   listed_.assign(std::make_move_iterator(waiting->begin()),
                  std::make_move_iterator(waiting->end()));
   full_ = listed_.size() == most_listed_;
+  const auto now = std::chrono::steady_clock::now();
+  std::erase_if(resting_, [now](const auto& entry) { return entry.second <= now; });
+  std::erase_if(listed_, [this](const std::string& path) { return resting_.contains(path); });
   return {};
 }
 
@@ -74,6 +78,9 @@ Result<void> MaildirQueue::look_at_some(std::size_t most, const Look& look, Roun
   for (std::size_t index = 0; index < items.size(); ++index) {
     if (verdicts->at(index) == Verdict::kStays) {
       ++round.stayed;
+      if (rest_ > rest_.zero()) {
+        resting_[items[index].path] = std::chrono::steady_clock::now() + rest_;
+      }
     } else if (auto moved = maildir_.take_away(items[index].path); moved) {
       ++round.taken;
     } else if (!problem_) {

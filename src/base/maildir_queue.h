@@ -2,10 +2,12 @@
 // Works through the messages that wait in a Maildir, a few at a time: what was taken is moved away,
 // what could not be taken stays and does not keep the others.
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -19,8 +21,9 @@ namespace rapporteur {
 // One thread.
 class MaildirQueue {
  public:
-  // `limits.messages` is how many are listed at a time.
-  MaildirQueue(const std::string& path, Maildir::Limits limits, std::size_t batch = 1);
+  // `limits.messages` is how many are listed at a time. What stays is left alone for `rest`.
+  MaildirQueue(const std::string& path, Maildir::Limits limits, std::size_t batch = 1,
+               std::chrono::steady_clock::duration rest = {});
 
   struct Item {
     std::string path;
@@ -41,6 +44,9 @@ class MaildirQueue {
   // that stay are looked at again when all that were listed with them have been.
   Round take(std::size_t most, const Look& look);
 
+  // How many of those that stayed are left alone.
+  std::size_t resting() const { return resting_.size(); }
+
   // Whether messages may wait at which take() has not looked yet.
   bool has_more() const { return !listed_.empty() || full_; }
 
@@ -53,10 +59,12 @@ class MaildirQueue {
   Maildir maildir_;
   const std::size_t most_listed_;
   const std::size_t batch_;
-  std::deque<std::string> listed_;  // to be looked at
-  bool full_ = false;               // the listing may have left some out
-  bool progress_ = false;           // one of the listing was taken
-  std::optional<Error> problem_;    // the first of the listing
+  const std::chrono::steady_clock::duration rest_;
+  std::map<std::string, std::chrono::steady_clock::time_point> resting_;  // until when, by path
+  std::deque<std::string> listed_;                                        // to be looked at
+  bool full_ = false;             // the listing may have left some out
+  bool progress_ = false;         // one of the listing was taken
+  std::optional<Error> problem_;  // the first of the listing
 };
 
 }  // namespace rapporteur

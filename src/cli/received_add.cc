@@ -11,6 +11,7 @@
 #include "cli/input.h"
 #include "cli/print.h"
 #include "dns/caching_resolver.h"
+#include "received/new_failure_command.h"
 #include "received/reception.h"
 #include "received/rules.h"
 
@@ -27,8 +28,13 @@ class Adding {
  public:
   Adding(const Context& context, const Opened& opened, Log& log, Resolver& resolver)
       : context_(context),
-        reception_({.store = *opened.store, .log = log, .resolver = &resolver},
-                   reception_rules(opened.config->received)) {}
+        received_(opened.config->received),
+        reception_({.store = *opened.store,
+                    .log = log,
+                    .resolver = &resolver,
+                    .store_url = opened.config->store.url},
+                   reception_rules(received_)),
+        command_(log, nullptr) {}
 
   // Reads the file; what is read is taken when there is enough of it.
   void add_file(const std::string& path) {
@@ -58,8 +64,7 @@ class Adding {
     }
     files_.clear();
     bytes_ = 0;
-    context_.world.out.flush();
-    reception_.run_commands(context_.now());
+    tell_news();
   }
 
   // Until no message waits at which it was not looked.
@@ -75,7 +80,7 @@ class Adding {
         context_.world.out << fmt::format("{}: {} left, whose keys cannot be looked up\n",
                                           printable(path), count_text(round.stayed, "message"));
       }
-      reception_.run_commands(context_.now());
+      tell_news();
       failed_ = failed_ || round.stayed > 0;
       if (round.problem) tell(path, std::nullopt, round.problem->text);
     } while (queue.has_more());
@@ -101,9 +106,22 @@ class Adding {
     for (std::size_t index = 0; index < items.size(); ++index) {
       const bool stays = batch->undecided[index];
       verdicts.push_back(stays ? MaildirQueue::Verdict::kStays : MaildirQueue::Verdict::kTaken);
-      if (!stays) tell(items[index].path, batch->outcomes[index], {});
+      if (!stays) {
+        tell(items[index].path, batch->outcomes[index], {});
+      } else if (context_.json) {
+        tell(items[index].path, std::nullopt, "not taken: " + batch->outcomes[index].why);
+      }
     }
     return verdicts;
+  }
+
+  // After what became of the inputs was printed: the command takes its time.
+  void tell_news() {
+    context_.world.out.flush();
+    for (const auto& news : reception_.take_news()) {
+      if (received_.on_new_failure.empty()) break;
+      command_.run(received_.on_new_failure, news, context_.now());
+    }
   }
 
   // What became of one input, or what trouble of ours there was with it.
@@ -131,7 +149,9 @@ class Adding {
   }
 
   const Context& context_;
+  const ReceivedConfig& received_;
   Reception reception_;
+  NewFailureCommand command_;
   std::vector<File> files_;
   std::size_t bytes_ = 0;
   bool failed_ = false;

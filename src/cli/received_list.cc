@@ -44,22 +44,24 @@ std::string domains_text(const std::vector<std::string>& domains) {
   return shortened(domains.front(), kNameWidth - tail.size()) + tail;
 }
 
-// Nullopt: there is no such report. Of several whose ids begin so, none is meant.
-Result<std::optional<KeptReport>> find_report(Store& store, const std::string& id) {
-  ReceivedFilter filter;
-  std::string_view bare = trim(id);  // the Subject has it in angle brackets
+// Nullopt: there is no such report. By its id, the beginning of that, or its report-id, which
+// strangers choose: so an id is looked for first. Of several none is meant.
+Result<std::optional<KeptReport>> find_report(Store& store, const std::string& text) {
+  std::string_view bare = trim(text);  // the Subject has a report-id in angle brackets
   if (bare.starts_with('<') && bare.ends_with('>')) bare = bare.substr(1, bare.size() - 2);
-  filter.id = bare;
-  filter.limit = 2;
-  auto found = store.received(filter);
-  if (!found) return std::move(found).error();
-  if (found->empty()) return std::optional<KeptReport>();
-  const bool exact = found->front().id == filter.id;
-  if (found->size() > 1 && !exact) {
-    return Error{Fault::kInput, "several reports have an id that begins so, or this report-id: " +
-                                    found->at(0).id + ", " + found->at(1).id};
+  for (const auto member : {&ReceivedFilter::id, &ReceivedFilter::report_id}) {
+    ReceivedFilter filter;
+    filter.*member = bare;
+    filter.limit = 2;
+    auto found = store.received(filter);
+    if (!found) return std::move(found).error();
+    if (found->size() > 1) {
+      return Error{Fault::kInput, "several reports are called so, among them " + found->at(0).id +
+                                      " and " + found->at(1).id};
+    }
+    if (!found->empty()) return std::optional(std::move(found->front()));
   }
-  return std::optional(std::move(found->front()));
+  return std::optional<KeptReport>();
 }
 
 void print_detail(std::ostream& out, const ReceivedDetail& detail) {
@@ -205,7 +207,7 @@ int received_show(const Context& context, const std::string& id) {
   const auto json = gunzip(**gz, ReadLimits().json_bytes);
   if (!json) return fail(context, json.error());
   if (context.json) {
-    context.world.out << *json << (json->ends_with('\n') ? "" : "\n");
+    context.world.out << *json;
     return kExitDone;
   }
   const auto report = read_report(*json);

@@ -343,7 +343,8 @@ int received_summary(const Context& context, const ReceivedSummaryRequest& reque
   const Time today = std::chrono::floor<std::chrono::days>(context.now());
   wanted.until = request.until.value_or(std::max(today, request.since.value_or(today)) + 24h);
   wanted.since = request.since.value_or(wanted.until - kUsualLength);
-  if (wanted.since >= wanted.until) return fail(context, "--until is before --since", kExitUsage);
+  if (wanted.since >= wanted.until)
+    return fail(context, "--until must be after --since", kExitUsage);
   const auto opened = open(context);
   if (!opened) return opened.exit_code;
   wanted.counted = counted_classes(opened.config->received);

@@ -225,13 +225,7 @@ class Daemon {
       refuse_reload(options.error().text);
       return;
     }
-    if (const auto used = http_ ? http_->use(*loaded.config) : Result<void>(); !used) {
-      log_->error("reload-refused", {{"config", before->path}, {"error", used.error().text}});
-      refuse_reload(used.error().text);
-      return;
-    }
-    if (const auto used = received_ ? received_->use(loaded.config->received) : Result<void>();
-        !used) {
+    if (const auto used = use_listeners(*loaded.config); !used) {
       log_->error("reload-refused", {{"config", before->path}, {"error", used.error().text}});
       refuse_reload(used.error().text);
       return;
@@ -243,6 +237,17 @@ class Daemon {
     log_->info("reloaded", {{"config", before->path}});
     shared_.schedule.ring();
     if (socket_) socket_->wake();
+  }
+
+  // Both or neither.
+  Result<void> use_listeners(const Config& config) {
+    if (received_) {
+      if (auto usable = received_->can_use(config.received); !usable) return usable;
+    }
+    if (http_) {
+      if (auto used = http_->use(config); !used) return used;
+    }
+    return received_ ? received_->use(config.received) : Result<void>();
   }
 
   void refuse_reload(const std::string& why) {

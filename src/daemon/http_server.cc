@@ -7,7 +7,6 @@
 #include <optional>
 #include <thread>
 #include <tuple>
-#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
@@ -62,7 +61,6 @@ struct HttpServer::Impl {
 
   asio::awaitable<void> accept_all();
   void admit(asio::ip::tcp::socket socket);
-  bool has_place(const std::string& client) const;
   void begin_stop();
 
   const HttpTimes times;
@@ -74,7 +72,7 @@ struct HttpServer::Impl {
   HttpLimits limits;
   std::shared_ptr<ssl_ctx_st> tls;  // null: none
   std::unordered_set<Connection*> connections;
-  std::unordered_map<std::string, std::size_t> clients;  // how many connections each has
+  ClientPlaces places;
   bool stopping = false;
 
   std::thread thread;
@@ -126,14 +124,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
   struct Listing {
     explicit Listing(Connection& of) : connection(of) {
       of.server_.connections.insert(&of);
-      ++of.server_.clients[of.client_];
+      of.server_.places.take(of.client_);
       of.server_.handler.connections(of.server_.connections.size());
     }
     ~Listing() {
       auto& server = connection.server_;
       server.connections.erase(&connection);
-      const auto client = server.clients.find(connection.client_);
-      if (--client->second == 0) server.clients.erase(client);
+      server.places.give_back(connection.client_);
       server.handler.connections(server.connections.size());
       if (server.stopping && server.connections.empty()) server.grace.cancel();
     }
@@ -421,20 +418,14 @@ asio::awaitable<void> HttpServer::Impl::accept_all() {
   }
 }
 
-bool HttpServer::Impl::has_place(const std::string& client) const {
-  if (connections.size() >= limits.max_connections) return false;
-  const auto own = clients.find(client);
-  return limits.max_client_connections == 0 || own == clients.end() ||
-         own->second < limits.max_client_connections;
-}
-
 void HttpServer::Impl::admit(asio::ip::tcp::socket socket) {
   error_code ignored;
   const auto peer = socket.remote_endpoint(ignored).address().to_string();
-  if (!has_place(client_group(peer))) {
+  if (connections.size() >= limits.max_connections ||
+      !places.has_place(client_group(peer), limits.max_client_connections)) {
     handler.turned_away(false);
     sampler.warning("http-connections-full", "",
-                    {{"peer", peer}, {"limit", std::to_string(limits.max_connections)}});
+                    {{"peer", peer}, {"connections", std::to_string(connections.size())}});
     return;
   }
   socket.set_option(asio::ip::tcp::no_delay(true), ignored);
@@ -489,6 +480,11 @@ void HttpServer::start() {
   asio::co_spawn(
       impl_->io, [impl = impl_.get()] { return impl->accept_all(); }, asio::detached);
   impl_->thread = std::thread([impl = impl_.get()] { impl->io.run(); });
+}
+
+Result<void> HttpServer::can_use(const TlsFiles& tls) {
+  const auto context = make_tls_context(tls);
+  return context ? Result<void>() : context.error();
 }
 
 Result<void> HttpServer::reload(const TlsFiles& tls, const HttpLimits& limits) {

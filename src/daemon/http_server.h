@@ -59,6 +59,9 @@ class HttpServer {
   // Serves in a thread of its own, once.
   void start();
 
+  // Whether make() and reload() could use them; fails as they do.
+  static Result<void> can_use(const TlsFiles& tls);
+
   // What is under way goes on as it began. On failure, which is as of make(), all stays as it was.
   // Any thread.
   Result<void> reload(const TlsFiles& tls, const HttpLimits& limits);

@@ -17,13 +17,17 @@ constexpr std::chrono::seconds kPoll{5};
 constexpr std::size_t kMostListed = 1000;
 // Between two looks at whether it is to stop; also what is stored in one transaction.
 constexpr std::size_t kBatch = 20;
+// Mails whose keys cannot be looked up: so many of a Maildir wait, each for so long before it is
+// tried again. Strangers decide how many there are, and how long a lookup takes.
+constexpr std::size_t kMostUndecided = 20;
+constexpr std::chrono::minutes kRest{10};
 constexpr Seconds kPruneEvery{600};
 constexpr std::size_t kPrunePage = 1000;
 
 }  // namespace
 
-MaildirReception::MaildirReception(Store& store, const Clock& clock, Log& log)
-    : store_(store), clock_(clock), log_(log) {}
+MaildirReception::MaildirReception(Store& store, const Clock& clock, Log& log, OnNews on_news)
+    : store_(store), clock_(clock), log_(log), on_news_(std::move(on_news)) {}
 
 void MaildirReception::interrupt() {
   {
@@ -51,10 +55,12 @@ void MaildirReception::follow(std::shared_ptr<const Config> config, SharedState&
     resolver_ = resolver;
     if (interrupted_) resolver_->interrupt();
   }
-  reception_.emplace(
-      Reception::Needs{
-          .store = store_, .log = log_, .resolver = resolver.get(), .stopping = &shared.stopping},
-      reception_rules(config_->received));
+  reception_.emplace(Reception::Needs{.store = store_,
+                                      .log = log_,
+                                      .resolver = resolver.get(),
+                                      .stopping = &shared.stopping,
+                                      .store_url = config_->store.url},
+                     reception_rules(config_->received));
 }
 
 Result<std::vector<MaildirQueue::Verdict>> MaildirReception::take(
@@ -80,11 +86,13 @@ bool MaildirReception::look(const std::string& path, SharedState& shared) {
                                                               {.messages = kMostListed,
                                                                .message_bytes = kMostMailBytes,
                                                                .read_bytes = kMostMailBytes},
-                                                              kBatch),
+                                                              kBatch, kRest),
                                                  {}})
                       .first->second;
+  const auto resting = watched.queue.resting();
+  reception_->let_wait(resting < kMostUndecided ? kMostUndecided - resting : 0);
   const auto round = watched.queue.take(kBatch, [this](auto items) { return take(items); });
-  reception_->run_commands(clock_.now());
+  on_news_(reception_->take_news());
   if (watched.queue.has_more() && !round.problem) return !shared.stopping;
   const auto problem = round.problem ? round.problem->text : std::string();
   if (problem != watched.problem && !problem.empty()) {

@@ -2,11 +2,14 @@
 // The thread that watches [received] maildir, and that removes what was kept long enough.
 
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -20,10 +23,13 @@ namespace rapporteur {
 
 class MaildirReception {
  public:
-  // All of them outlive it; `store` is its own.
-  MaildirReception(Store& store, const Clock& clock, Log& log);
+  // What becomes of reports with new failures.
+  using OnNews = std::function<void(std::vector<ReportNews> news)>;
 
-  // Works until `shared.stopping` and a wake().
+  // All of them outlive it; `store` is its own.
+  MaildirReception(Store& store, const Clock& clock, Log& log, OnNews on_news);
+
+  // Works until `shared.stopping` and an interrupt().
   void serve(SharedState& shared);
   // Ends a wait and, for good, every lookup under way. Any thread.
   void interrupt();
@@ -43,6 +49,7 @@ class MaildirReception {
   Store& store_;
   const Clock& clock_;
   Log& log_;
+  const OnNews on_news_;
   std::shared_ptr<const Config> config_;
   std::mutex resolver_mutex_;
   std::shared_ptr<Resolver> resolver_;  // changed under the lock

@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "daemon/health.h"
 #include "daemon/metrics.h"
+#include "store/open.h"
 #include "store/store.h"
 
 namespace rapporteur {
@@ -23,7 +24,7 @@ class Monitor {
   static constexpr std::chrono::seconds kFresh{5};
   static constexpr std::chrono::milliseconds kPatience{2000};
   // Less room than this on the store's disk is a remark of ready().
-  static constexpr std::uint64_t kLittleRoom = std::uint64_t{256} << 20;
+  static constexpr std::uint64_t kLittleRoom = kLeastDiskRoom;
 
   // `store` is a connection of its own. `metrics` and `health` outlive this.
   Monitor(std::unique_ptr<Store> store, const Clock& clock, const DaemonMetrics& metrics,

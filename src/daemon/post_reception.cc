@@ -6,8 +6,9 @@
 
 namespace rapporteur {
 
-PostReception::PostReception(Store& store, const Clock& clock, Log& log, SharedState& shared)
-    : store_(store), clock_(clock), log_(log), shared_(shared) {}
+PostReception::PostReception(Store& store, const Clock& clock, Log& log, SharedState& shared,
+                             OnNews on_news)
+    : store_(store), clock_(clock), log_(log), shared_(shared), on_news_(std::move(on_news)) {}
 
 bool PostReception::post(std::string body, std::string peer, Done done) {
   {
@@ -39,33 +40,43 @@ void PostReception::serve() {
   for (;;) {
     changed_.wait(lock, [this] { return ending_ || !waiting_.empty(); });
     if (waiting_.empty()) return;
-    auto posts = std::exchange(waiting_, {});
-    const auto bytes = bytes_;
+    std::vector<Post> posts;
+    std::size_t bytes = 0;
+    while (!waiting_.empty() && posts.size() < kMostTogether) {
+      bytes += waiting_.front().body.size();
+      posts.push_back(std::move(waiting_.front()));
+      waiting_.pop_front();
+    }
     lock.unlock();
-    take(std::move(posts));
+    take(posts);
     lock.lock();
     bytes_ -= bytes;
   }
 }
 
-void PostReception::take(std::deque<Post> posts) {
+void PostReception::take(const std::vector<Post>& posts) {
   if (auto latest = shared_.config.get(); latest != config_) {
     config_ = std::move(latest);
-    reception_.emplace(
-        Reception::Needs{.store = store_, .log = log_, .stopping = &shared_.stopping},
-        reception_rules(config_->received));
+    reception_.emplace(Reception::Needs{.store = store_,
+                                        .log = log_,
+                                        .stopping = &shared_.stopping,
+                                        .store_url = config_->store.url},
+                       reception_rules(config_->received));
   }
   std::vector<Arrival> arrivals;
   for (const auto& post : posts) {
     arrivals.push_back({Arrival::Way::kPost, post.body, post.peer});
   }
-  const auto now = clock_.now();
-  const auto batch = reception_->take(arrivals, now);
+  const auto batch = reception_->take(arrivals, clock_.now());
   shared_.health.tell(Problem::kReceived, batch ? "" : batch.error().text);
+  if (!batch && !std::exchange(failing_, true)) {
+    log_.error("store-failed", {{"error", batch.error().text}});
+  }
+  if (batch) failing_ = false;
   for (std::size_t index = 0; index < posts.size(); ++index) {
     posts[index].done(batch ? Result<ReceptionOutcome>(batch->outcomes[index]) : batch.error());
   }
-  reception_->run_commands(now);
+  on_news_(reception_->take_news());
 }
 
 }  // namespace rapporteur

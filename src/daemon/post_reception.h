@@ -24,8 +24,11 @@ namespace rapporteur {
 
 class PostReception {
  public:
+  // What becomes of reports with new failures.
+  using OnNews = std::function<void(std::vector<ReportNews> news)>;
+
   // All of them outlive it; `store` is its own.
-  PostReception(Store& store, const Clock& clock, Log& log, SharedState& shared);
+  PostReception(Store& store, const Clock& clock, Log& log, SharedState& shared, OnNews on_news);
   ~PostReception() { stop(); }
   PostReception(const PostReception&) = delete;
   PostReception& operator=(const PostReception&) = delete;
@@ -42,6 +45,7 @@ class PostReception {
 
   static constexpr std::size_t kMostWaiting = 100;
   static constexpr std::size_t kMostWaitingBytes = std::size_t{64} << 20;
+  static constexpr std::size_t kMostTogether = 20;  // in one transaction
 
  private:
   struct Post {
@@ -51,12 +55,14 @@ class PostReception {
   };
 
   void serve();
-  void take(std::deque<Post> posts);
+  void take(const std::vector<Post>& posts);
 
   Store& store_;
   const Clock& clock_;
   Log& log_;
   SharedState& shared_;
+  const OnNews on_news_;
+  bool failing_ = false;
   std::shared_ptr<const Config> config_;  // that reception_ follows
   std::optional<Reception> reception_;
   std::mutex mutex_;

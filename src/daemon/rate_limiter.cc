@@ -48,4 +48,14 @@ void RateLimiter::forget_full(Instant now) {
   std::erase_if(full_at_, [now](const auto& entry) { return entry.second <= now; });
 }
 
+bool ClientPlaces::has_place(const std::string& client, std::size_t most) const {
+  const auto found = taken_.find(client);
+  return most == 0 || found == taken_.end() || found->second < most;
+}
+
+void ClientPlaces::give_back(const std::string& client) {
+  const auto found = taken_.find(client);
+  if (--found->second == 0) taken_.erase(found);
+}
+
 }  // namespace rapporteur

@@ -37,4 +37,16 @@ class RateLimiter {
   Instant swept_{};
 };
 
+// How many connections each client has. One thread.
+class ClientPlaces {
+ public:
+  // Whether the client has fewer than `most`; 0: there is no limit.
+  bool has_place(const std::string& client, std::size_t most) const;
+  void take(const std::string& client) { ++taken_[client]; }
+  void give_back(const std::string& client);  // what was taken
+
+ private:
+  std::map<std::string, std::size_t> taken_;
+};
+
 }  // namespace rapporteur

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -17,6 +18,8 @@
 #include "daemon/post_reception.h"
 #include "daemon/shared_state.h"
 #include "daemon/tlsrpt_routes.h"
+#include "daemon/worker.h"
+#include "received/new_failure_command.h"
 #include "store/store.h"
 
 namespace rapporteur {
@@ -42,6 +45,8 @@ class ReceivedService {
 
   void start();
 
+  // Whether use() of the configuration would succeed.
+  Result<void> can_use(const ReceivedConfig& config) const;
   // Follows a new configuration, where it listens apart: if that changed, the listener stays as it
   // is until a restart. Fails as listen(); then all stays.
   Result<void> use(const ReceivedConfig& config);
@@ -54,12 +59,15 @@ class ReceivedService {
 
  private:
   Result<void> check(const ReceivedConfig& config) const;
+  void on_news(std::vector<ReportNews> news);
 
   Needs needs_;
   std::string listen_;  // as configured
   std::string address_;
   bool loopback_ = false;
   LogSampler sampler_;
+  NewFailureCommand command_;
+  Worker commands_{64};  // runs it
   PostReception posts_;
   MaildirReception maildirs_;
   TlsrptRoutes routes_;

@@ -22,7 +22,8 @@ constexpr std::array<std::string_view, 5> kTypes = {"application/tlsrpt+gzip",
                                                     "application/x-gzip", "application/json"};
 
 HttpAnswer answer_of(const Result<ReceptionOutcome>& outcome) {
-  if (!outcome) return plain_refusal(503, "nothing was stored: " + outcome.error().text);
+  // Why is told in the log: it is no stranger's business.
+  if (!outcome) return plain_refusal(503, "nothing was stored; try again later");
   if (outcome->status == ReceptionOutcome::Status::kRefused) {
     return plain_refusal(400, outcome->why);
   }
@@ -37,24 +38,26 @@ HttpAnswer answer_of(const Result<ReceptionOutcome>& outcome) {
 // One body on its way.
 class TlsrptRoutes::Upload final : public HttpExchange {
  public:
-  Upload(TlsrptRoutes& routes, std::string peer) : routes_(routes), peer_(std::move(peer)) {}
-  ~Upload() override { routes_.open_bytes_ -= body_.size(); }
+  Upload(TlsrptRoutes& routes, std::string peer)
+      : routes_(routes), peer_(std::move(peer)), client_(client_group(peer_)) {}
+  ~Upload() override { give_back(); }
   Upload(const Upload&) = delete;
   Upload& operator=(const Upload&) = delete;
 
   bool body(std::string_view piece) override {
-    if (routes_.open_bytes_ + piece.size() > kMostOpenBytes) {
-      full_ = true;
-      return false;
-    }
+    auto& client_bytes = routes_.client_bytes_[client_];
+    full_ = routes_.open_bytes_ + piece.size() > kMostOpenBytes ||
+            client_bytes + piece.size() > kMostClientBytes;
+    if (full_) return false;
     routes_.open_bytes_ += piece.size();
+    client_bytes += piece.size();
     body_.append(piece);
     return true;
   }
 
   void end(HttpResponder respond) override {
     if (full_) return respond(plain_refusal(503, "too much is being uploaded at the same time"));
-    routes_.open_bytes_ -= body_.size();
+    give_back();
     const bool taken = routes_.needs_.post(
         std::exchange(body_, {}), peer_,
         [respond](const Result<ReceptionOutcome>& outcome) { respond(answer_of(outcome)); });
@@ -62,8 +65,20 @@ class TlsrptRoutes::Upload final : public HttpExchange {
   }
 
  private:
+  // The room that the body takes while it is read.
+  void give_back() {
+    if (std::exchange(given_back_, true)) return;
+    routes_.open_bytes_ -= body_.size();
+    const auto found = routes_.client_bytes_.find(client_);
+    if (found == routes_.client_bytes_.end()) return;
+    found->second -= body_.size();
+    if (found->second == 0) routes_.client_bytes_.erase(found);
+  }
+
   TlsrptRoutes& routes_;
   const std::string peer_;
+  const std::string client_;
+  bool given_back_ = false;
   std::string body_;
   bool full_ = false;
 };

@@ -2,8 +2,10 @@
 // POST /v1/tlsrpt on the listener of [received]: where others deliver reports (RFC 8460, section
 // 5.4), and nothing else. No credentials by nature: limits hold for each client.
 
-#include <atomic>
+#include <chrono>
+#include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -28,8 +30,9 @@ class TlsrptRoutes final : public HttpHandler {
   // A client's requests: so many at once, then one each kPostInterval.
   static constexpr std::size_t kPostBurst = 300;
   static constexpr std::chrono::milliseconds kPostInterval{200};
-  // Bodies that are being read, all together.
-  static constexpr std::size_t kMostOpenBytes = std::size_t{64} << 20;
+  // Bodies that are being read: all together, and those of one client.
+  static constexpr std::size_t kMostOpenBytes = std::size_t{128} << 20;
+  static constexpr std::size_t kMostClientBytes = std::size_t{16} << 20;
 
   void admit(const HttpHead& head, std::function<void(HttpAdmission)> decide) override;
   std::unique_ptr<HttpExchange> begin(const HttpHead& head, const std::string& user) override;
@@ -44,6 +47,7 @@ class TlsrptRoutes final : public HttpHandler {
   Needs needs_;
   RateLimiter limiter_{kPostBurst, kPostInterval};
   std::size_t open_bytes_ = 0;
+  std::map<std::string, std::size_t> client_bytes_;  // of those that have any
 };
 
 }  // namespace rapporteur

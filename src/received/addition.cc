@@ -17,8 +17,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Kinds of failures of a report that are told apart. What is beyond them counts without its MX.
-constexpr std::size_t kMostKinds = 1000;
+// Rows that a report may have of each kind. What is beyond them counts in one that says nothing
+// else. Domains, types and MX names are strangers' words, and so is how many there are.
+constexpr std::size_t kMostRows = 1000;
+constexpr std::size_t kMostNameBytes = 255;
+constexpr std::size_t kMostContactBytes = 320;
+constexpr std::size_t kMostIdBytes = 996;  // what a line of a mail holds between the brackets
 constexpr Seconds kLongestPeriod = 32 * 24h;
 
 void odd(std::vector<std::string>& oddities, std::string phrase) {
@@ -129,39 +133,54 @@ std::string digest_of(std::vector<ReceivedPolicy> policies) {
   return print.digest();
 }
 
+std::string name_of(const std::string& text) {
+  return truncate_utf8(text, kMostNameBytes);
+}
+
+// The place of `key`, or of a key without words if there are too many.
+template <class Value>
+Value& place_in(std::map<std::vector<std::string>, Value>& rows, std::vector<std::string> key,
+                std::vector<std::string>& oddities) {
+  if (rows.size() >= kMostRows && !rows.contains(key)) {
+    odd(oddities, "it tells of more than " + std::to_string(kMostRows) +
+                      " domains or kinds of failures; the others were added up");
+    for (auto& word : key) word.clear();
+  }
+  return rows[std::move(key)];
+}
+
 void tally_policies(const std::vector<const ReceivedPolicy*>& ours, ReceivedAddition& addition) {
-  std::map<std::pair<std::string, std::string>, PolicyTally> tallies;
+  std::map<std::vector<std::string>, PolicyTally> rows;
+  auto& report = addition.report;
   for (const auto* policy : ours) {
-    auto& tally = tallies[{policy->domain, policy->type}];
-    tally.domain = policy->domain;
-    tally.type = policy->type;
-    tally.successful = add_counts(tally.successful, policy->successful);
-    tally.failed = add_counts(tally.failed, policy->failed);
-    auto& report = addition.report;
+    auto& row = place_in(rows, {name_of(policy->domain), name_of(policy->type)}, report.oddities);
+    row.successful = add_counts(row.successful, policy->successful);
+    row.failed = add_counts(row.failed, policy->failed);
     report.successful = add_counts(report.successful, policy->successful);
     report.failed = add_counts(report.failed, policy->failed);
   }
-  for (auto& [place, tally] : tallies) addition.policies.push_back(std::move(tally));
+  for (const auto& [key, row] : rows) {
+    addition.policies.push_back({key[0], key[1], row.successful, row.failed});
+    // Sorted by domain, each domain once.
+    const bool known = !report.domains.empty() && report.domains.back() == key[0];
+    if (!key[0].empty() && !known) report.domains.push_back(key[0]);
+  }
 }
 
 void tally_failures(const std::vector<const ReceivedPolicy*>& ours, ReceivedAddition& addition) {
-  std::map<std::vector<std::string>, std::uint64_t> kinds;
+  std::map<std::vector<std::string>, std::uint64_t> rows;
   for (const auto* policy : ours) {
     for (const auto& detail : policy->details) {
       if (detail.sessions == 0) continue;  // told, but of no session
-      std::vector<std::string> kind = {policy->domain, detail.result_type,
-                                       detail.receiving_mx_hostname};
-      if (kinds.size() >= kMostKinds && !kinds.contains(kind)) {
-        odd(addition.report.oddities, "it tells of more than " + std::to_string(kMostKinds) +
-                                          " kinds of failures; the others count without an MX");
-        kind.back().clear();
-      }
-      auto& sessions = kinds[kind];
+      auto& sessions = place_in(rows,
+                                {name_of(policy->domain), name_of(detail.result_type),
+                                 name_of(detail.receiving_mx_hostname)},
+                                addition.report.oddities);
       sessions = add_counts(sessions, detail.sessions);
     }
   }
-  for (const auto& [kind, sessions] : kinds) {
-    addition.failures.push_back({kind[0], kind[1], kind[2], sessions});
+  for (const auto& [key, sessions] : rows) {
+    addition.failures.push_back({key[0], key[1], key[2], sessions});
   }
 }
 
@@ -184,12 +203,9 @@ std::optional<Refusal> fill_addition(ReceivedReport report, const Surroundings& 
   fill_organization(report, around);
   std::vector<const ReceivedPolicy*> ours;
   std::set<std::string> about;
-  std::set<std::string> domains;
   for (const auto& policy : report.policies) {
     about.insert(policy.domain);
-    if (!is_ours(policy, around.domains)) continue;
-    ours.push_back(&policy);
-    if (!policy.domain.empty()) domains.insert(policy.domain);
+    if (is_ours(policy, around.domains)) ours.push_back(&policy);
   }
   if (ours.empty() && !around.domains.empty()) {
     return Refusal{"not-ours", "it is not about our domains but about " +
@@ -197,12 +213,11 @@ std::optional<Refusal> fill_addition(ReceivedReport report, const Surroundings& 
                                    (about.size() > 1 ? " and others" : "")};
   }
   auto& kept = addition.report;
-  kept.organization = report.organization;
-  kept.contact = report.contact;
-  kept.report_id = report.report_id;
+  kept.organization = name_of(report.organization);
+  kept.contact = truncate_utf8(report.contact, kMostContactBytes);
+  kept.report_id = truncate_utf8(report.report_id, kMostIdBytes);
   kept.start = *report.start;
   kept.end = *report.end;
-  kept.domains = {domains.begin(), domains.end()};
   for (auto& phrase : report.oddities) odd(kept.oddities, std::move(phrase));
   if (ours.size() < report.policies.size()) {
     odd(kept.oddities, "policies that are not about our domains were left out");

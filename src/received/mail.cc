@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <deque>
 
 #include "base/domain.h"
 #include "base/text.h"

@@ -4,13 +4,13 @@
 #include <chrono>
 #include <utility>
 
-#include "base/child_process.h"
 #include "base/text.h"
 #include "received/addition.h"
 #include "received/container.h"
 #include "received/report_reader.h"
 #include "received/trust.h"
 #include "report/gzip.h"
+#include "store/open.h"
 
 namespace rapporteur {
 
@@ -23,7 +23,6 @@ constexpr Seconds kNewsAfter = 7 * 24h;
 // A mail whose key cannot be looked up waits for so long at the most.
 constexpr Seconds kPatience = 24h;
 constexpr Seconds kClockError = 1h;
-constexpr std::chrono::seconds kCommandTime{60};
 constexpr std::size_t kMostNewsLines = 20;
 
 std::string base_name(const std::string& path) {
@@ -114,8 +113,11 @@ void Reception::prepare_mail(const Arrival& arrival, Time now, Prepared& prepare
   const auto verdict = judge_mail(arrival.bytes, *mail, rules_.trusted_authserv_ids, verifier_,
                                   *needs_.resolver, now);
   // A date in the future says nothing about how long it has waited.
-  const bool waits = verdict.undecided && mail->arrived && *mail->arrived <= now + kClockError &&
-                     now - *mail->arrived < kPatience;
+  const bool fresh =
+      mail->arrived && *mail->arrived <= now + kClockError && now - *mail->arrived < kPatience;
+  // A stop breaks lookups off, which says nothing about the mail.
+  const bool stopping = needs_.stopping != nullptr && *needs_.stopping;
+  const bool waits = verdict.undecided && (stopping || (fresh && may_wait_ > 0));
   base.trust = verdict.trust;
   base.signer = verdict.signer;
   base.voucher = verdict.voucher;
@@ -126,6 +128,7 @@ void Reception::prepare_mail(const Arrival& arrival, Time now, Prepared& prepare
   }
   // What can be no report anyhow waits for no key.
   if (!waits || prepared.additions.empty()) return;
+  if (may_wait_ > 0) --may_wait_;
   prepared.undecided = true;
   prepared.why = verdict.why;
 }
@@ -153,6 +156,9 @@ Reception::Prepared Reception::prepare(const Arrival& arrival, Time now) {
 }
 
 Result<Reception::Batch> Reception::take(const std::vector<Arrival>& arrivals, Time now) {
+  if (!has_disk_room(needs_.store_url)) {
+    return Error{Fault::kTransient, "little room is left on the disk of the store"};
+  }
   std::vector<Prepared> all;
   std::vector<std::size_t> counts;  // of additions of each
   std::vector<ReceivedAddition> additions;
@@ -240,59 +246,7 @@ void Reception::tell_news(const ReceivedAddition& addition, const ReceivedAdded&
                                            {"mx", failure.mx.empty() ? "not told" : failure.mx},
                                            {"sessions", std::to_string(failure.sessions)}});
   }
-  if (!rules_.on_new_failure.empty()) news_.push_back({added.id, addition.json_gz});
-}
-
-bool Reception::may_run(Time now) {
-  const auto minutes = std::chrono::floor<std::chrono::minutes>(now - refilled_).count();
-  if (minutes > 0 || now < refilled_) {
-    commands_left_ = static_cast<int>(std::clamp<std::int64_t>(
-        commands_left_ + std::max<std::int64_t>(minutes, 0), 0, kMostCommands));
-    refilled_ = now;
-  }
-  if (commands_left_ == 0) return false;
-  --commands_left_;
-  return true;
-}
-
-void Reception::run_commands(Time now) {
-  std::size_t held_back = 0;
-  for (const auto& [id, json_gz] : std::exchange(news_, {})) {
-    if (may_run(now)) {
-      run_command(json_gz, id);
-    } else {
-      ++held_back;
-    }
-  }
-  if (held_back == 0) return;
-  needs_.log.warning("new-failure-command-held-back", {{"reports", std::to_string(held_back)}});
-}
-
-void Reception::run_command(const std::string& json_gz, const std::string& id) {
-  const auto fail = [&](std::string_view why) {
-    needs_.log.error(
-        "new-failure-command-failed",
-        {{"command", rules_.on_new_failure.front()}, {"report", id}, {"error", std::string(why)}});
-  };
-  const auto json = gunzip(json_gz, ReadLimits().json_bytes);
-  if (!json) return fail(json.error().text);
-  ChildProcess child;
-  if (const auto started = child.start(rules_.on_new_failure); !started) {
-    return fail(started.error().text);
-  }
-  std::string_view input = *json;
-  const auto deadline = std::chrono::steady_clock::now() + kCommandTime;
-  while (child.turn(input)) {
-    if (needs_.stopping != nullptr && *needs_.stopping) return fail("broken off by a stop");
-    if (std::chrono::steady_clock::now() > deadline) {
-      return fail("not finished within " + format_duration(kCommandTime));
-    }
-  }
-  // A command may well not read the report.
-  if (child.succeeded()) return;
-  auto said = std::string(trim(child.errors()));
-  std::ranges::replace(said, '\n', ' ');
-  fail(child.status_text() + (said.empty() ? "" : ": " + said));
+  news_.push_back({added.id, addition.json_gz});
 }
 
 }  // namespace rapporteur

@@ -4,9 +4,11 @@
 
 #include <atomic>
 #include <cstddef>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/log.h"
@@ -16,6 +18,7 @@
 #include "dns/resolver.h"
 #include "model/received.h"
 #include "received/mail.h"
+#include "received/new_failure_command.h"
 #include "store/store.h"
 
 namespace rapporteur {
@@ -25,7 +28,6 @@ struct ReceptionRules {
   std::vector<std::string> domains;  // only reports about these; empty: any
   std::vector<Trust> counted;
   std::vector<std::string> trusted_authserv_ids;
-  std::vector<std::string> on_new_failure;  // a command and its arguments; empty: none
 };
 
 // A mail holds 10 MiB of packed report, which base64 makes larger.
@@ -57,7 +59,8 @@ class Reception {
     Store& store;
     Log& log;
     Resolver* resolver = nullptr;
-    const std::atomic<bool>* stopping = nullptr;  // a command that runs is ended when it is true
+    const std::atomic<bool>* stopping = nullptr;  // lookups are broken off when it is true
+    std::string store_url = {};  // to see whether its disk has room; empty: it is not asked
   };
   Reception(const Needs& needs, ReceptionRules rules);
 
@@ -65,19 +68,21 @@ class Reception {
   // What a mail or a file is, is found out from its bytes for kMail and kFile: the one may hold a
   // bare report, the other a mail. `undecided` tells of mails that were not taken because a key
   // could not be looked up; they may be given again, and are taken after a day in any case. Fails
-  // as the store does: then none was taken.
+  // as the store does, and with Fault::kTransient while its disk has little room: then none was
+  // taken.
   struct Batch {
     std::vector<ReceptionOutcome> outcomes;  // in the order of the arrivals; empty if undecided
     std::vector<bool> undecided;             // likewise
   };
   Result<Batch> take(const std::vector<Arrival>& arrivals, Time now);
 
-  // Runs the command for the reports with new failures that were taken since the last call: kept
-  // apart from take(), because each run may take a minute and whoever waits for an answer should
-  // not wait for it. Strangers can bring news as often as they like, so beyond kMostCommands at
-  // once there is one a minute; what is beyond that is logged.
-  void run_commands(Time now);
-  static constexpr int kMostCommands = 60;
+  // The reports with new failures that were taken since the last call, for NewFailureCommand: which
+  // takes its time, and whoever waits for an answer should not wait for it.
+  std::vector<ReportNews> take_news() { return std::exchange(news_, {}); }
+
+  // How many mails may still be left undecided until this is called again; any number until it was.
+  // Those beyond are taken as unverified, so that nobody can make all others wait.
+  void let_wait(std::size_t mails) { may_wait_ = mails; }
 
  private:
   struct Prepared;
@@ -89,19 +94,12 @@ class Reception {
   ReceptionOutcome settle(std::span<const ReceivedAddition> additions,
                           std::span<const ReceivedAdded> added);
   void tell_news(const ReceivedAddition& addition, const ReceivedAdded& added);
-  void run_command(const std::string& json_gz, const std::string& id);
-  bool may_run(Time now);
 
   const Needs needs_;
   const ReceptionRules rules_;
   DkimVerifier verifier_;
-  struct News {
-    std::string id;
-    std::string json_gz;
-  };
-  std::vector<News> news_;  // for the command
-  int commands_left_ = kMostCommands;
-  Time refilled_;
+  std::vector<ReportNews> news_;
+  std::size_t may_wait_ = std::numeric_limits<std::size_t>::max();
 };
 
 }  // namespace rapporteur

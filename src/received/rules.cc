@@ -14,8 +14,7 @@ ReceptionRules reception_rules(const ReceivedConfig& config) {
   const auto classes = counted_classes(config);
   return {.domains = config.domains,
           .counted = {classes.begin(), classes.end()},
-          .trusted_authserv_ids = config.trust_authserv,
-          .on_new_failure = config.on_new_failure};
+          .trusted_authserv_ids = config.trust_authserv};
 }
 
 }  // namespace rapporteur

@@ -132,7 +132,7 @@ Result<std::vector<StoppedReporter>> find_stopped(Store& store, const std::strin
     const auto count =
         static_cast<std::size_t>(std::distance(reported.lower_bound(first), reported.end()));
     if (count < kDailyLeast || now - Time(last) <= kMissedAfter || Time(last) < since) continue;
-    stopped.push_back({organization, Time(last), count});
+    stopped.push_back({organization, Time(last)});
   }
   std::ranges::stable_sort(stopped, std::ranges::greater(), &StoppedReporter::last);
   return stopped;

@@ -74,8 +74,7 @@ Result<ReceivedSummary> summarise(Store& store, const SummaryRequest& request);
 // An organisation that sent reports about a domain daily, and does so no longer.
 struct StoppedReporter {
   std::string organization;
-  Time last;             // when the period of its last report began
-  std::size_t days = 0;  // of the kDailyDays up to then, on which it reported
+  Time last;  // when the period of its last report began
 };
 
 // Daily is a report on at least kDailyLeast of the kDailyDays up to the last one. It has stopped if

@@ -135,6 +135,14 @@ bool store_exists(const std::string& url) {
   return path && fs::exists(*path, ignored);
 }
 
+bool has_disk_room(const std::string& url) {
+  const auto path = sqlite_path(url);
+  if (!path || *path == kMemory) return true;
+  std::error_code failure;
+  const auto space = fs::space(fs::path(*path).parent_path(), failure);
+  return failure || space.available >= kLeastDiskRoom;
+}
+
 Result<std::unique_ptr<DaemonLock>> lock_for_daemon(const std::string& url) {
   auto path = sqlite_path(url);
   if (!path) return std::move(path).error();

@@ -1,6 +1,7 @@
 #pragma once
 // Opens the store that a URL names.
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -19,6 +20,11 @@ Result<std::unique_ptr<Store>> open_store(const std::string& url, Random& random
 
 // Whether there is such a store already, so that open_store() would make none.
 bool store_exists(const std::string& url);
+
+// Whether there is room left on the disk of the store for more than what has to be stored anyhow:
+// kLeastDiskRoom at least. True for a store that is on no disk of this machine.
+constexpr std::uint64_t kLeastDiskRoom = std::uint64_t{256} << 20;
+bool has_disk_room(const std::string& url);
 
 // Held by the one daemon that may work on an SQLite store.
 class DaemonLock {

@@ -46,7 +46,8 @@ struct ReceivedAdded {
 };
 
 struct ReceivedFilter {
-  std::string id;            // exact id, its beginning of at least 4 digits, or a report-id
+  std::string id;            // exact id, or its beginning of at least 4 digits
+  std::string report_id;     // exact
   std::string domain;        // policy domain, exact or glob; empty: all
   std::string organization;  // exact or glob, without regard to case; empty: all
   bool failed_only = false;

@@ -11,6 +11,18 @@
 
 namespace rapporteur {
 
+// A kept report of the same key.
+struct KeptTwin {
+  std::int64_t number = 0;
+  std::string id;
+  std::string digest;
+  std::string part;
+  std::string signer;
+  Trust trust = Trust::kUnverified;
+  Time received;
+  std::int64_t new_failures = 0;
+};
+
 namespace {
 
 using Kind = Transaction::Kind;
@@ -58,35 +70,41 @@ KeptReport read_kept(Database& database, const Query& row) {
   return report;
 }
 
-// A kept report of the same key.
-struct KeptTwin {
-  std::int64_t number = 0;
-  std::string id;
-  std::string digest;
-  std::string part;
-  std::string signer;
-  Trust trust = Trust::kUnverified;
-};
-
 // Whether a report that tells something else is another one although their ids are the same: a
 // further part, or that of somebody else. Whoever has a domain can sign a report in anybody's name,
 // and must not keep out the genuine one.
 bool is_another(const KeptTwin& twin, const ReceivedAddition& addition) {
   if (!twin.part.empty() && !addition.part.empty() && twin.part != addition.part) return true;
+  // A signed one does not take the place of one that was posted: either may be the genuine.
+  if (twin.trust == Trust::kHttps && outranks(addition.report.trust, twin.trust)) return true;
   const auto& signer = addition.report.signer;
   return !twin.signer.empty() && !signer.empty() && !is_same_or_below(twin.signer, signer) &&
          !is_same_or_below(signer, twin.signer);
 }
 
+// The first id that no other report has: they are short enough for somebody to make two of them
+// collide.
+std::string free_id(Database& database, const ReceivedAddition& addition, bool first) {
+  auto digest =
+      first ? addition.key : sha256(addition.key + addition.part + '\0' + addition.report.signer);
+  for (;;) {
+    auto id = hex(digest.substr(0, kIdBytes));
+    Query query(database, "SELECT 1 FROM received WHERE id = ?1", id);
+    if (!query.next()) return id;
+    digest = sha256(digest);
+  }
+}
+
 std::vector<KeptTwin> twins_of(Database& database, const std::string& key) {
   std::vector<KeptTwin> found;
   Query query(database,
-              "SELECT number, id, digest, part, signer, trust FROM received WHERE content_key = ?1"
+              "SELECT number, id, digest, part, signer, trust, received, new_failures FROM "
+              "received WHERE content_key = ?1"
               " ORDER BY number",
               Blob{key});
   while (query.next()) {
     found.push_back({query.integer(0), query.text(1), query.text(2), query.text(3), query.text(4),
-                     read_trust(database, query.text(5))});
+                     read_trust(database, query.text(5)), query.time(6), query.integer(7)});
   }
   return found;
 }
@@ -171,10 +189,7 @@ ReceivedAdded SqliteStore::add_one_received(const ReceivedAddition& addition) {
   std::int64_t number = 0;
   if (known == twins.end()) {
     added.same = true;
-    const auto key = twins.empty()
-                         ? addition.key
-                         : sha256(addition.key + addition.part + '\0' + addition.report.signer);
-    added.id = hex(key.substr(0, kIdBytes));
+    added.id = free_id(*database_, addition, twins.empty());
     number = insert_received(addition, added.id);
   } else {
     const auto& kept = *known;
@@ -185,15 +200,28 @@ ReceivedAdded SqliteStore::add_one_received(const ReceivedAddition& addition) {
       return added;
     }
     // It is stored anew with all that is known of it now, under the id that it had.
-    added.kind = added.same ? ReceivedAdded::Kind::kRaised : ReceivedAdded::Kind::kReplaced;
     database_->execute("DELETE FROM received WHERE number = ?1", kept.number);
+    if (added.same) return raise_received(addition, kept);
+    added.kind = ReceivedAdded::Kind::kReplaced;
     number = insert_received(addition, added.id);
-    if (added.same) add_counters({{"received.duplicate", 1}});
   }
-  if (added.kind != ReceivedAdded::Kind::kRaised) {
-    add_counters({{"received.stored." + std::string(to_string(addition.report.trust)), 1}});
-  }
+  add_counters({{"received.stored." + std::string(to_string(addition.report.trust)), 1}});
   added.new_failures = new_failures(addition, number);
+  return added;
+}
+
+// What is kept gets the class of the addition. Its news were told already if its own class was
+// counted.
+ReceivedAdded SqliteStore::raise_received(ReceivedAddition addition, const KeptTwin& kept) {
+  ReceivedAdded added;
+  added.kind = ReceivedAdded::Kind::kRaised;
+  added.id = kept.id;
+  addition.report.received = kept.received;
+  const auto number = insert_received(addition, kept.id);
+  database_->execute("UPDATE received SET new_failures = ?2 WHERE number = ?1", number,
+                     kept.new_failures);
+  add_counters({{"received.duplicate", 1}});
+  if (!contains(addition.counted, kept.trust)) added.new_failures = new_failures(addition, number);
   return added;
 }
 
@@ -216,10 +244,10 @@ Result<std::vector<KeptReport>> SqliteStore::received(const ReceivedFilter& filt
     const bool prefix = filter.id.size() >= kLeastIdDigits &&
                         filter.id.find_first_not_of("0123456789abcdef") == filter.id.npos;
     // Up to what follows the digits: an index can be searched for that.
-    conditions.texts(prefix ? "((r.id >= ? AND r.id < ?) OR r.report_id = ?)"
-                            : "(r.id = ? OR r.id = ? OR r.report_id = ?)",
-                     {filter.id, prefix ? filter.id + "g" : filter.id, filter.id});
+    conditions.texts(prefix ? "r.id >= ? AND r.id < ?" : "r.id = ? AND r.id = ?",
+                     {filter.id, prefix ? filter.id + "g" : filter.id});
   }
+  if (!filter.report_id.empty()) conditions.text("r.report_id = ?", filter.report_id);
   conditions.nocase("r.organization", filter.organization);
   if (filter.failed_only) conditions.plain("r.failed > 0");
   if (!filter.domain.empty()) {

@@ -22,6 +22,8 @@ namespace rapporteur {
 
 constexpr std::chrono::milliseconds kBusyTimeout{10'000};
 
+struct KeptTwin;  // see sqlite_received.cc
+
 class SqliteStore final : public Store {
  public:
   // Opens "…/file" or ":memory:", making the file with mode 0640 if there is none. Fails as
@@ -170,6 +172,7 @@ class SqliteStore final : public Store {
 
   // Received reports; see sqlite_received.cc. All run inside the transaction of add_received().
   ReceivedAdded add_one_received(const ReceivedAddition& addition);
+  ReceivedAdded raise_received(ReceivedAddition addition, const KeptTwin& kept);
   std::int64_t insert_received(const ReceivedAddition& addition, const std::string& id);
   std::vector<FailureTally> new_failures(const ReceivedAddition& addition, std::int64_t number);
 

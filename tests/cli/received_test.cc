@@ -172,7 +172,7 @@ TEST_F(ReceivedCommandTest, ShowGivesTheWholeReportOrItsBytes) {
                            "to mx.a.example", "new when it came: 1 failure"}) {
     EXPECT_THAT(shown.out, HasSubstr(text));
   }
-  EXPECT_EQ(run({"received", "show", id, "--json"}).out, json + "\n");
+  EXPECT_EQ(run({"received", "show", id, "--json"}).out, json);
   EXPECT_EQ(run({"received", "show", "2026-11-19.B"}).code, 0);
   EXPECT_EQ(run({"received", "show", "0000"}).code, 3);
 }

@@ -41,6 +41,18 @@ TEST(RateLimiter, ManyClientsCostBoundedMemory) {
   EXPECT_TRUE(limiter.allow("7", kStart)) << "who is known is judged by what it did";
 }
 
+TEST(ClientPlaces, AreTakenAndGivenBack) {
+  ClientPlaces places;
+  EXPECT_TRUE(places.has_place("a", 2));
+  places.take("a");
+  places.take("a");
+  EXPECT_FALSE(places.has_place("a", 2));
+  EXPECT_TRUE(places.has_place("a", 0));
+  EXPECT_TRUE(places.has_place("b", 2));
+  places.give_back("a");
+  EXPECT_TRUE(places.has_place("a", 2));
+}
+
 TEST(ClientGroup, IsAnAddressOrThePrefixThatAHostHas) {
   EXPECT_EQ(client_group("192.0.2.1"), "192.0.2.1");
   EXPECT_EQ(client_group("::ffff:192.0.2.1"), "192.0.2.1");

@@ -10,6 +10,8 @@
 #include <iterator>
 #include <memory>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "dkim/signer.h"
 #include "mime/message.h"
@@ -81,7 +83,10 @@ class ReceptionTest : public testing::Test {
     Reception reception({.store = *store, .log = log, .resolver = &resolver, .stopping = &stopping},
                         rules);
     auto batch = reception.take(arrivals, now);
-    reception.run_commands(now);
+    NewFailureCommand runner(log, &stopping);
+    for (const auto& news : reception.take_news()) {
+      if (!command.empty()) runner.run(command, news, now);
+    }
     if (batch) return *std::move(batch);
     ADD_FAILURE() << batch.error().text;
     return {};
@@ -102,7 +107,7 @@ class ReceptionTest : public testing::Test {
 
   // A command that appends its input to a file, and the file's content.
   void alert_into(const std::string& name) {
-    rules.on_new_failure = {"/bin/sh", "-c", "cat >> \"$0\"", (folder / name).string()};
+    command = {"/bin/sh", "-c", "cat >> \"$0\"", (folder / name).string()};
   }
   std::string content(const std::string& name) {
     std::ifstream file(folder / name);
@@ -115,6 +120,7 @@ class ReceptionTest : public testing::Test {
   testing_support::TableResolver resolver;
   std::unique_ptr<Store> store = *open_store("sqlite::memory:", random);
   ReceptionRules rules{.counted = {Trust::kDkim, Trust::kMta, Trust::kLocal, Trust::kHttps}};
+  std::vector<std::string> command;
   std::atomic<bool> stopping = false;
 };
 
@@ -272,25 +278,83 @@ TEST_F(ReceptionTest, NewFailuresAreLoggedAndHandedToTheCommandOnce) {
 }
 
 TEST_F(ReceptionTest, StrangersCannotRunTheCommandAsOftenAsTheyLike) {
-  rules.on_new_failure = {"/bin/sh", "-c", "echo >> \"$0\"", (folder / "runs").string()};
-  Reception reception({.store = *store, .log = log}, rules);
-  const auto runs_of = [&](int first, int count, Time now) {
-    std::vector<std::string> texts;
-    for (int i = 0; i < count; ++i) {
-      const auto number = std::to_string(first + i);
-      texts.push_back(json_of(number, 1, "d" + number + ".example"));
-    }
-    std::vector<Arrival> arrivals;
-    for (const auto& text : texts) arrivals.push_back({Way::kPost, text, "x"});
+  alert_into("runs");
+  NewFailureCommand runner(log, nullptr);
+  const ReportNews news{"id", gzip("x")};
+  const auto runs_of = [&](int count, Time now) {
     const auto before = content("runs").size();
-    EXPECT_TRUE(reception.take(arrivals, now));
-    reception.run_commands(now);
+    for (int i = 0; i < count; ++i) runner.run(command, news, now);
     return content("runs").size() - before;
   };
-  EXPECT_EQ(runs_of(0, 70, kNow), 60U);
-  EXPECT_EQ(log.lines("new-failure-command-held-back").at(0).fields.at("reports"), "10");
-  EXPECT_EQ(runs_of(100, 2, kNow + std::chrono::seconds(59)), 0U);
-  EXPECT_EQ(runs_of(200, 5, kNow + std::chrono::minutes(3)), 3U);
+  EXPECT_EQ(runs_of(70, kNow), 60U);
+  EXPECT_EQ(log.count("new-failure-command-held-back"), 10U);
+  EXPECT_EQ(runs_of(2, kNow + std::chrono::seconds(59)), 0U);
+  EXPECT_EQ(runs_of(5, kNow + std::chrono::minutes(3)), 3U);
+}
+
+TEST_F(ReceptionTest, AfterAStopNoCommandBegins) {
+  alert_into("runs");
+  stopping = true;
+  NewFailureCommand(log, &stopping).run(command, {"id", gzip("x")}, kNow);
+  EXPECT_EQ(content("runs"), "");
+  EXPECT_THAT(log.lines("new-failure-command-failed").at(0).fields.at("error"),
+              HasSubstr("because of a stop"));
+}
+
+TEST_F(ReceptionTest, OnlySoManyMailsMayWait) {
+  resolver.fail("s._domainkey.b.example", "no answer");
+  Reception reception({.store = *store, .log = log, .resolver = &resolver}, rules);
+  reception.let_wait(1);
+  const auto first = mail_of(json_of("1"));
+  const auto second = mail_of(json_of("2"));
+  const auto batch = reception.take({{Way::kMail, first, "1"}, {Way::kMail, second, "2"}}, kNow);
+  ASSERT_TRUE(batch);
+  EXPECT_THAT(batch->undecided, ElementsAre(true, false));
+  EXPECT_EQ(only().trust, Trust::kUnverified);
+}
+
+TEST_F(ReceptionTest, AStopDowngradesNoMail) {
+  resolver.fail("s._domainkey.b.example", "interrupted");
+  stopping = true;
+  const auto batch =
+      take_all({{Way::kMail, mail_of(json_of("1")), "x"}}, kNow + std::chrono::hours(72));
+  EXPECT_THAT(batch.undecided, ElementsAre(true));
+}
+
+TEST_F(ReceptionTest, RowsOfAReportAreBounded) {
+  std::string details;
+  for (int i = 0; i < 3000; ++i) {
+    details += std::string(i == 0 ? "" : ",") + "{\"result-type\":\"t" + std::to_string(i) +
+               std::string(1000, 'x') + "\",\"failed-session-count\":1}";
+  }
+  std::string policies;
+  for (int i = 0; i < 3000; ++i) {
+    policies += ",{\"policy\":{\"policy-type\":\"" + std::to_string(i) +
+                "\",\"policy-domain\":\"d" + std::to_string(i) +
+                "\"},\"summary\":{\"total-successful-session-count\":1}}";
+  }
+  take(Way::kFile,
+       R"({"organization-name":")" + std::string(3000, 'o') +
+           R"(","report-id":"1","date-range":{"start-datetime":"2026-11-20T00:00:00Z",)"
+           R"("end-datetime":"2026-11-20T23:59:59Z"},"policies":[{"policy":{"policy-domain":)"
+           R"("a.example"},"failure-details":[)" +
+           details + "]}" + policies + "]}");
+  EXPECT_LE(only().organization.size(), 255U);
+  EXPECT_LE(only().domains.size(), 1001U);
+  EXPECT_EQ(only().successful, 3000U);
+  std::uint64_t sessions = 0;
+  std::size_t rows = 0;
+  ASSERT_TRUE(store->received_failures("", {}, kNow, [&](const FailureRow& row) {
+    ++rows;
+    sessions += row.tally.sessions;
+    EXPECT_LE(row.tally.result_type.size(), 255U);
+  }));
+  EXPECT_EQ(sessions, 3000U);
+  EXPECT_LE(rows, 1001U);
+  std::uint64_t successful = 0;
+  ASSERT_TRUE(store->received_policies(
+      "", {}, kNow, [&](const PolicyRow& row) { successful += row.tally.successful; }));
+  EXPECT_EQ(successful, 3000U);
 }
 
 TEST_F(ReceptionTest, WhatIsNotCountedIsNoNews) {
@@ -301,27 +365,33 @@ TEST_F(ReceptionTest, WhatIsNotCountedIsNoNews) {
 }
 
 TEST_F(ReceptionTest, NoShellReadsTheCommand) {
-  rules.on_new_failure = {"/bin/sh", "-c", "printf '%s' \"$1\" > \"$0\"",
-                          (folder / "arguments").string(), "$(id); `id` && x"};
+  command = {"/bin/sh", "-c", "printf '%s' \"$1\" > \"$0\"", (folder / "arguments").string(),
+             "$(id); `id` && x"};
   take(Way::kFile, json_of("1", 2));
   EXPECT_EQ(content("arguments"), "$(id); `id` && x");
 }
 
 TEST_F(ReceptionTest, ACommandThatFailsIsLoggedAndChangesNothing) {
-  rules.on_new_failure = {"/bin/sh", "-c", "echo broken >&2; exit 3"};
+  command = {"/bin/sh", "-c", "echo broken >&2; exit 3"};
   EXPECT_EQ(take(Way::kFile, json_of("1", 2)).status, Status::kStored);
   ASSERT_EQ(log.count("new-failure-command-failed"), 1U);
   EXPECT_EQ(log.lines("new-failure-command-failed")[0].fields.at("error"), "exit code 3: broken");
-  rules.on_new_failure = {"/nowhere/at/all"};
+  command = {"/nowhere/at/all"};
   EXPECT_EQ(take(Way::kFile, json_of("2", 2, "b.example")).status, Status::kStored);
   EXPECT_THAT(log.lines("new-failure-command-failed")[1].fields.at("error"),
               HasSubstr("cannot run /nowhere/at/all"));
 }
 
 TEST_F(ReceptionTest, AStopEndsACommandThatHangs) {
-  stopping = true;
-  rules.on_new_failure = {"/bin/sh", "-c", "sleep 600"};
+  // It says that it runs by making the file for which the other thread looks.
+  const auto mark = folder / "mark";
+  command = {"/bin/sh", "-c", "touch \"$0\"; exec sleep 600", mark.string()};
+  std::thread stopper([&] {
+    while (!std::filesystem::exists(mark)) std::this_thread::yield();
+    stopping = true;
+  });
   EXPECT_EQ(take(Way::kFile, json_of("1", 2)).status, Status::kStored);
+  stopper.join();
   EXPECT_THAT(log.lines("new-failure-command-failed")[0].fields.at("error"),
               HasSubstr("broken off"));
 }

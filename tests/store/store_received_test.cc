@@ -132,6 +132,45 @@ TEST_P(ReceivedTest, AKnownReportRisesToABetterClass) {
   EXPECT_EQ(summary.received.at(Trust::kUnverified), 0U);
 }
 
+TEST_P(ReceivedTest, NewsAreToldOnceAlthoughTheClassRises) {
+  auto posted = report("b.example", "id1", {kExpired});
+  posted.report.trust = Trust::kHttps;
+  EXPECT_THAT(keep(posted).new_failures, ElementsAre(kExpired));
+  auto mailed = report("b.example", "id1", {kExpired});
+  mailed.report.received += 24h;
+  const auto added = keep(mailed);
+  EXPECT_EQ(added.kind, kRaised);
+  EXPECT_THAT(added.new_failures, IsEmpty());
+  EXPECT_EQ(list().front().new_failures, 1U);
+  EXPECT_EQ(list().front().received, posted.report.received);
+  EXPECT_EQ(counters()["received.new-failures"], 1U);
+}
+
+TEST_P(ReceivedTest, WhatIsSignedDoesNotRemoveWhatWasPosted) {
+  auto posted = report("b.example", "id1");
+  posted.report.trust = Trust::kHttps;
+  posted.report.signer.clear();
+  keep(posted);
+  auto signed_one = report("b.example", "id1");
+  signed_one.report.signer = "evil.example";
+  signed_one.digest = sha256("another");
+  EXPECT_EQ(keep(signed_one).kind, kStored);
+  EXPECT_THAT(list(), SizeIs(2));
+}
+
+TEST_P(ReceivedTest, ReportsWhoseIdsCollideHaveDifferentOnes) {
+  auto first = report("b.example", "1");
+  auto second = report("b.example", "2");
+  first.key = std::string(8, 'x') + std::string(24, 'a');
+  second.key = std::string(8, 'x') + std::string(24, 'b');
+  const auto id = keep(first).id;
+  const auto other = keep(second);
+  EXPECT_EQ(other.kind, kStored);
+  EXPECT_NE(other.id, id);
+  EXPECT_EQ(keep(second).id, other.id);
+  EXPECT_EQ(keep(first).id, id);
+}
+
 TEST_P(ReceivedTest, AFailureIsNewUntilItsOrganizationHasToldOfIt) {
   EXPECT_THAT(keep(report("b.example", "1", {kExpired})).new_failures, ElementsAre(kExpired));
   EXPECT_THAT(keep(report("b.example", "2", {kExpired})).new_failures, IsEmpty());
@@ -195,7 +234,7 @@ TEST_P(ReceivedTest, AReportIsFoundByItsIdTheBeginningOfItOrItsReportId) {
   keep(report("b.example", "id-2@b.example"));
   EXPECT_THAT(ids({.id = id}), ElementsAre("id-1@b.example"));
   EXPECT_THAT(ids({.id = id.substr(0, 6)}), ElementsAre("id-1@b.example"));
-  EXPECT_THAT(ids({.id = "id-2@b.example"}), ElementsAre("id-2@b.example"));
+  EXPECT_THAT(ids({.report_id = "id-2@b.example"}), ElementsAre("id-2@b.example"));
   EXPECT_THAT(ids({.id = id.substr(0, 3)}), IsEmpty());
   EXPECT_THAT(ids({.id = "%"}), IsEmpty());
 }
