@@ -421,11 +421,12 @@ asio::awaitable<void> HttpServer::Impl::accept_all() {
 void HttpServer::Impl::admit(asio::ip::tcp::socket socket) {
   error_code ignored;
   const auto peer = socket.remote_endpoint(ignored).address().to_string();
-  if (connections.size() >= limits.max_connections ||
-      !places.has_place(client_group(peer), limits.max_client_connections)) {
+  const bool full = connections.size() >= limits.max_connections;
+  if (full || !places.has_place(client_group(peer), limits.max_client_connections)) {
+    const auto limit = full ? limits.max_connections : limits.max_client_connections;
     handler.turned_away(false);
     sampler.warning("http-connections-full", "",
-                    {{"peer", peer}, {"connections", std::to_string(connections.size())}});
+                    {{"peer", peer}, {"limit", std::to_string(limit)}});
     return;
   }
   socket.set_option(asio::ip::tcp::no_delay(true), ignored);

@@ -206,6 +206,39 @@ TEST_F(ReceivedServiceTest, AClientHasSoManyConnections) {
              "places become free");
 }
 
+// Uploads that stop half-way: one client must not take the room of all.
+TEST_F(ReceivedServiceTest, AClientHasSoMuchRoom) {
+  start();
+  const std::string half(9'000'000, 'x');
+  const std::string head =
+      "POST /v1/tlsrpt HTTP/1.1\r\nHost: x\r\nContent-Type: application/tlsrpt+gzip\r\n"
+      "Content-Length: 9999999\r\n\r\n";
+  RawClient first(port);
+  ASSERT_TRUE(first.send(head + half));
+  RawClient second(port);
+  second.send(head + half);
+  EXPECT_EQ(second.read().status, 503);
+  first.end_sending();
+  EXPECT_EQ(first.read().status, 0) << "it was never complete";
+  EXPECT_EQ(ask(request(report("1"))).status, 201);
+}
+
+TEST_F(ReceivedServiceTest, ACommandHoldsUpNoAnswer) {
+  const auto mark = folder / "mark";
+  use("onNewFailure = [\"/bin/sh\", \"-c\", \"touch '" + mark.string() + "'; exec sleep 600\"]\n");
+  start();
+  auto failing = report("1");
+  const std::string none = "\"total-failure-session-count\":0}";
+  failing.replace(failing.find(none), none.size(),
+                  "\"total-failure-session-count\":2},\"failure-details\":[{\"result-type\":"
+                  "\"certificate-expired\",\"failed-session-count\":2}]");
+  EXPECT_EQ(ask(request(failing)).status, 201);
+  eventually([&] { return fs::exists(mark); }, "the command runs");
+  EXPECT_EQ(ask(request(report("2"))).status, 201);
+  stop();
+  EXPECT_EQ(log.count("new-failure-command-failed"), 1U);
+}
+
 TEST_F(ReceivedServiceTest, AStopAnswersWhatItHasTaken) {
   start();
   std::vector<std::unique_ptr<RawClient>> clients;
