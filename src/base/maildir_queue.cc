@@ -2,11 +2,15 @@
 
 #include <algorithm>
 #include <iterator>
+#include <set>
+#include <string_view>
 #include <utility>
 
 namespace rapporteur {
 
 namespace {
+
+using SteadyClock = std::chrono::steady_clock;
 
 // Messages that are in memory together.
 constexpr std::uint64_t kBatchBytes = std::uint64_t{32} << 20;
@@ -45,10 +49,30 @@ Result<void> MaildirQueue::list() {
   listed_.assign(std::make_move_iterator(waiting->begin()),
                  std::make_move_iterator(waiting->end()));
   full_ = listed_.size() == most_listed_;
-  const auto now = std::chrono::steady_clock::now();
-  std::erase_if(resting_, [now](const auto& entry) { return entry.second <= now; });
-  std::erase_if(listed_, [this](const std::string& path) { return resting_.contains(path); });
+  if (!full_) {
+    // What is gone need not be remembered.
+    const std::set<std::string_view> present(listed_.begin(), listed_.end());
+    std::erase_if(resting_, [&](const auto& entry) { return !present.contains(entry.first); });
+  }
+  const auto now = SteadyClock::now();
+  std::erase_if(listed_, [&](const std::string& path) {
+    const auto found = resting_.find(path);
+    return found != resting_.end() && found->second.until > now;
+  });
   return {};
+}
+
+void MaildirQueue::let_rest(const std::string& path) {
+  if (rest_ <= rest_.zero()) return;
+  auto& rest = resting_[path];
+  rest.length = std::clamp<SteadyClock::duration>(rest.length * 2, rest_, kLongestRest);
+  rest.until = SteadyClock::now() + rest.length;
+}
+
+std::size_t MaildirQueue::resting() const {
+  const auto now = SteadyClock::now();
+  return static_cast<std::size_t>(std::ranges::count_if(
+      resting_, [now](const auto& entry) { return entry.second.until > now; }));
 }
 
 // Takes paths off the list until there is a batch of their messages.
@@ -78,11 +102,10 @@ Result<void> MaildirQueue::look_at_some(std::size_t most, const Look& look, Roun
   for (std::size_t index = 0; index < items.size(); ++index) {
     if (verdicts->at(index) == Verdict::kStays) {
       ++round.stayed;
-      if (rest_ > rest_.zero()) {
-        resting_[items[index].path] = std::chrono::steady_clock::now() + rest_;
-      }
+      let_rest(items[index].path);
     } else if (auto moved = maildir_.take_away(items[index].path); moved) {
       ++round.taken;
+      resting_.erase(items[index].path);
     } else if (!problem_) {
       problem_ = std::move(moved).error();
     }

@@ -21,7 +21,8 @@ namespace rapporteur {
 // One thread.
 class MaildirQueue {
  public:
-  // `limits.messages` is how many are listed at a time. What stays is left alone for `rest`.
+  // `limits.messages` is how many are listed at a time. What stays is left alone for `rest`, and
+  // each time that it stays for twice as long, up to kLongestRest.
   MaildirQueue(const std::string& path, Maildir::Limits limits, std::size_t batch = 1,
                std::chrono::steady_clock::duration rest = {});
 
@@ -44,14 +45,16 @@ class MaildirQueue {
   // that stay are looked at again when all that were listed with them have been.
   Round take(std::size_t most, const Look& look);
 
-  // How many of those that stayed are left alone.
-  std::size_t resting() const { return resting_.size(); }
+  // How many of those that stayed are left alone now.
+  std::size_t resting() const;
+  static constexpr std::chrono::minutes kLongestRest{10};
 
   // Whether messages may wait at which take() has not looked yet.
   bool has_more() const { return !listed_.empty() || full_; }
 
  private:
   Result<void> list();
+  void let_rest(const std::string& path);
   Result<void> look_at_some(std::size_t most, const Look& look, Round& round);
   std::vector<Item> read_some(std::size_t most);
   Round ended(Round round);
@@ -60,11 +63,15 @@ class MaildirQueue {
   const std::size_t most_listed_;
   const std::size_t batch_;
   const std::chrono::steady_clock::duration rest_;
-  std::map<std::string, std::chrono::steady_clock::time_point> resting_;  // until when, by path
-  std::deque<std::string> listed_;                                        // to be looked at
-  bool full_ = false;             // the listing may have left some out
-  bool progress_ = false;         // one of the listing was taken
-  std::optional<Error> problem_;  // the first of the listing
+  struct Rest {
+    std::chrono::steady_clock::time_point until;
+    std::chrono::steady_clock::duration length{};
+  };
+  std::map<std::string, Rest> resting_;  // by path
+  std::deque<std::string> listed_;       // to be looked at
+  bool full_ = false;                    // the listing may have left some out
+  bool progress_ = false;                // one of the listing was taken
+  std::optional<Error> problem_;         // the first of the listing
 };
 
 }  // namespace rapporteur

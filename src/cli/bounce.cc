@@ -102,7 +102,7 @@ bool take_maildir(const Context& context, Store& store, Suppressor& suppressor, 
 int bounce(const Context& context, const std::vector<std::string>& paths) {
   const bool piped = std::ranges::find(paths, "-") != paths.end();
   const auto opened = open(context);
-  if (!opened) return piped ? exit_of_pipe(context, true) : opened.exit_code;
+  if (!opened) return piped ? kExitTryAgain : opened.exit_code;
   const auto log = make_log(context, opened.config->log);
   Suppressor suppressor(*opened.store, *log);
   suppressor.set_suppress_after(opened.config->delivery.suppress_after);
@@ -121,8 +121,8 @@ int bounce(const Context& context, const std::vector<std::string>& paths) {
     failed = failed || !taken.error.empty();
   }
   if (context.json) context.print(list);
-  if (piped) return exit_of_pipe(context, failed);
-  return failed ? kExitFailed : kExitDone;
+  if (!failed) return kExitDone;
+  return piped ? kExitTryAgain : kExitFailed;
 }
 
 }  // namespace rapporteur

@@ -55,12 +55,6 @@ int fail(const Context& context, const Error& error) {
   return fail(context, error.text, error.fault == Fault::kConfig ? kExitConfig : kExitFailed);
 }
 
-int exit_of_pipe(const Context& context, bool failed) {
-  context.world.out.flush();
-  context.world.out.clear();
-  return failed ? kExitTryAgain : kExitDone;
-}
-
 Json diagnostic_json(const ConfigDiagnostic& diagnostic) {
   return Json::object()
       .set("file", diagnostic.where.file)

@@ -30,10 +30,6 @@ int fail(const Context& context, std::string_view text, int code = kExitFailed);
 // The same for what a room reports: kExitConfig if the administrator must edit a file.
 int fail(const Context& context, const Error& error);
 
-// How a command ends that an MTA's pipe runs: done, or to be tried again. Whether what it printed
-// could be written does not matter.
-int exit_of_pipe(const Context& context, bool failed);
-
 // A diagnostic as an object: file, line, column, severity, message, suggestion.
 Json diagnostic_json(const ConfigDiagnostic& diagnostic);
 

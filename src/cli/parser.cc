@@ -95,6 +95,13 @@ class Parser {
                                     : action->second();
   }
 
+  // Whether it is one of the commands that an MTA's pipe runs.
+  bool is_pipe(const std::vector<std::string>& arguments) const {
+    const auto path = path_of_chosen();
+    return (path == "rapporteur bounce" || path == "rapporteur received add") &&
+           std::ranges::find(arguments, "-") != arguments.end();
+  }
+
  private:
   using Action = std::function<int()>;
 
@@ -399,6 +406,16 @@ class Parser {
     return app;
   }
 
+  // "rapporteur schedule show"
+  std::string path_of_chosen() const {
+    std::string path = "rapporteur";
+    for (const CLI::App* app = &app_; app != chosen();) {
+      app = app->get_subcommands().front();
+      path += " " + app->get_name();
+    }
+    return path;
+  }
+
   // Prints the help that was asked for, or what is wrong with the arguments.
   int refuse(const CLI::ParseError& error, const std::vector<std::string>& arguments) {
     if (error.get_exit_code() == 0) return app_.exit(error, context_.world.out, context_.world.err);
@@ -413,20 +430,10 @@ class Parser {
         text += fmt::format(": did you mean '{}'?", near);
       }
     }
-    std::string path = "rapporteur";
-    for (const CLI::App* app = &app_; app != chosen();) {
-      app = app->get_subcommands().front();
-      path += " " + app->get_name();
-    }
+    const auto path = path_of_chosen();
     context_.json |= std::ranges::find(arguments, "--json") != arguments.end();
     const int code = fail(context_, fmt::format("{}; see `{} --help`", text, path), kExitUsage);
-    return is_pipe(path, arguments) ? exit_of_pipe(context_, true) : code;
-  }
-
-  // Whether it is one of the commands that an MTA's pipe runs.
-  static bool is_pipe(std::string_view path, const std::vector<std::string>& arguments) {
-    return (path == "rapporteur bounce" || path == "rapporteur received add") &&
-           std::ranges::find(arguments, "-") != arguments.end();
+    return is_pipe(arguments) ? kExitTryAgain : code;
   }
 
   // The command or option here that is spelled most like `word`; empty: none is.
@@ -478,7 +485,8 @@ int run_command_line(const std::vector<std::string>& arguments, const World& wor
   world.out.flush();
   if (!world.out) {
     world.err << "rapporteur: cannot write to standard output\n";
-    return kExitFailed;
+    // A mail that was stored does not come back for that.
+    return parser.is_pipe(arguments) ? exit_code : kExitFailed;
   }
   return exit_code;
 }

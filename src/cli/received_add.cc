@@ -162,11 +162,11 @@ class Adding {
 int received_add(const Context& context, const std::vector<std::string>& paths) {
   const bool piped = std::ranges::find(paths, "-") != paths.end();
   const auto opened = open(context);
-  if (!opened) return piped ? exit_of_pipe(context, true) : opened.exit_code;
+  if (!opened) return piped ? kExitTryAgain : opened.exit_code;
   auto made = make_resolver(context, opened.config->dns);
   if (!made) {
     const int code = fail(context, made.error());
-    return piped ? exit_of_pipe(context, true) : code;
+    return piped ? kExitTryAgain : code;
   }
   CachingResolver resolver(*std::move(made), context.world.clock);
   const auto log = make_log(context, opened.config->log);
@@ -184,8 +184,8 @@ int received_add(const Context& context, const std::vector<std::string>& paths) 
   if (const auto pruned = opened.store->prune_received(context.now() - keep, kPrunePage); !pruned) {
     log->warning("store-failed", {{"error", pruned.error().text}});
   }
-  if (piped) return exit_of_pipe(context, adding.failed());
-  return adding.failed() ? kExitFailed : kExitDone;
+  if (!adding.failed()) return kExitDone;
+  return piped ? kExitTryAgain : kExitFailed;
 }
 
 }  // namespace rapporteur

@@ -17,10 +17,10 @@ constexpr std::chrono::seconds kPoll{5};
 constexpr std::size_t kMostListed = 1000;
 // Between two looks at whether it is to stop; also what is stored in one transaction.
 constexpr std::size_t kBatch = 20;
-// Mails whose keys cannot be looked up: so many of a Maildir wait, each for so long before it is
-// tried again. Strangers decide how many there are, and how long a lookup takes.
+// Mails whose keys cannot be looked up: so many of a Maildir wait, each for so long at first before
+// it is tried again. Strangers decide how many there are, and how long a lookup takes.
 constexpr std::size_t kMostUndecided = 20;
-constexpr std::chrono::minutes kRest{10};
+constexpr std::chrono::seconds kRest{10};
 constexpr Seconds kPruneEvery{600};
 constexpr std::size_t kPrunePage = 1000;
 

@@ -91,6 +91,10 @@ TEST_F(MaildirQueueTest, WhatStaysCanBeLeftAloneForAWhile) {
   queue.take(100, look("a"));
   EXPECT_THAT(seen, ElementsAre("a", "b", "c"));
   EXPECT_TRUE(fs::exists(folder / "new" / "a"));
+  fs::remove(folder / "new" / "a");
+  queue.take(100, look());
+  EXPECT_EQ(queue.resting(), 0U) << "what is gone is forgotten";
+  put({"a"});
   MaildirQueue other(folder.string(), {}, 1, 1ns);
   other.take(100, look("a"));
   other.take(100, look());
