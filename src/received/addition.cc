@@ -17,8 +17,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Rows that a report may have of each kind. What is beyond them counts in one that says nothing
-// else. Domains, types and MX names are strangers' words, and so is how many there are.
+// Rows that a report may have of each kind; as many again say less, and what is beyond these counts
+// in one that says nothing else. Domains, types and MX names are strangers' words, and so is how
+// many there are.
 constexpr std::size_t kMostRows = 1000;
 constexpr std::size_t kMostNameBytes = 255;
 constexpr std::size_t kMostContactBytes = 320;
@@ -137,13 +138,16 @@ std::string name_of(const std::string& text) {
   return truncate_utf8(text, kMostNameBytes);
 }
 
-// The place of `key`, or of a key without words if there are too many.
+// The place of `key`; if there are too many, of the key without its last word, then of one without
+// words.
 template <class Value>
 Value& place_in(std::map<std::vector<std::string>, Value>& rows, std::vector<std::string> key,
                 std::vector<std::string>& oddities) {
-  if (rows.size() >= kMostRows && !rows.contains(key)) {
-    odd(oddities, "it tells of more than " + std::to_string(kMostRows) +
-                      " domains or kinds of failures; the others were added up");
+  if (rows.size() < kMostRows || rows.contains(key)) return rows[std::move(key)];
+  odd(oddities, "it tells of more than " + std::to_string(kMostRows) +
+                    " kinds of failures or domains; the others were added up");
+  key.back().clear();
+  if (rows.size() >= 2 * kMostRows && !rows.contains(key)) {
     for (auto& word : key) word.clear();
   }
   return rows[std::move(key)];
