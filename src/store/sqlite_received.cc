@@ -120,6 +120,14 @@ bool contains(const std::vector<Trust>& classes, Trust trust) {
   return std::ranges::find(classes, trust) != classes.end();
 }
 
+// Rows whose report's range starts from `since` on and before `until`.
+Conditions started_within(Time since, Time until) {
+  Conditions conditions;
+  conditions.time("starts >= ?", since);
+  conditions.time("starts < ?", until);
+  return conditions;
+}
+
 }  // namespace
 
 std::int64_t SqliteStore::insert_received(const ReceivedAddition& addition, const std::string& id) {
@@ -279,9 +287,7 @@ Result<std::optional<std::string>> SqliteStore::received_json(std::int64_t numbe
 Result<void> SqliteStore::received_policies(const std::string& domain, Time since, Time until,
                                             const std::function<void(const PolicyRow&)>& take) {
   Transaction transaction(*database_, Kind::kRead);
-  Conditions conditions;
-  conditions.time("starts >= ?", since);
-  conditions.time("starts < ?", until);
+  Conditions conditions = started_within(since, until);
   // Not by the index of domains: it does not hold what is asked for.
   conditions.name("+domain", domain);
   {
@@ -306,9 +312,7 @@ Result<void> SqliteStore::received_policies(const std::string& domain, Time sinc
 Result<void> SqliteStore::received_failures(const std::string& domain, Time since, Time until,
                                             const std::function<void(const FailureRow&)>& take) {
   Transaction transaction(*database_, Kind::kRead);
-  Conditions conditions;
-  conditions.time("starts >= ?", since);
-  conditions.time("starts < ?", until);
+  Conditions conditions = started_within(since, until);
   conditions.name("domain", domain);
   {
     Query query(*database_,
