@@ -47,7 +47,10 @@ def postfix(nobodys):
     master = page_block("master.cf", "pipe").replace("user=rapporteur", f"user={NOBODY}")
     master = master.replace("/usr/sbin/rapporteur ", command)
     main = page_block("main.cf", "transport_maps")
-    with Postfix(1, main + "minimal_backoff_time = 1s\nmaximal_backoff_time = 1s\nqueue_run_delay = 1s\n", master) as one:
+    # Longer than a delivery agent may still hold its lock on a mail that it has deferred: one that is found
+    # locked is put aside for minutes.
+    main += "minimal_backoff_time = 5s\nmaximal_backoff_time = 5s\nqueue_run_delay = 1s\n"
+    with Postfix(1, main, master) as one:
         yield one
 
 
