@@ -1,6 +1,7 @@
 #pragma once
 // The questions that counting has for scheduling. Implemented in schedule/planner.h.
 
+#include <optional>
 #include <span>
 #include <string>
 
@@ -16,6 +17,7 @@ struct WindowPlan {
   Time due;
   WindowState state = WindowState::kCollecting;  // or kBlocked with a reason
   std::string reason;
+  std::optional<Time> lookup;  // when its TXT record is to be looked up for the first time
 };
 
 class WindowPlanner {

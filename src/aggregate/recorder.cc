@@ -60,13 +60,7 @@ class Recorder::Placement {
     std::ranges::sort(lines_, [](const Line& a, const Line& b) {
       return std::tie(a.domain_hash, a.last, a.first) < std::tie(b.domain_hash, b.last, b.first);
     });
-    for (std::size_t begin = 0; begin < lines_.size();) {
-      auto end = begin + 1;
-      while (end < lines_.size() && lines_[end].domain_hash == lines_[begin].domain_hash) ++end;
-      if (auto placed = place_domain(begin, end); !placed) return placed;
-      begin = end;
-    }
-    return {};
+    return place_lines();
   }
 
   CountBatch batch() {
@@ -152,28 +146,69 @@ class Recorder::Placement {
     lines_.push_back(line);
   }
 
-  // Divides the lines of a domain, which are in the order of their time, among its windows.
-  Result<void> place_domain(std::size_t begin, std::size_t end) {
-    const std::string domain(PackedSession(lines_[begin].packed).domain());
-    std::vector<Period> stored;
-    std::vector<std::size_t> planned;
-    bool asked = false;
-    for (auto line = begin; line < end; ++line) {
-      const auto hash = lines_[line].domain_hash;
-      const auto time = lines_[line].last;
-      const auto* known = recorder_.known_place(hash, lines_[line].first, time, now_);
-      if (known != nullptr) {
-        add_to_group(line, known->never ? nullptr : &known->period, std::nullopt);
-        continue;
+  // Domain by domain. The store is asked about the unknown ones, many at once.
+  Result<void> place_lines() {
+    std::vector<DomainLines> unknown;
+    std::vector<std::string> names;
+    for (std::size_t begin = 0; begin < lines_.size();) {
+      const auto domain = domain_at(begin);
+      begin = domain.end;
+      if (domain.known) {
+        place_known(domain);
+      } else {
+        unknown.push_back(domain);
+        names.emplace_back(PackedSession(lines_[domain.begin].packed).domain());
       }
-      if (!std::exchange(asked, true)) {
-        auto periods = recorder_.store_.periods(domain, oldest_window());
-        if (!periods) return std::move(periods).error();
-        stored = *std::move(periods);
+      if (unknown.size() < kChunk && (begin < lines_.size() || unknown.empty())) continue;
+      const auto places = recorder_.store_.places(names, oldest_window(), now_);
+      if (!places) return places.error();
+      for (std::size_t i = 0; i < unknown.size(); ++i) {
+        place_domain(unknown[i], names[i], places->at(i));
       }
-      place_line(line, domain, stored, planned);
+      unknown.clear();
+      names.clear();
     }
     return {};
+  }
+
+  // Consecutive lines of one domain, in the order of their time.
+  struct DomainLines {
+    std::size_t begin = 0;
+    std::size_t end = 0;
+    bool known = true;           // the place of each is
+    bool brings_record = false;  // a session saw the domain's TLSRPT record
+  };
+
+  DomainLines domain_at(std::size_t begin) const {
+    const auto hash = lines_[begin].domain_hash;
+    DomainLines domain{begin, begin};
+    for (; domain.end < lines_.size() && lines_[domain.end].domain_hash == hash; ++domain.end) {
+      const auto& line = lines_[domain.end];
+      const bool record = !PackedSession(line.packed).tlsrpt_record().empty();
+      domain.brings_record = domain.brings_record || record;
+      const auto* known = recorder_.known_place(hash, line.first, line.last, now_);
+      // A domain that was silent may have published a record since.
+      domain.known = domain.known && known != nullptr &&
+                     !(known->use == Known::Use::kSilent && domain.brings_record);
+    }
+    return domain;
+  }
+
+  void place_known(const DomainLines& domain) {
+    for (auto line = domain.begin; line < domain.end; ++line) {
+      const auto& at = lines_[line];
+      add_to_group(line, *recorder_.known_place(at.domain_hash, at.first, at.last, now_),
+                   std::nullopt);
+    }
+  }
+
+  // Divides the lines of a domain among its windows.
+  void place_domain(const DomainLines& lines, const std::string& domain,
+                    const DomainPlaces& places) {
+    std::vector<std::size_t> planned;
+    for (auto line = lines.begin; line < lines.end; ++line) {
+      place_line(line, domain, places, lines.brings_record, planned);
+    }
   }
 
   Time oldest_window() const {
@@ -181,43 +216,54 @@ class Recorder::Placement {
     return options.from_file ? Time{} : now_ - options.max_age - kLongestWindow;
   }
 
-  void place_line(std::size_t line, const std::string& domain, const std::vector<Period>& stored,
-                  std::vector<std::size_t>& planned) {
+  void place_line(std::size_t line, const std::string& domain, const DomainPlaces& places,
+                  bool brings_record, std::vector<std::size_t>& planned) {
     const auto time = lines_[line].last;
+    const auto hash = lines_[line].domain_hash;
     for (const auto plan : planned) {
-      if (plans_[plan].period.covers(time)) return add_to_group(line, &plans_[plan].period, plan);
+      if (plans_[plan].period.covers(time)) return add_to_group(line, {plans_[plan].period}, plan);
     }
-    const auto covering =
-        std::ranges::find_if(stored, [&](const Period& period) { return period.covers(time); });
-    if (covering != stored.end()) {
-      recorder_.know(lines_[line].domain_hash, {*covering});
-      return add_to_group(line, &*covering, std::nullopt);
+    const auto covering = std::ranges::find_if(
+        places.periods, [&](const Period& period) { return period.covers(time); });
+    if (covering != places.periods.end()) {
+      recorder_.know(hash, {*covering});
+      return add_to_group(line, {*covering}, std::nullopt);
     }
-    auto periods = stored;
+    if (places.silent_until && !brings_record) {
+      const Known silent{{now_, *places.silent_until}, Known::Use::kSilent};
+      recorder_.know(hash, silent);
+      return add_to_group(line, silent, std::nullopt);
+    }
+    auto periods = places.periods;
     for (const auto plan : planned) periods.push_back(plans_[plan].period);
     auto plan = recorder_.planner_.plan(domain, time, periods, now_);
     if (plan.frequency == Frequency::kNever) {
-      recorder_.know(lines_[line].domain_hash, {{now_, now_ + kNeverFor}, true});
-      return add_to_group(line, nullptr, std::nullopt);
+      const Known never{{now_, now_ + kNeverFor}, Known::Use::kNever};
+      recorder_.know(hash, never);
+      return add_to_group(line, never, std::nullopt);
     }
     planned.push_back(plans_.size());
     plans_.push_back(std::move(plan));
-    add_to_group(line, &plans_.back().period, planned.back());
+    add_to_group(line, {plans_.back().period}, planned.back());
   }
 
-  // Without a period the line is never reported.
-  void add_to_group(std::size_t line, const Period* period, std::optional<std::size_t> plan) {
-    if (period == nullptr) {
-      recorded_[lines_[line].tally].never += lines_[line].lines;
+  void add_to_group(std::size_t line, const Known& place, std::optional<std::size_t> plan) {
+    auto& recorded = recorded_[lines_[line].tally];
+    if (place.use == Known::Use::kNever) {
+      recorded.never += lines_[line].lines;
+      return;
+    }
+    if (place.use == Known::Use::kSilent) {
+      recorded.silent += lines_[line].lines;
       return;
     }
     const bool same = !groups_.empty() && groups_.back().end == line &&
-                      groups_.back().period == *period &&
+                      groups_.back().period == place.period &&
                       lines_[groups_.back().begin].domain_hash == lines_[line].domain_hash;
     if (same) {
       ++groups_.back().end;
     } else {
-      groups_.push_back({line, line + 1, *period, plan});
+      groups_.push_back({line, line + 1, place.period, plan});
     }
   }
 
@@ -246,6 +292,7 @@ class Recorder::Placement {
       delta.due = plan.due;
       delta.state = plan.state;
       delta.reason = plan.reason;
+      delta.lookup = plan.lookup;
     }
     hold_if_old(delta);
     return delta;
@@ -278,6 +325,7 @@ class Recorder::Placement {
       };
       move(recorded_[index].duplicates, "ignored.duplicate");
       move(recorded_[index].never, "ignored.never");
+      move(recorded_[index].silent, "ignored.no-tlsrpt-record");
       for (const auto& [name, count] : counters) {
         if (count > 0) all[source + name] += count;
       }
@@ -305,8 +353,9 @@ const Recorder::Known* Recorder::known_place(std::uint64_t domain_hash, Time fir
   const auto found = known_.find(domain_hash);
   if (found == known_.end()) return nullptr;
   const auto& known = found->second;
-  const bool holds = known.never ? known.period.covers(now)
-                                 : known.period.covers(first) && known.period.covers(last);
+  const bool holds = known.use == Known::Use::kWindow
+                         ? known.period.covers(first) && known.period.covers(last)
+                         : known.period.covers(now);
   return holds ? &known : nullptr;
 }
 
@@ -328,9 +377,10 @@ Result<std::vector<Recorded>> Recorder::record(std::span<const Tally* const> tal
     auto batch = placement.batch();
     batch.file = with.file;
     batch.journalled = with.journalled;
+    batch.flush = with.flush;
     const auto flushed = store_.add(batch);
     if (!flushed) return flushed.error();
-    if (flushed->stored()) return placement.finish();
+    if (flushed->stored()) return placement.finish();  // now or before
     seen.insert(flushed->seen.begin(), flushed->seen.end());
     placement.forget(flushed->misplaced);
   }

@@ -30,6 +30,7 @@ struct RecorderOptions {
 struct Recorded {
   std::uint64_t duplicates = 0;  // lines with an id that was counted before: not counted
   std::uint64_t never = 0;       // lines of domains whose sendFrequency is `never`: not counted
+  std::uint64_t silent = 0;      // lines of domains that publish no TLSRPT record: not counted
   bool repeated = false;         // a tally with this key was recorded before: nothing was counted
 };
 
@@ -38,6 +39,7 @@ struct RecordWith {
   std::optional<FileProgress> file;
   // The tallies, all or some, are what the journal holds up to this piece.
   std::optional<JournalNumber> journalled;
+  std::optional<FlushId> flush;  // see CountBatch
 };
 
 // One thread.
@@ -46,9 +48,10 @@ class Recorder {
   Recorder(Store& store, WindowPlanner& planner, const Clock& clock, RecorderOptions options);
 
   // Stores all of the tallies with their counters, and `with`, in one transaction, and tells
-  // what became of each. On failure nothing is stored; it fails with Fault::kTransient also while
-  // the clock is evidently not set. Duplicates and sessions that are never reported are moved from
-  // the counter "accepted" to "ignored.duplicate" and "ignored.never".
+  // what became of each. On failure nothing is stored, but for Fault::kUnknown (Store::add());
+  // it fails with Fault::kTransient also while the clock is evidently not set. Duplicates, sessions
+  // that are never reported and those of silent domains are moved from the counter "accepted" to
+  // "ignored.duplicate", "ignored.never" and "ignored.no-tlsrpt-record".
   Result<std::vector<Recorded>> record(std::span<const Tally* const> tallies,
                                        const RecordWith& with = {});
 
@@ -64,8 +67,13 @@ class Recorder {
   class Placement;
   // Where sessions of a domain were counted last.
   struct Known {
+    enum class Use {
+      kWindow,  // that of `period`
+      kNever,   // not at all, as sendFrequency said: believed within `period`
+      kSilent,  // not at all, because there is no TLSRPT record: likewise
+    };
     Period period;
-    bool never = false;  // sendFrequency said so, believed within `period`
+    Use use = Use::kWindow;
   };
 
   const Known* known_place(std::uint64_t domain_hash, Time first, Time last, Time now) const;

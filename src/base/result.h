@@ -15,6 +15,7 @@ enum class Fault {
   kTransient,  // the world may recover: try again later
   kPermanent,  // it will not: give up on this unit of work
   kCorrupt,    // our own stored state is damaged: stop writing to it
+  kUnknown,    // nobody can tell whether it was done: only the same again tells
 };
 
 struct Error {

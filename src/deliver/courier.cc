@@ -230,9 +230,9 @@ void Courier::count(const Reply& reply, const AttemptRecord& record) {
 }
 
 Result<void> Courier::write_records() {
-  while (!records_.empty()) {
-    if (auto written = store_.record_attempt(records_.front()); !written) return written;
-    records_.pop_front();
+  if (!records_.empty()) {
+    if (auto written = store_.record_attempts(records_); !written) return written;
+    records_.clear();
   }
   while (!misjudged_.empty()) {
     const auto& id = misjudged_.front();
@@ -306,7 +306,13 @@ Result<std::size_t> Courier::hand_over(bool mails, bool posts) {
     round.free = static_cast<std::size_t>(concurrency_) - busy;
     if (round.free == 0 || (!round.mails && !round.posts)) break;
     const auto limit = round.free + kLookAhead;
-    auto due = store_.due_deliveries(round.now, limit, excluded(round.now), round.mails, posts);
+    const auto except = excluded(round.now);
+    auto due = store_.due_deliveries({.now = round.now,
+                                      .limit = limit,
+                                      .except = except,
+                                      .full = {},
+                                      .mails = round.mails,
+                                      .posts = posts});
     if (!due) return std::move(due).error();
     for (auto& submission : *due) {
       if (auto placed = place(submission, round); !placed) {
@@ -418,22 +424,30 @@ void Courier::choose(Store::Submission& submission, const std::string& key,
 
 // What was chosen is not begun: the next step finds it again.
 void Courier::take_back(const Round& round) {
-  for (const auto& flight : round.flights) {
-    destinations_.taken_back(flight.key);
-    if (flight.mail) relay_.taken_back(flight.ticket);
-  }
+  for (const auto& flight : round.flights) take_back(flight);
+}
+
+void Courier::take_back(const Flight& flight) {
+  destinations_.taken_back(flight.key);
+  if (flight.mail) relay_.taken_back(flight.ticket);
 }
 
 Result<void> Courier::start(Round& round) {
   if (round.jobs.empty()) return {};
   std::vector<std::string> ids;
   for (const auto& job : round.jobs) ids.push_back(job.id);
-  if (auto begun = store_.begin_attempts(ids, round.now); !begun) {
+  const auto begun = store_.begin_attempts(ids, round.now);
+  if (!begun) {
     take_back(round);
-    return begun;
+    return begun.error();
   }
   for (std::size_t i = 0; i < round.jobs.size(); ++i) {
-    flights_.emplace(round.jobs[i].id, std::move(round.flights[i]));
+    auto& flight = round.flights[i];
+    if (!begun->at(i)) {  // abandoned meanwhile, or another node's
+      take_back(flight);
+      continue;
+    }
+    flights_.emplace(round.jobs[i].id, std::move(flight));
     pool_.submit(std::move(round.jobs[i]));
   }
   return {};

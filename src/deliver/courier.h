@@ -122,6 +122,7 @@ class Courier {
               Round& round);
   Result<void> start(Round& round);
   void take_back(const Round& round);
+  void take_back(const Flight& flight);
   std::vector<std::string> excluded(Time now);
   void publish();
 
@@ -134,7 +135,7 @@ class Courier {
   bool stopped_ = false;
 
   std::map<std::string, Flight> flights_;  // by delivery id: handed to the pool
-  std::deque<AttemptRecord> records_;      // ended, not yet in the store
+  std::vector<AttemptRecord> records_;     // ended, not yet in the store
   std::vector<std::string> doubtful_;      // failures for which nobody is to be blamed
   std::deque<std::string> misjudged_;      // to be tried again: their refusal was the relay's
   std::deque<Lesson> lessons_;             // of what is in the store, to be learned

@@ -45,9 +45,10 @@ struct Delivery {
   std::string domain;  // the recipient domain that the report is about
   int part = 1;
   std::string report_id;
-  std::string destination;    // "mailto:a@b.example" or "https://…", as it will be used
-  std::string envelope_from;  // mailto: MAIL FROM
-  std::string header;         // mailto: header lines of the signed message, without the empty line
+  std::string destination;      // "mailto:a@b.example" or "https://…", as it will be used
+  std::string destination_key;  // what shares limits with it: deliver/destinations.h
+  std::string envelope_from;    // mailto: MAIL FROM
+  std::string header;  // mailto: header lines of the signed message, without the empty line
   DeliveryState state = DeliveryState::kPending;
   int attempts = 0;
   std::optional<Time> first_attempt;  // the first whose failure counts toward retryFor

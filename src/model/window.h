@@ -41,6 +41,9 @@ std::optional<WindowState> parse_window_state(std::string_view text);
 
 using WindowId = std::int64_t;
 
+// Grows with each lease of a window: a smaller one than the stored is of a lease that was lost.
+using Fence = std::int64_t;
+
 struct Window {
   WindowId id = 0;
   std::string domain;
@@ -59,6 +62,7 @@ struct Window {
   std::uint64_t failed = 0;
   int first_part = 1;  // number of its first part: supplements number on after their window's parts
   bool send_old = false;  // released or sent on purpose: its age does not hold it again
+  Fence fence = 0;        // of the lease under which it was given to be run; 0: there are none
 };
 
 }  // namespace rapporteur

@@ -92,15 +92,17 @@ Result<void> Runner::run(const AssemblyContext& context, const Window& window,
 
   const auto start = format_rfc3339(window.period.start);
   if (decision->kind == Decision::Kind::kAssembled) {
-    const auto written = store_.assemble(decision->assembly);
+    const auto parts = std::to_string(decision->assembly.parts.size());
+    const auto deliveries = std::to_string(decision->assembly.deliveries.size());
+    decision->assembly.fence = window.fence;
+    const auto written = store_.conclude(std::move(decision->assembly));
     if (!written) return written.error();
     if (!*written) return {};  // held or cancelled meanwhile, or it has taken more counts
     ++summary.assembled;
-    log_.info("window-assembled",
-              {{"domain", window.domain},
-               {"start", start},
-               {"parts", std::to_string(decision->assembly.parts.size())},
-               {"deliveries", std::to_string(decision->assembly.deliveries.size())}});
+    log_.info("window-assembled", {{"domain", window.domain},
+                                   {"start", start},
+                                   {"parts", parts},
+                                   {"deliveries", deliveries}});
     return {};
   }
   auto state = WindowState::kSuppressed;
@@ -112,7 +114,8 @@ Result<void> Runner::run(const AssemblyContext& context, const Window& window,
     state = WindowState::kDue;
     counter = &summary.postponed;
   }
-  const auto moved = store_.postpone(window.id, state, decision->reason, decision->retry, now);
+  const auto moved = store_.conclude(
+      Postponement{window.id, window.fence, state, decision->reason, decision->retry, now});
   if (!moved) return moved.error();
   if (!*moved) return {};
   ++*counter;
@@ -136,8 +139,8 @@ Result<void> Runner::put_aside(const Window& window, const std::string& problem,
                                {"start", format_rfc3339(window.period.start)},
                                {"error", problem}});
   const auto now = clock_.now();
-  const auto moved =
-      store_.postpone(window.id, WindowState::kBlocked, "the store: " + problem, now + wait, now);
+  const auto moved = store_.conclude(Postponement{window.id, window.fence, WindowState::kBlocked,
+                                                  "the store: " + problem, now + wait, now});
   if (!moved) return moved.error();
   ++summary.blocked;
   return {};

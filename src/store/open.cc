@@ -123,7 +123,8 @@ Result<std::unique_ptr<Store>> SqliteStore::open(const std::string& path, Random
   return std::unique_ptr<Store>(new SqliteStore(*std::move(database), *std::move(identity)));
 }
 
-Result<std::unique_ptr<Store>> open_store(const std::string& url, Random& random) {
+Result<std::unique_ptr<Store>> open_store(const std::string& url, Random& random,
+                                          const StoreOptions& /*options*/) {
   auto path = sqlite_path(url);
   if (!path) return std::move(path).error();
   return SqliteStore::open(*path, random);

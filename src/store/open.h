@@ -7,16 +7,24 @@
 
 #include "base/random.h"
 #include "base/result.h"
+#include "base/time.h"
 #include "store/store.h"
 
 namespace rapporteur {
+
+// For a store that several nodes share.
+struct StoreOptions {
+  std::string node;   // this one's name; unlike all others'
+  Seconds lease{60};  // how long a due window or delivery is one node's
+};
 
 // "sqlite:/path/to/file" or "sqlite::memory:". Makes the database if there is none, and brings an
 // older schema up to date. Fails with Fault::kConfig for a URL of another kind, a folder that does
 // not exist or a file that may not be written, with Fault::kCorrupt for a schema newer than this
 // program or a file that is no database, with Fault::kTransient otherwise. `random` gives the token
 // of a new store.
-Result<std::unique_ptr<Store>> open_store(const std::string& url, Random& random);
+Result<std::unique_ptr<Store>> open_store(const std::string& url, Random& random,
+                                          const StoreOptions& options = {});
 
 // Whether there is such a store already, so that open_store() would make none.
 bool store_exists(const std::string& url);

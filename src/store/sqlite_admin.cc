@@ -212,6 +212,7 @@ Result<std::size_t> SqliteStore::prune(Time finished_before, Time ids_before, st
     database_->execute(
         "DELETE FROM suppressions WHERE lifted < ?1 OR (automatic = 0 AND until < ?1)",
         finished_before);
+    database_->execute("DELETE FROM flushes WHERE stored < ?1", ids_before);
     if (auto done = transaction.commit(); !done) return std::move(done).error();
   }
   for (int page = 0; page < kIdPages; ++page) {

@@ -29,20 +29,28 @@ struct DuePlace {
   friend auto operator<=>(const DuePlace&, const DuePlace&) = default;
 };
 
-void find_due(Database& database, bool mail, Time now, std::size_t limit,
-              const std::unordered_set<std::string_view>& except, std::vector<DuePlace>& found) {
+// What a query leaves out.
+struct LeftOut {
+  std::unordered_set<std::string_view> ids;
+  std::unordered_set<std::string_view> keys;
+};
+
+void find_due(Database& database, bool mail, const DueQuery& wanted, const LeftOut& left_out,
+              std::vector<DuePlace>& found) {
   constexpr std::string_view kDue =
-      "SELECT next_attempt, rowid, id FROM deliveries WHERE mail = ?1 AND next_attempt <= ?2"
+      "SELECT next_attempt, rowid, id, destination_key FROM deliveries WHERE mail = ?1 AND "
+      "next_attempt <= ?2"
       " ORDER BY next_attempt, rowid";
   constexpr std::string_view kMisplanned =
-      "SELECT next_attempt, rowid, id FROM deliveries WHERE mail = ?1 AND next_attempt > ?2"
+      "SELECT next_attempt, rowid, id, destination_key FROM deliveries"
+      " WHERE mail = ?1 AND next_attempt > ?2"
       " ORDER BY next_attempt, rowid";
   std::size_t taken = 0;
   for (const auto& [sql, time] :
-       {std::pair{kDue, now}, std::pair{kMisplanned, now + kFarthestAttempt}}) {
+       {std::pair{kDue, wanted.now}, std::pair{kMisplanned, wanted.now + kFarthestAttempt}}) {
     Query query(database, sql, mail, time);
-    while (taken < limit && query.next()) {
-      if (except.contains(query.text(2))) continue;
+    while (taken < wanted.limit && query.next()) {
+      if (left_out.ids.contains(query.text(2)) || left_out.keys.contains(query.text(3))) continue;
       found.push_back({query.time(0), query.integer(1)});
       ++taken;
     }
@@ -83,15 +91,15 @@ void SqliteStore::insert_delivery(const Delivery& delivery, WindowId window) {
   database_->execute(
       "INSERT INTO deliveries (id, window_id, part, rank, state, mail, fallback, waiting, attempts,"
       " first_attempt, next_attempt, ended, handed_over, mail_domain, destination, envelope_from,"
-      " last_response, header)"
+      " last_response, header, destination_key)"
       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, nullif(?14, ''), ?15, ?16,"
-      " ?17, ?18)",
+      " ?17, ?18, ?19)",
       delivery.id, window, delivery.part, delivery.rank, to_string(delivery.state), mail,
       delivery.fallback, waiting, delivery.attempts, delivery.first_attempt,
       open ? delivery.next_attempt : std::nullopt, delivery.ended,
       delivered ? delivery.ended : std::nullopt,
       mail ? domain_of_address(delivery.destination) : std::string_view(), delivery.destination,
-      delivery.envelope_from, delivery.last_response, delivery.header);
+      delivery.envelope_from, delivery.last_response, delivery.header, delivery.destination_key);
 }
 
 // Once a destination has accepted the part, its waiting fallbacks are not needed. While none has
@@ -156,15 +164,15 @@ void SqliteStore::abandon_open(WindowId window, const std::string& reason, Time 
       window, reason, kNotNeeded);
 }
 
-Result<std::vector<Store::Submission>> SqliteStore::due_deliveries(
-    Time now, std::size_t limit, std::span<const std::string> except, bool mails, bool posts) {
+Result<std::vector<Store::Submission>> SqliteStore::due_deliveries(const DueQuery& wanted) {
   Transaction transaction(*database_, Kind::kRead);
-  const std::unordered_set<std::string_view> excepted(except.begin(), except.end());
+  const LeftOut left_out{{wanted.except.begin(), wanted.except.end()},
+                         {wanted.full.begin(), wanted.full.end()}};
   std::vector<DuePlace> places;
-  if (mails) find_due(*database_, true, now, limit, excepted, places);
-  if (posts) find_due(*database_, false, now, limit, excepted, places);
+  if (wanted.mails) find_due(*database_, true, wanted, left_out, places);
+  if (wanted.posts) find_due(*database_, false, wanted, left_out, places);
   std::ranges::sort(places);
-  if (places.size() > limit) places.resize(limit);
+  if (places.size() > wanted.limit) places.resize(wanted.limit);
   std::vector<Submission> due;
   due.reserve(places.size());
   for (const auto& place : places) {
@@ -175,26 +183,35 @@ Result<std::vector<Store::Submission>> SqliteStore::due_deliveries(
   return transaction.commit(std::move(due));
 }
 
-Result<void> SqliteStore::begin_attempts(std::span<const std::string> deliveries, Time now) {
+Result<std::vector<bool>> SqliteStore::begin_attempts(std::span<const std::string> deliveries,
+                                                      Time now) {
   Transaction transaction(*database_, Kind::kWrite);
+  std::vector<bool> begun;
+  begun.reserve(deliveries.size());
   for (const auto& delivery : deliveries) {
-    database_->execute(
-        "UPDATE deliveries SET begun = ?2 WHERE id = ?1 AND state IN ('pending', 'uncertain')",
-        delivery, now);
+    begun.push_back(
+        database_->execute(
+            "UPDATE deliveries SET begun = ?2 WHERE id = ?1 AND state IN ('pending', 'uncertain')",
+            delivery, now) == 1);
   }
+  return transaction.commit(std::move(begun));
+}
+
+Result<void> SqliteStore::record_attempts(std::span<const AttemptRecord> records) {
+  Transaction transaction(*database_, Kind::kWrite);
+  for (const auto& record : records) record_one(record);
   return transaction.commit();
 }
 
-Result<void> SqliteStore::record_attempt(const AttemptRecord& record) {
-  Transaction transaction(*database_, Kind::kWrite);
+void SqliteStore::record_one(const AttemptRecord& record) {
   const auto standing = standing_of(*database_, record.delivery);
-  if (!standing) return transaction.commit();
+  if (!standing) return;
   const bool bounce = record.state == DeliveryState::kBounced;
   const bool delivered = record.state == DeliveryState::kDelivered;
   if (is_final(standing->state) && !delivered && !bounce) {
     database_->execute("UPDATE deliveries SET attempts = attempts + 1, begun = NULL WHERE id = ?1",
                        record.delivery);
-    return transaction.commit();
+    return;
   }
   const bool final = is_final(record.state);
   const std::optional<Time> ended = final ? std::optional(record.now) : std::nullopt;
@@ -213,7 +230,6 @@ Result<void> SqliteStore::record_attempt(const AttemptRecord& record) {
     settle_part(standing->window, standing->part, record.now);
     settle_window(standing->window, record.now);
   }
-  return transaction.commit();
 }
 
 Result<std::size_t> SqliteStore::recover_interrupted(Time now) {

@@ -81,6 +81,24 @@ void insert_detail(Database& database, std::int64_t policy, const std::string& k
       detail.additional_information, detail.failure_reason_code);
 }
 
+// Windows of a domain do not overlap, supplements apart: from the newest back, the first that ended
+// in time is the last to look at. A supplement that outlived its window stands for it.
+std::vector<Period> periods_of(Database& database, const std::string& domain, Time since) {
+  std::vector<Period> found;
+  Query query(database,
+              "SELECT starts, ends FROM windows WHERE domain = ?1"
+              " ORDER BY starts DESC, supplement ASC",
+              domain);
+  while (query.next()) {
+    const Period period{query.time(0), query.time(1)};
+    if (!found.empty() && found.back().start == period.start) continue;
+    if (period.end <= since) break;
+    found.push_back(period);
+  }
+  std::ranges::reverse(found);
+  return found;
+}
+
 }  // namespace
 
 std::size_t SqliteStore::PolicyPlaceHash::operator()(const PolicyPlace& place) const {
@@ -88,24 +106,18 @@ std::size_t SqliteStore::PolicyPlaceHash::operator()(const PolicyPlace& place) c
          (static_cast<std::size_t>(place.window) * 0x9e3779b97f4a7c15U);
 }
 
-Result<std::vector<Period>> SqliteStore::periods(const std::string& domain, Time since) {
+Result<std::vector<DomainPlaces>> SqliteStore::places(std::span<const std::string> domains,
+                                                      Time since, Time now) {
   Transaction transaction(*database_, Kind::kRead);
-  std::vector<Period> found;
-  {
-    // Windows of a domain do not overlap, supplements apart: from the newest back, the first that
-    // ended in time is the last to look at. A supplement that outlived its window stands for it.
-    Query query(*database_,
-                "SELECT starts, ends FROM windows WHERE domain = ?1"
-                " ORDER BY starts DESC, supplement ASC",
-                domain);
-    while (query.next()) {
-      const Period period{query.time(0), query.time(1)};
-      if (!found.empty() && found.back().start == period.start) continue;
-      if (period.end <= since) break;
-      found.push_back(period);
-    }
+  std::vector<DomainPlaces> found;
+  found.reserve(domains.size());
+  for (const auto& domain : domains) {
+    auto& places = found.emplace_back();
+    places.periods = periods_of(*database_, domain, since);
+    Query query(*database_, "SELECT until FROM silent_domains WHERE domain = ?1 AND until > ?2",
+                domain, now);
+    if (query.next()) places.silent_until = query.time(0);
   }
-  std::ranges::reverse(found);
   return transaction.commit(std::move(found));
 }
 
@@ -143,6 +155,10 @@ Result<void> SqliteStore::forget_file(const std::string& sha256) {
 Result<Flushed> SqliteStore::add(const CountBatch& batch) {
   Transaction transaction(*database_, Kind::kWrite);
   Flushed flushed;
+  if (batch.flush && !claim_flush(*batch.flush, batch.now)) {
+    flushed.repeated = true;
+    return transaction.commit(std::move(flushed));
+  }
   flushed.seen = remember_ids(batch.session_ids, batch.now);
   std::vector<std::size_t> late;
   if (!database_->failed() && flushed.seen.empty()) flushed.misplaced = add_windows(batch, late);
@@ -201,6 +217,16 @@ void SqliteStore::add_counters(const std::map<std::string, std::uint64_t>& count
         " SET value = min(value, 9007199254740991 - ?2) + ?2",
         name, value);
   }
+}
+
+// False: it was stored before.
+bool SqliteStore::claim_flush(const FlushId& flush, Time now) {
+  return database_->execute(
+             "INSERT INTO flushes (source, number, stored) VALUES (?1, ?2, ?3) ON CONFLICT (source)"
+             " DO UPDATE SET number = excluded.number, stored = excluded.stored"
+             " WHERE number < excluded.number",
+             flush.source, flush.number, now) == 1 ||
+         database_->failed();
 }
 
 // Returns those that were known before.
@@ -350,11 +376,12 @@ WindowId SqliteStore::make_window(const WindowDelta& delta, Progress& progress) 
   const auto record_seen = delta.tlsrpt_record.empty() ? delta.period.start : delta.last;
   database_->execute(
       "INSERT INTO windows (domain, starts, ends, supplement, frequency, state, reason, due, retry,"
-      " send_old, last_session, record_seen, tlsrpt_record, successful, failed, first_part)"
-      " VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+      " send_old, last_session, record_seen, tlsrpt_record, successful, failed, first_part, lookup)"
+      " VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
       delta.domain, delta.period.start, delta.period.end, to_string(delta.frequency),
       to_string(delta.state), delta.reason, delta.due, retry, delta.send_old, delta.last,
-      record_seen, delta.tlsrpt_record, successful, failed, first_part_of(delta.period, progress));
+      record_seen, delta.tlsrpt_record, successful, failed, first_part_of(delta.period, progress),
+      delta.lookup);
   return database_->last_row();
 }
 

@@ -44,7 +44,7 @@ const std::string_view kWindowColumns =
 const std::string_view kDeliveryColumns =
     "d.id, d.window_id, w.domain, d.part, p.report_id, d.destination, d.envelope_from, d.header,"
     " d.state, d.attempts, d.first_attempt, d.next_attempt, d.last_response, d.ended, d.rank,"
-    " d.fallback, d.begun IS NOT NULL";
+    " d.fallback, d.begun IS NOT NULL, d.destination_key";
 
 PolicyCounts read_policy(Database& database, const Query& row) {
   PolicyCounts counts;
@@ -132,6 +132,7 @@ Delivery read_delivery(Database& database, const Query& row) {
   delivery.rank = small_integer(row.integer(14));
   delivery.fallback = row.flag(15);
   delivery.under_way = row.flag(16);
+  delivery.destination_key = row.text(17);
   return delivery;
 }
 

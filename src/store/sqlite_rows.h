@@ -22,7 +22,7 @@ inline constexpr int kWindowColumnCount = 18;
 
 // The columns that read_delivery() expects, of tables deliveries as d, windows as w, parts as p.
 extern const std::string_view kDeliveryColumns;
-inline constexpr int kDeliveryColumnCount = 17;
+inline constexpr int kDeliveryColumnCount = 18;
 
 // Rows of policies (id, type, domain, strings, mx_hosts, successful, failed, …) without details,
 // and of details (anything, result_type, …, failure_reason_code, sessions). A stored word that is

@@ -25,8 +25,9 @@ bool any_to_move(Database& database, Time now) {
 }
 
 void move_due(Database& database, Time now) {
-  database.execute("UPDATE windows SET state = 'due' WHERE state = 'collecting' AND due <= ?1",
-                   now);
+  database.execute(
+      "UPDATE windows SET state = 'due', lookup = NULL WHERE state = 'collecting' AND due <= ?1",
+      now);
   database.execute(
       "UPDATE windows SET state = 'due', retry = NULL WHERE state = 'blocked' AND due <= ?1"
       " AND (coalesce(retry, due) <= ?1 OR retry > max(?2, ends + ?2 - ?1))",
@@ -80,8 +81,25 @@ Result<std::vector<Window>> SqliteStore::claim_due(Time now, std::size_t limit,
   return transaction.commit(std::move(due));
 }
 
-Result<bool> SqliteStore::assemble(const Assembly& assembly) {
+Result<std::vector<bool>> SqliteStore::conclude(std::span<const Conclusion> conclusions) {
   Transaction transaction(*database_, Kind::kWrite);
+  std::vector<bool> written;
+  written.reserve(conclusions.size());
+  for (const auto& conclusion : conclusions) {
+    auto done = std::visit([this](const auto& one) { return write(one); }, conclusion);
+    if (!done) return std::move(done).error();
+    written.push_back(*done);
+  }
+  return transaction.commit(std::move(written));
+}
+
+// Nobody else works on the store.
+Result<void> SqliteStore::renew_leases(std::span<const WindowId> /*windows*/,
+                                       std::span<const std::string> /*deliveries*/) {
+  return {};
+}
+
+Result<bool> SqliteStore::write(const Assembly& assembly) {
   int first = 0;
   int last = 0;
   for (const auto& part : assembly.parts) {
@@ -97,7 +115,7 @@ Result<bool> SqliteStore::assemble(const Assembly& assembly) {
           " WHERE id = ?1 AND state = 'due' AND (NOT ?6 OR (successful = ?7 AND failed = ?8))",
           assembly.window, assembly.now, assembly.fingerprint, assembly.record, first,
           assembly.counted.has_value(), counted.successful, counted.failed) == 1;
-  if (!moved) return transaction.commit(false);
+  if (!moved) return false;
   for (std::size_t i = 0; i < assembly.parts.size(); ++i) {
     if (!assembly.load) {
       insert_part(*database_, assembly.window, assembly.parts[i]);
@@ -113,24 +131,23 @@ Result<bool> SqliteStore::assemble(const Assembly& assembly) {
     settle_part(assembly.window, part.number, assembly.now);
   }
   settle_window(assembly.window, assembly.now);
-  return transaction.commit(true);
+  return true;
 }
 
-Result<bool> SqliteStore::postpone(WindowId window, WindowState to, const std::string& reason,
-                                   std::optional<Time> retry, Time now) {
-  Transaction transaction(*database_, Kind::kWrite);
+Result<bool> SqliteStore::write(const Postponement& postponement) {
+  auto retry = postponement.retry;
   std::optional<Time> finished;
-  if (to == WindowState::kSuppressed) {
-    finished = now;
+  if (postponement.to == WindowState::kSuppressed) {
+    finished = postponement.now;
     retry.reset();
   }
-  const bool moved = database_->execute(
-                         "UPDATE windows SET state = ?2, reason = ?3, retry = ?4, finished = ?5,"
-                         " first_attempt = min(coalesce(first_attempt, ?6), ?6), lookup_since ="
-                         " CASE WHEN ?2 = 'due' THEN min(coalesce(lookup_since, ?6), ?6) END "
-                         "WHERE id = ?1 AND state = 'due'",
-                         window, to_string(to), reason, retry, finished, now) == 1;
-  return transaction.commit(moved);
+  return database_->execute(
+             "UPDATE windows SET state = ?2, reason = ?3, retry = ?4, finished = ?5,"
+             " first_attempt = min(coalesce(first_attempt, ?6), ?6), lookup_since ="
+             " CASE WHEN ?2 = 'due' THEN min(coalesce(lookup_since, ?6), ?6) END "
+             "WHERE id = ?1 AND state = 'due'",
+             postponement.window, to_string(postponement.to), postponement.reason, retry, finished,
+             postponement.now) == 1;
 }
 
 Result<void> SqliteStore::retry_now(bool temporary, Time now) {

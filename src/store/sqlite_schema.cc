@@ -14,7 +14,7 @@ constexpr std::size_t kTokenLength = 8;
 constexpr std::size_t kSecretLength = 32;
 
 // Element n leads from version n to version n + 1. Elements are appended, never changed.
-constexpr std::array<const char*, 4> kMigrations = {R"sql(
+constexpr std::array<const char*, 5> kMigrations = {R"sql(
 CREATE TABLE meta (
   name  TEXT PRIMARY KEY,
   value TEXT NOT NULL
@@ -297,6 +297,39 @@ END;
 CREATE TRIGGER received_removed AFTER DELETE ON received BEGIN
   UPDATE state_counts SET value = value - 1 WHERE name = 'received.' || old.trust;
 END;
+)sql",
+                                                    R"sql(
+ALTER TABLE windows ADD COLUMN lookup INTEGER;
+ALTER TABLE windows ADD COLUMN absent_since INTEGER;
+CREATE INDEX windows_by_lookup ON windows (lookup) WHERE lookup IS NOT NULL;
+
+ALTER TABLE deliveries ADD COLUMN destination_key TEXT NOT NULL DEFAULT '';
+UPDATE deliveries SET destination_key = 'mailto:' || mail_domain WHERE mail_domain IS NOT NULL;
+CREATE INDEX deliveries_by_key ON deliveries (mail, destination_key, next_attempt)
+  WHERE next_attempt IS NOT NULL;
+
+CREATE TABLE silent_domains (
+  domain TEXT PRIMARY KEY,
+  until  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX silent_domains_by_time ON silent_domains (until);
+
+CREATE TABLE flushes (
+  source TEXT PRIMARY KEY,
+  number INTEGER NOT NULL,
+  stored INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE nodes (
+  name    TEXT PRIMARY KEY,
+  role    TEXT NOT NULL,
+  host    TEXT NOT NULL,
+  process INTEGER NOT NULL,
+  version TEXT NOT NULL,
+  started INTEGER NOT NULL,
+  spilled INTEGER NOT NULL,
+  seen    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 )sql"};
 
 constexpr std::int64_t kNewest = kMigrations.size();

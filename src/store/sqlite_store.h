@@ -1,7 +1,7 @@
 #pragma once
 // The store of one node, in one SQLite file. Each part of the interface has its own file:
 // sqlite_intake, sqlite_counts, sqlite_schedule, sqlite_deliveries, sqlite_suppressions,
-// sqlite_admin, sqlite_summary, sqlite_received. docs/formats.md has the tables.
+// sqlite_admin, sqlite_summary, sqlite_received, sqlite_nodes. docs/formats.md has the tables.
 
 #include <chrono>
 #include <cstdint>
@@ -35,7 +35,8 @@ class SqliteStore final : public Store {
   const std::string& secret() const override { return secret_; }
   void set_patience(std::chrono::milliseconds patience) override;
 
-  Result<std::vector<Period>> periods(const std::string& domain, Time since) override;
+  Result<std::vector<DomainPlaces>> places(std::span<const std::string> domains, Time since,
+                                           Time now) override;
   Result<std::vector<bool>> seen(std::span<const std::string> session_ids) override;
   Result<std::optional<FileProgress>> file(const std::string& sha256) override;
   Result<void> forget_file(const std::string& sha256) override;
@@ -50,9 +51,9 @@ class SqliteStore final : public Store {
   Result<WindowCounts> outline(WindowId window) override;
   Result<std::unique_ptr<CountsSource>> read_counts(WindowId window,
                                                     const AddressShown& shown) override;
-  Result<bool> assemble(const Assembly& assembly) override;
-  Result<bool> postpone(WindowId window, WindowState to, const std::string& reason,
-                        std::optional<Time> retry, Time now) override;
+  Result<std::vector<bool>> conclude(std::span<const Conclusion> conclusions) override;
+  Result<void> renew_leases(std::span<const WindowId> windows,
+                            std::span<const std::string> deliveries) override;
   Result<void> retry_now(bool temporary, Time now) override;
   Result<bool> unblock(WindowId window, Time now) override;
   Result<std::uint64_t> mails_handed_over(const std::string& domain, Period between) override;
@@ -60,11 +61,10 @@ class SqliteStore final : public Store {
                              Time since) override;
   Result<int> next_part_number(const std::string& domain, Period period) override;
 
-  Result<std::vector<Submission>> due_deliveries(Time now, std::size_t limit,
-                                                 std::span<const std::string> except, bool mails,
-                                                 bool posts) override;
-  Result<void> begin_attempts(std::span<const std::string> deliveries, Time now) override;
-  Result<void> record_attempt(const AttemptRecord& record) override;
+  Result<std::vector<Submission>> due_deliveries(const DueQuery& query) override;
+  Result<std::vector<bool>> begin_attempts(std::span<const std::string> deliveries,
+                                           Time now) override;
+  Result<void> record_attempts(std::span<const AttemptRecord> records) override;
   Result<std::size_t> recover_interrupted(Time now) override;
   Result<std::vector<Delivery>> deliveries(const DeliveryFilter& filter) override;
   Result<std::optional<Submission>> submission(const std::string& delivery) override;
@@ -91,6 +91,11 @@ class SqliteStore final : public Store {
   Result<void> received_failures(const std::string& domain, Time since, Time until,
                                  const std::function<void(const FailureRow&)>& take) override;
   Result<std::size_t> prune_received(Time before, std::size_t limit) override;
+
+  Result<void> beat(const NodeBeat& beat, Time now) override;
+  Result<std::vector<NodeStatus>> nodes(Time now) override;
+  Result<std::vector<EarlyLookup>> lookups_due(Time now, std::size_t limit) override;
+  Result<std::size_t> note_lookups(std::span<const LookupNote> notes, Time now) override;
 
   Result<std::vector<Window>> windows(const WindowFilter& filter) override;
   Result<std::map<WindowState, std::uint64_t>> window_states() override;
@@ -145,6 +150,7 @@ class SqliteStore final : public Store {
   // Intake; see sqlite_intake.cc. All run inside the transaction of add().
   std::vector<std::string> remember_ids(std::span<const std::string> session_ids, Time now);
   void add_counters(const std::map<std::string, std::uint64_t>& counters);
+  bool claim_flush(const FlushId& flush, Time now);
   void advance_file(const FileProgress& progress, Time now);
   std::vector<std::size_t> add_windows(const CountBatch& batch, std::vector<std::size_t>& late);
   void add_chunk(std::span<const WindowDelta> deltas, Progress& progress);
@@ -163,7 +169,14 @@ class SqliteStore final : public Store {
 
   WindowCounts all_counts(WindowId window);  // inside a transaction
 
+  // Runs; see sqlite_schedule.cc. Both run inside the transaction of conclude().
+  Result<bool> write(const Assembly& assembly);
+  Result<bool> write(const Postponement& postponement);
+
+  bool drop_silent(const LookupNote& note);  // see sqlite_nodes.cc; inside a transaction
+
   // Deliveries; see sqlite_deliveries.cc. All run inside the transaction of their caller.
+  void record_one(const AttemptRecord& record);
   void insert_delivery(const Delivery& delivery, WindowId window);
   void settle_part(WindowId window, int part, Time now);
   void revive_fallbacks(WindowId window, int part);

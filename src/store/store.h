@@ -5,6 +5,10 @@
 // again: locked, full, away) or Fault::kCorrupt.
 //
 // A Store is used by one thread at a time; threads and processes that share the data open one each.
+//
+// Where several nodes share a store, due windows and deliveries are leased: whoever is given one
+// has it for the time that the store was opened with, and what he writes about it after others got
+// it is refused. Leases run by the clock of the database.
 
 #include <chrono>
 #include <cstddef>
@@ -16,6 +20,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "base/clock.h"
@@ -26,6 +31,8 @@
 #include "model/delivery.h"
 #include "model/suppression.h"
 #include "model/window.h"
+#include "store/lookup_store.h"
+#include "store/node_store.h"
 #include "store/received_store.h"
 #include "store/store_summary.h"
 
@@ -47,6 +54,7 @@ struct WindowDelta {
   WindowState state = WindowState::kCollecting;  // or kHeld, kBlocked with `reason`
   std::string reason;
   bool send_old = false;
+  std::optional<Time> lookup;  // when its TXT record is to be looked up for the first time
   // For the supplement that is made if the covering one takes no more counts. It has the covering
   // one's frequency, and state, reason and send_old of this delta. Absent: CountBatch's function is
   // asked.
@@ -65,6 +73,12 @@ struct FileProgress {
 
 using JournalNumber = std::int64_t;
 
+// What makes a batch recognisable. The numbers of a source grow.
+struct FlushId {
+  std::string source;
+  std::int64_t number = 0;
+};
+
 struct CountBatch {
   std::vector<WindowDelta> windows;
   // Where there are too many to be held at once: appends further ones; called, after those of
@@ -79,6 +93,9 @@ struct CountBatch {
   std::optional<FileProgress> file;
   // Pieces of the journal up to this number hold what the batch holds: they are removed.
   std::optional<JournalNumber> journalled;
+  // Where nobody can tell whether a batch was stored, it is tried again under the same id: what
+  // was stored before is not stored twice. Absent: it is tried once.
+  std::optional<FlushId> flush;
   // Added to the counters of these names, which grow from 0: "accepted", "rejected.not-json", …
   std::map<std::string, std::uint64_t> counters;
   std::size_t max_details = 10'000;  // distinct details of a policy in a window, before folding
@@ -92,8 +109,18 @@ struct Flushed {
   std::vector<std::size_t> misplaced;
   // Session ids that another sender has stored meanwhile. Likewise.
   std::vector<std::string> seen;
+  // A batch with this FlushId, or a later one of its source, was stored before: nothing was added.
+  bool repeated = false;
 
   bool stored() const { return misplaced.empty() && seen.empty(); }
+};
+
+// What counting must know of a domain before it opens a window.
+struct DomainPlaces {
+  // Of its stored windows that end late enough, oldest first, each once. A supplement counts only
+  // if it has outlived its window.
+  std::vector<Period> periods;
+  std::optional<Time> silent_until;  // it is known to publish no TLSRPT record
 };
 
 // How a report tells an address that was counted; empty: not at all.
@@ -102,6 +129,7 @@ using AddressShown = std::function<std::string(const std::string& address)>;
 // Everything that assembling one window makes.
 struct Assembly {
   WindowId window = 0;
+  Fence fence = 0;  // of the window, as claim_due() gave it; 0: whoever holds it
   // What the window's sums were when its run began. If they have changed, the counts that were read
   // may not be all of it. Absent: not compared.
   struct Counted {
@@ -118,6 +146,21 @@ struct Assembly {
   std::string record;       // the TXT record that decided, for people
   Time now;
 };
+
+// A run that came to no report, yet or at all: moves a window from kDue to `to`, which is kDue (a
+// temporary failure: `retry` is set), kBlocked (`retry` is set) or kSuppressed. Keeps first_attempt
+// if it is set, else sets it to `now`; likewise lookup_since with kDue, which the others clear.
+struct Postponement {
+  WindowId window = 0;
+  Fence fence = 0;  // as in Assembly
+  WindowState to = WindowState::kBlocked;
+  std::string reason;
+  std::optional<Time> retry;
+  Time now;
+};
+
+// What the run of a window came to.
+using Conclusion = std::variant<Assembly, Postponement>;
 
 struct WindowFilter {
   std::string domain;  // exact name or glob ("*.example.org"); empty: all
@@ -143,6 +186,16 @@ struct ReportEntry {
   Part part;  // gz and mail_body only where a single one is asked for
   Window window;
   Time assembled;
+};
+
+// Which deliveries are wanted.
+struct DueQuery {
+  Time now;
+  std::size_t limit = 0;
+  std::span<const std::string> except;  // ids that are under way already
+  std::span<const std::string> full;    // destination_keys that can take no more
+  bool mails = true;
+  bool posts = true;
 };
 
 // What happened to one attempt at a delivery.
@@ -174,7 +227,7 @@ struct Pause {
 constexpr Seconds kFarthestAttempt = std::chrono::hours(25);
 constexpr Seconds kFarthestRetry = std::chrono::hours(2);
 
-class Store : public ReceivedStore {
+class Store : public ReceivedStore, public NodeStore, public LookupStore {
  public:
   // 8 characters a-z0-9, drawn when the store was made.
   virtual const std::string& token() const = 0;
@@ -189,9 +242,9 @@ class Store : public ReceivedStore {
 
   // ---- Intake
 
-  // The periods of the domain's stored windows that end after `since`, oldest first, each once. A
-  // supplement counts only if it has outlived its window.
-  virtual Result<std::vector<Period>> periods(const std::string& domain, Time since) = 0;
+  // Of each domain the windows that end after `since`; in the order asked.
+  virtual Result<std::vector<DomainPlaces>> places(std::span<const std::string> domains, Time since,
+                                                   Time now) = 0;
 
   // Which of the ids were counted and not forgotten by prune() since; in the order asked.
   virtual Result<std::vector<bool>> seen(std::span<const std::string> session_ids) = 0;
@@ -207,7 +260,9 @@ class Store : public ReceivedStore {
   // overlaps, it is misplaced. Details beyond batch.max_details of a policy are folded into one
   // detail per result type that carries nothing else. A window that is made blocked is first tried
   // at its due time. Fails with Fault::kTransient if the batch has counts and its file has come at
-  // least to that offset already: another process takes the same file.
+  // least to that offset already: another process takes the same file. Fails with Fault::kUnknown
+  // if it could not be learned whether the batch was stored: the same batch again, with the same
+  // FlushId, tells.
   virtual Result<Flushed> add(const CountBatch& batch) = 0;
 
   // Keeps bytes until a batch says that it holds what they hold. Returns their number, which is
@@ -228,7 +283,8 @@ class Store : public ReceivedStore {
   // Moves collecting windows whose due time has come to kDue, and blocked ones whose retry time has
   // come, then returns up to `limit` windows in kDue whose retry time is absent or has come, by
   // (due, id), after `after`. A window in kDue takes no counts. A blocked one is never moved before
-  // its due time. first_part of the windows is what next_part_number() gives.
+  // its due time. first_part of the windows is what next_part_number() gives. Windows that another
+  // node has a lease of are left out; of those that are returned this node has one.
   virtual Result<std::vector<Window>> claim_due(Time now, std::size_t limit,
                                                 std::optional<std::pair<Time, WindowId>> after) = 0;
 
@@ -244,16 +300,17 @@ class Store : public ReceivedStore {
   virtual Result<std::unique_ptr<CountsSource>> read_counts(WindowId window,
                                                             const AddressShown& shown) = 0;
 
-  // Writes parts and deliveries and moves the window from kDue to kAssembled. False if the window
-  // is no longer kDue, or took counts since its run began: then nothing was written.
-  virtual Result<bool> assemble(const Assembly& assembly) = 0;
+  // Writes what runs came to, all of it in one transaction, and ends the leases. An assembly's
+  // parts and deliveries are written and its window moves from kDue to kAssembled. For each whether
+  // it was written: not if the window is no longer kDue or has been given to another node, nor an
+  // assembly whose window took counts since its run began.
+  virtual Result<std::vector<bool>> conclude(std::span<const Conclusion> conclusions) = 0;
+  // conclude() for one.
+  Result<bool> conclude(const Conclusion& conclusion);
 
-  // Moves a window from kDue to `to`, which is kDue (a temporary failure: `retry` is set), kBlocked
-  // (`retry` is set) or kSuppressed. Keeps first_attempt if it is set, else sets it to `now`;
-  // likewise lookup_since with kDue, which the others clear.
-  // False if it is no longer kDue.
-  virtual Result<bool> postpone(WindowId window, WindowState to, const std::string& reason,
-                                std::optional<Time> retry, Time now) = 0;
+  // Lengthens this node's leases of these windows and deliveries, but of none that it has lost.
+  virtual Result<void> renew_leases(std::span<const WindowId> windows,
+                                    std::span<const std::string> deliveries) = 0;
 
   // Makes every blocked window, and every window waiting after a temporary failure if
   // `temporary` is true, due for another try at once, but none before its end.
@@ -281,26 +338,33 @@ class Store : public ReceivedStore {
     std::string body;   // mailto: the MIME body; else the gzip body
   };
 
-  // Up to `limit` pending or uncertain deliveries whose next attempt has come, by that time, less
-  // those in `except` (under way already). Mails or posts are left out as told.
-  virtual Result<std::vector<Submission>> due_deliveries(Time now, std::size_t limit,
-                                                         std::span<const std::string> except,
-                                                         bool mails, bool posts) = 0;
+  // Up to `limit` pending or uncertain deliveries whose next attempt has come, less those that
+  // `query` leaves out: by that time, but while a destination has very many, those to others take
+  // turns with it. This node has a lease of each; those that another node has one of are left out.
+  // One whose attempt had begun on a node that lost its lease becomes kUncertain.
+  virtual Result<std::vector<Submission>> due_deliveries(const DueQuery& query) = 0;
 
   // Notes that attempts begin, so that an interrupted one can be told from one that never was.
-  virtual Result<void> begin_attempts(std::span<const std::string> deliveries, Time now) = 0;
+  // False: it must not begin, because it is no longer open or this node's.
+  virtual Result<std::vector<bool>> begin_attempts(std::span<const std::string> deliveries,
+                                                   Time now) = 0;
 
-  // Records how an attempt ended. attempts grows by one. When the last delivery of an assembled
-  // window has become final, the window becomes kDone. A final failure starts the fallback ranked
-  // next for the same part; a success abandons the part's waiting fallbacks. A delivery that became
-  // final meanwhile (abandoned by hand) keeps that state unless this attempt delivered it. kBounced
-  // is no attempt but the end of one that had been accepted: it applies whatever the state,
-  // attempts stays, and fallbacks that its acceptance had made needless wait again. An id that is
-  // not stored changes nothing.
-  virtual Result<void> record_attempt(const AttemptRecord& record) = 0;
+  // Records how attempts ended, all in one transaction. attempts grows by one. When the last
+  // delivery of an assembled window has become final, the window becomes kDone. A final failure
+  // starts the fallback ranked next for the same part; a success abandons the part's waiting
+  // fallbacks. A delivery that became final meanwhile (abandoned by hand) keeps that state unless
+  // this attempt delivered it; likewise one that has been given to another node. kBounced is no
+  // attempt but the end of one that had been accepted: it applies whatever the state, attempts
+  // stays, and fallbacks that its acceptance had made needless wait again. An id that is not stored
+  // changes nothing. Ends the leases.
+  virtual Result<void> record_attempts(std::span<const AttemptRecord> records) = 0;
+  // record_attempts() for one.
+  Result<void> record_attempt(const AttemptRecord& record) {
+    return record_attempts(std::span(&record, 1));
+  }
 
-  // At the start of a daemon: attempts that had begun and not ended become kUncertain, tried again
-  // at `now`. Returns how many.
+  // At the start of a daemon: attempts of this node that had begun and not ended become kUncertain,
+  // tried again at `now`; its leases end. Returns how many.
   virtual Result<std::size_t> recover_interrupted(Time now) = 0;
 
   virtual Result<std::vector<Delivery>> deliveries(const DeliveryFilter& filter) = 0;
@@ -370,10 +434,16 @@ class Store : public ReceivedStore {
 
   // Removes windows that ended (done or suppressed) before `finished_before` with everything that
   // belongs to them, at most `limit` of them, suppressions that ended before it, and session ids
-  // older than `ids_before`, a bounded number of them at a call. A window that is made later of a
-  // time that has been pruned numbers its parts from 1,001 or more, so that no report-id is used
-  // twice. Returns how many windows.
+  // and flush ids older than `ids_before`, a bounded number of them at a call. A window that is
+  // made later of a time that has been pruned numbers its parts from 1,001 or more, so that no
+  // report-id is used twice. Returns how many windows.
   virtual Result<std::size_t> prune(Time finished_before, Time ids_before, std::size_t limit) = 0;
 };
+
+inline Result<bool> Store::conclude(const Conclusion& conclusion) {
+  auto written = conclude(std::span(&conclusion, 1));
+  if (!written) return std::move(written).error();
+  return static_cast<bool>(written->at(0));
+}
 
 }  // namespace rapporteur

@@ -207,7 +207,7 @@ class CliTest : public testing::Test {
         assembly.deliveries.push_back(delivery);
       }
     }
-    const auto done = opened->assemble(assembly);
+    const auto done = opened->conclude(assembly);
     ASSERT_TRUE(done && *done);
   }
 

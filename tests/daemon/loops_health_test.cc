@@ -91,7 +91,7 @@ class LoopsTest : public testing::Test {
       delivery.rank = static_cast<int>(assembly.deliveries.size());
       assembly.deliveries.push_back(delivery);
     }
-    ASSERT_TRUE(*store->assemble(assembly));
+    ASSERT_TRUE(*store->conclude(assembly));
   }
 
   void deliver_until(const std::string& event) {

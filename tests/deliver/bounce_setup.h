@@ -32,7 +32,7 @@ class BounceTest : public CourierTest {
     made.envelope_from = "tlsrpt+" + std::string(kId) + "@example.org";
     made.next_attempt = clock.now();
     assembly.deliveries = {made};
-    ASSERT_TRUE(real->assemble(assembly));
+    ASSERT_TRUE(real->conclude(assembly));
     courier = std::make_unique<Courier>(*store, clock, random, log, options);
   }
   void deliver() {

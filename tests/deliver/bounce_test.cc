@@ -77,7 +77,7 @@ TEST_F(BounceTest, WhileAnAttemptIsUnderWayANoticeIsToBeTakenAgain) {
     if (!is_first) {
       ASSERT_TRUE(*real->retry_delivery(kId, clock.now()));
     }
-    store->failures["record_attempt"] = 1;
+    store->failures["record_attempts"] = 1;
     ASSERT_TRUE(courier->step(true, true));
     courier->wait(10s);
     ASSERT_FALSE(courier->step(true, true));
@@ -218,7 +218,7 @@ class BouncesOfThreeWindowsTest : public BounceTest {
     made.destination = kDestination;
     made.next_attempt = clock.now();
     assembly.deliveries = {made};
-    ASSERT_TRUE(real->assemble(assembly));
+    ASSERT_TRUE(real->conclude(assembly));
     settle();
     ASSERT_EQ(state(id), DeliveryState::kDelivered);
   }

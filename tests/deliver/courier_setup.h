@@ -79,7 +79,7 @@ class CourierTest : public testing::Test {
       delivery.rank = static_cast<int>(i);
       assembly.deliveries.push_back(delivery);
     }
-    const auto assembled = real->assemble(assembly);
+    const auto assembled = real->conclude(assembly);
     ASSERT_TRUE(assembled) << assembled.error().text;
     ASSERT_TRUE(*assembled);
     courier = std::make_unique<Courier>(*store, clock, random, log, options);

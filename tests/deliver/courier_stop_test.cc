@@ -21,7 +21,7 @@ using testing::SizeIs;
 
 TEST_F(CourierTest, KeepsWhatTheStoreCouldNotRecordAndSendsItOnlyOnce) {
   deliver_to({"mailto:a@a.example"});
-  store->failures["record_attempt"] = 3;
+  store->failures["record_attempts"] = 3;
   ASSERT_TRUE(courier->step(true, true));
   courier->wait(10s);
   for (int i = 0; i < 3; ++i) {
@@ -54,7 +54,7 @@ TEST_F(CourierTest, SurvivesAFailureAtEveryCallOfTheStore) {
   wire.reply("b@b.example", relay_down());
   deliver_to({"mailto:a@a.example", "mailto:b@b.example", "https://r.example/"});
   for (int round = 0; round < 40; ++round) {
-    for (const std::string method : {"due_deliveries", "begin_attempts", "record_attempt"}) {
+    for (const std::string method : {"due_deliveries", "begin_attempts", "record_attempts"}) {
       store->failures[method] = round % 3 == 0 ? 1 : 0;
     }
     static_cast<void>(courier->step(true, true));
@@ -185,7 +185,7 @@ TEST_F(CourierTest, StopCanBeRepeatedWhenTheStoreFails) {
   deliver_to({"mailto:a@a.example"});
   ASSERT_TRUE(courier->step(true, true));
   wire.await_under_way(1);
-  store->failures["record_attempt"] = 1'000'000;
+  store->failures["record_attempts"] = 1'000'000;
   ASSERT_FALSE(courier->stop(0ms));
   store->failures.clear();
   ASSERT_TRUE(courier->stop(0ms));

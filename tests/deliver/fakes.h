@@ -162,21 +162,20 @@ class FaultyStore : public Store {
   std::vector<AttemptRecord> recorded;
   int queries = 0;
 
-  Result<std::vector<Submission>> due_deliveries(Time now, std::size_t limit,
-                                                 std::span<const std::string> except, bool mails,
-                                                 bool posts) override {
+  Result<std::vector<Submission>> due_deliveries(const DueQuery& query) override {
     ++queries;
     if (fails("due_deliveries")) return away();
-    return real_.due_deliveries(now, limit, except, mails, posts);
+    return real_.due_deliveries(query);
   }
-  Result<void> begin_attempts(std::span<const std::string> deliveries, Time now) override {
+  Result<std::vector<bool>> begin_attempts(std::span<const std::string> deliveries,
+                                           Time now) override {
     if (fails("begin_attempts")) return away();
     return real_.begin_attempts(deliveries, now);
   }
-  Result<void> record_attempt(const AttemptRecord& record) override {
-    if (fails("record_attempt")) return away();
-    recorded.push_back(record);
-    return real_.record_attempt(record);
+  Result<void> record_attempts(std::span<const AttemptRecord> records) override {
+    if (fails("record_attempts")) return away();
+    recorded.insert(recorded.end(), records.begin(), records.end());
+    return real_.record_attempts(records);
   }
   Result<bool> retry_delivery(const std::string& delivery, Time now) override {
     if (fails("retry_delivery")) return away();
@@ -216,7 +215,13 @@ class FaultyStore : public Store {
   Result<bool> remove_suppression(const std::string&) override { return unused(); }
   const std::string& token() const override { return real_.token(); }
   const std::string& secret() const override { return real_.secret(); }
-  Result<std::vector<Period>> periods(const std::string&, Time) override { return unused(); }
+  Result<std::vector<DomainPlaces>> places(std::span<const std::string>, Time, Time) override {
+    return unused();
+  }
+  Result<void> beat(const NodeBeat&, Time) override { return unused(); }
+  Result<std::vector<NodeStatus>> nodes(Time) override { return unused(); }
+  Result<std::vector<EarlyLookup>> lookups_due(Time, std::size_t) override { return unused(); }
+  Result<std::size_t> note_lookups(std::span<const LookupNote>, Time) override { return unused(); }
   Result<std::vector<bool>> seen(std::span<const std::string>) override { return unused(); }
   Result<bool> unblock(WindowId, Time) override { return unused(); }
   void set_patience(std::chrono::milliseconds) override {}
@@ -235,10 +240,9 @@ class FaultyStore : public Store {
   Result<std::unique_ptr<CountsSource>> read_counts(WindowId, const AddressShown&) override {
     return unused();
   }
-  Result<bool> assemble(const Assembly&) override { return unused(); }
-  Result<bool> postpone(WindowId, WindowState, const std::string&, std::optional<Time>,
-                        Time) override {
-    return unused();
+  Result<std::vector<bool>> conclude(std::span<const Conclusion>) override { return unused(); }
+  Result<void> renew_leases(std::span<const WindowId>, std::span<const std::string>) override {
+    return {};
   }
   Result<void> retry_now(bool, Time) override { return unused(); }
   Result<std::uint64_t> mails_handed_over(const std::string&, Period) override { return unused(); }

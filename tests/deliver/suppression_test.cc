@@ -126,7 +126,7 @@ class SuppressionTest : public CourierTest {
     delivery.envelope_from = "noreply-tls@example.org";
     delivery.next_attempt = clock.now();
     assembly.deliveries = {delivery};
-    EXPECT_TRUE(real->assemble(assembly));
+    EXPECT_TRUE(real->conclude(assembly));
     if (!courier) courier = std::make_unique<Courier>(*store, clock, random, log, options);
     return id;
   }

@@ -22,8 +22,9 @@ class BreakableStore final : public Store {
   const std::string& secret() const override { return real_->secret(); }
   void set_patience(std::chrono::milliseconds patience) override { real_->set_patience(patience); }
 
-  Result<std::vector<Period>> periods(const std::string& domain, Time since) override {
-    return pass("periods", [&] { return real_->periods(domain, since); });
+  Result<std::vector<DomainPlaces>> places(std::span<const std::string> domains, Time since,
+                                           Time now) override {
+    return pass("places", [&] { return real_->places(domains, since, now); });
   }
   Result<std::vector<bool>> seen(std::span<const std::string> ids) override {
     return pass("seen", [&] { return real_->seen(ids); });
@@ -60,12 +61,12 @@ class BreakableStore final : public Store {
                                                     const AddressShown& shown) override {
     return pass("read_counts", [&] { return real_->read_counts(window, shown); });
   }
-  Result<bool> assemble(const Assembly& assembly) override {
-    return pass("assemble", [&] { return real_->assemble(assembly); });
+  Result<std::vector<bool>> conclude(std::span<const Conclusion> conclusions) override {
+    return pass("conclude", [&] { return real_->conclude(conclusions); });
   }
-  Result<bool> postpone(WindowId window, WindowState to, const std::string& reason,
-                        std::optional<Time> retry, Time now) override {
-    return pass("postpone", [&] { return real_->postpone(window, to, reason, retry, now); });
+  Result<void> renew_leases(std::span<const WindowId> windows,
+                            std::span<const std::string> deliveries) override {
+    return pass("renew_leases", [&] { return real_->renew_leases(windows, deliveries); });
   }
   Result<void> retry_now(bool temporary, Time now) override {
     return pass("retry_now", [&] { return real_->retry_now(temporary, now); });
@@ -83,19 +84,19 @@ class BreakableStore final : public Store {
   Result<int> next_part_number(const std::string& domain, Period period) override {
     return pass("next_part_number", [&] { return real_->next_part_number(domain, period); });
   }
-  Result<std::vector<Submission>> due_deliveries(Time now, std::size_t limit,
-                                                 std::span<const std::string> except, bool mails,
-                                                 bool posts) override {
-    return pass("due_deliveries",
-                [&] { return real_->due_deliveries(now, limit, except, mails, posts); });
+  Result<std::vector<Submission>> due_deliveries(const DueQuery& query) override {
+    return pass("due_deliveries", [&] { return real_->due_deliveries(query); });
   }
-  Result<void> begin_attempts(std::span<const std::string> deliveries, Time now) override {
+  Result<std::vector<bool>> begin_attempts(std::span<const std::string> deliveries,
+                                           Time now) override {
     return pass("begin_attempts", [&] { return real_->begin_attempts(deliveries, now); });
   }
-  Result<void> record_attempt(const AttemptRecord& record) override {
-    return pass("record_attempt", [&] {
-      auto done = real_->record_attempt(record);
-      if (done) recorded_(record);
+  Result<void> record_attempts(std::span<const AttemptRecord> records) override {
+    return pass("record_attempts", [&] {
+      auto done = real_->record_attempts(records);
+      if (done) {
+        for (const auto& record : records) recorded_(record);
+      }
       return done;
     });
   }
@@ -160,6 +161,18 @@ class BreakableStore final : public Store {
   }
   Result<std::size_t> prune_received(Time before, std::size_t limit) override {
     return pass("prune_received", [&] { return real_->prune_received(before, limit); });
+  }
+  Result<void> beat(const NodeBeat& beat, Time now) override {
+    return pass("beat", [&] { return real_->beat(beat, now); });
+  }
+  Result<std::vector<NodeStatus>> nodes(Time now) override {
+    return pass("nodes", [&] { return real_->nodes(now); });
+  }
+  Result<std::vector<EarlyLookup>> lookups_due(Time now, std::size_t limit) override {
+    return pass("lookups_due", [&] { return real_->lookups_due(now, limit); });
+  }
+  Result<std::size_t> note_lookups(std::span<const LookupNote> notes, Time now) override {
+    return pass("note_lookups", [&] { return real_->note_lookups(notes, now); });
   }
   Result<std::vector<Window>> windows(const WindowFilter& filter) override {
     return pass("windows", [&] { return real_->windows(filter); });

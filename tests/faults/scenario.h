@@ -93,7 +93,7 @@ inline Outcome run(const Scenario& scenario, const std::shared_ptr<const Config>
 // Calls that change nothing: to die before them is to die after them.
 inline bool only_reads(const std::string& method) {
   static const std::set<std::string, std::less<>> kReads = {
-      "periods",          "seen",           "file",
+      "places",           "seen",           "file",
       "counters",         "counts",         "deliveries",
       "outline",          "read_counts",    "suppressions",
       "failure_streak",   "pause",          "reported_like",
@@ -106,7 +106,7 @@ inline bool only_reads(const std::string& method) {
 inline std::vector<Trouble> troubles_at(Seam seam, const std::string& call) {
   using enum Trouble;
   static const std::set<std::string, std::less<>> kOfOneWindow = {
-      "outline",           "read_counts",   "assemble",        "postpone",
+      "outline",           "read_counts",   "conclude",
       "mails_handed_over", "reported_like", "next_part_number"};
   if (seam == Seam::kResolver) return {kFails, kIsBroken, kDiesBefore};
   if (seam == Seam::kTransport) return {kFails, kIsBroken, kLosesReply, kDiesBefore, kDiesAfter};

@@ -156,10 +156,10 @@ TEST_F(AssemblerTest, NumbersOnAfterASupplementThatWentFirst) {
   auto supplement = due_window(with);
   ASSERT_EQ(supplement.supplement, 1);
   auto first = decided(supplement, with);
-  ASSERT_TRUE(*store->assemble(first.assembly));
+  ASSERT_TRUE(*store->conclude(first.assembly));
   const auto second = decided(window, with);
   EXPECT_EQ(second.assembly.parts.at(0).number, 2);
-  EXPECT_TRUE(*store->assemble(second.assembly));
+  EXPECT_TRUE(*store->conclude(second.assembly));
 }
 
 TEST_F(AssemblerTest, NeedsNoKeyForHttpsAlone) {
@@ -296,7 +296,7 @@ class OwnReportTest : public AssemblerTest {
     ASSERT_THAT(*due, SizeIs(1));
     auto decision = decided(due->front(), delta.counts);
     ASSERT_EQ(decision.kind, Kind::kAssembled);
-    ASSERT_TRUE(*store->assemble(decision.assembly));
+    ASSERT_TRUE(*store->conclude(decision.assembly));
     const auto& delivery = decision.assembly.deliveries.at(0);
     ASSERT_TRUE(store->record_attempt({.delivery = delivery.id,
                                        .state = DeliveryState::kDelivered,

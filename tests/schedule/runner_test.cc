@@ -55,7 +55,7 @@ TEST_F(RunnerTest, AssemblesWhatIsDueAndNothingElse) {
   EXPECT_EQ(run().assembled, 1U);
   EXPECT_THAT(resolver.asked, ElementsAre(kName));
   EXPECT_EQ(window("a.example").state, WindowState::kAssembled);
-  EXPECT_THAT(*store->due_deliveries(clock.now(), 10, {}, true, true), SizeIs(1));
+  EXPECT_THAT(*store->due_deliveries({.now = clock.now(), .limit = 10}), SizeIs(1));
   EXPECT_EQ(run().assembled, 0U);
 }
 

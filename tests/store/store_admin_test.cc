@@ -96,7 +96,7 @@ TEST_P(StoreTest, SendNowClosesACollectingWindowAtThisSecond) {
   auto next = at(delta("example.com"), now, now);
   next.period = {now, kDay + 24h};
   EXPECT_TRUE(add({next}).stored());
-  EXPECT_THAT(ok(store().periods("example.com", kDay)),
+  EXPECT_THAT(periods("example.com", kDay),
               ElementsAre(Period{kDay, now}, Period{now, kDay + 24h}));
   add({at(delta("example.com"), now - 1s, now - 1s)});
   EXPECT_EQ(windows("example.com").at(2).supplement, 1);
@@ -240,7 +240,7 @@ TEST_P(StatesOfStoreTest, PruningRemovesWhatEndedWithEverythingThatBelongsToIt) 
 TEST_P(StoreTest, PruningRemovesAtMostTheGivenNumberOldestFirst) {
   for (int index = 0; index < 3; ++index) {
     const auto id = due_window("d" + std::to_string(index) + ".example");
-    ok(store().postpone(id, WindowState::kSuppressed, "x", {}, kDue - index * 1s));
+    ok(store().conclude(Postponement{id, 0, WindowState::kSuppressed, "x", {}, kDue - index * 1s}));
   }
   EXPECT_EQ(ok(store().prune(kDue + 1h, kDay, 2)), 2U);
   EXPECT_EQ(window("d0.example").state, WindowState::kSuppressed);
@@ -264,9 +264,9 @@ TEST_P(StoreTest, PruningForgetsOldSessionIds) {
 TEST_P(StoreTest, APeriodIsKnownAsLongAsASupplementOfItIsLeft) {
   const auto id = due_window("example.com");
   add({delta("example.com")});
-  ok(store().postpone(id, WindowState::kSuppressed, "x", {}, kDue));
+  ok(store().conclude(Postponement{id, 0, WindowState::kSuppressed, "x", {}, kDue}));
   ASSERT_EQ(ok(store().prune(kDue + 1s, kDay, 10)), 1U);
-  EXPECT_THAT(ok(store().periods("example.com", kDay)), ElementsAre(kFirstDay));
+  EXPECT_THAT(periods("example.com", kDay), ElementsAre(kFirstDay));
 }
 
 }  // namespace

@@ -137,10 +137,10 @@ TEST_P(StoreTest, PartsAreLoadedOneByOneWhileTheyAreWritten) {
     made.gz = "gz" + std::to_string(index);
     return {};
   };
-  EXPECT_FALSE(store().assemble(assembly));
+  EXPECT_FALSE(store().conclude(assembly));
   EXPECT_EQ(window("example.com").state, WindowState::kDue) << "whole or not at all";
   loaded = 2;
-  EXPECT_TRUE(ok(store().assemble(assembly)));
+  EXPECT_TRUE(ok(store().conclude(assembly)));
   EXPECT_EQ(ok(store().report(assembly.parts[1].report_id))->part.gz, "gz1");
 }
 

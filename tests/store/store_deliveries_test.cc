@@ -12,7 +12,7 @@ const std::vector<std::string> kTwo = {"mailto:a@b.example", "https://b.example/
 TEST_P(StoreTest, DueDeliveriesComeByTheirTimeWithTheirBody) {
   const auto id = assembled_window("example.com", kTwo);
   EXPECT_THAT(due_ids(kDue - 1s), IsEmpty());
-  const auto due = ok(store().due_deliveries(kDue, 10, {}, true, true));
+  const auto due = ok(store().due_deliveries({.now = kDue, .limit = 10}));
   ASSERT_THAT(due, SizeIs(2));
   EXPECT_EQ(due[0].delivery.id, delivery_id(id, 0));
   EXPECT_EQ(due[0].delivery.header, "From: noreply@example.net\r\n");
@@ -108,12 +108,12 @@ TEST_P(StoreTest, AFallbackBeginsAtAssemblyIfTheFirstDestinationIsSuppressed) {
   auto second = delivery(id, 1, "mailto:b@b.example", 1);
   second.fallback = true;
   second.next_attempt.reset();
-  ok(store().assemble({.window = id,
-                       .parts = {part(id, 1)},
-                       .deliveries = {first, second},
-                       .fingerprint = "",
-                       .record = "",
-                       .now = kDue + 1s}));
+  ok(store().conclude(Assembly{.window = id,
+                               .parts = {part(id, 1)},
+                               .deliveries = {first, second},
+                               .fingerprint = "",
+                               .record = "",
+                               .now = kDue + 1s}));
   EXPECT_THAT(due_ids(kDue + 1s), ElementsAre(second.id));
 }
 
@@ -131,7 +131,7 @@ TEST_P(StoreTest, FallbacksOfOnePartAreNotStartedByAnother) {
     assembly.deliveries.back().fallback = true;
     assembly.deliveries.back().next_attempt.reset();
   }
-  ok(store().assemble(assembly));
+  ok(store().conclude(assembly));
   attempt(assembly.deliveries[0].id, DeliveryState::kFailed, kDue);
   attempt(assembly.deliveries[2].id, DeliveryState::kDelivered, kDue);
   EXPECT_EQ(delivery_now(assembly.deliveries[1].id).next_attempt, kDue);

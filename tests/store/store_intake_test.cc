@@ -233,7 +233,8 @@ TEST_P(StoreTest, LateSessionsMakeASupplementOfTheSamePeriod) {
 TEST_P(StoreTest, SessionsGoToTheNewestWindowThatTakesCounts) {
   const auto id = due_window("example.com");
   add({delta("example.com")});
-  ASSERT_TRUE(ok(store().postpone(id, WindowState::kBlocked, "no key", kDue + 1h, kDue)));
+  ASSERT_TRUE(
+      ok(store().conclude(Postponement{id, 0, WindowState::kBlocked, "no key", kDue + 1h, kDue})));
   add({delta("example.com", 7)});
   auto all = windows("example.com");
   ASSERT_THAT(all, SizeIs(2));
@@ -285,12 +286,12 @@ TEST_P(StoreTest, SupplementsNumberTheirPartsOn) {
   ok(store().claim_due(kDue, 10, std::nullopt));
   EXPECT_EQ(ok(store().next_part_number("example.com", kFirstDay)), 1);
   add({delta("example.com")});  // made before the window was assembled
-  ASSERT_TRUE(ok(store().assemble({.window = first,
-                                   .parts = {part(first, 1, 2), part(first, 2, 2)},
-                                   .deliveries = {},
-                                   .fingerprint = "",
-                                   .record = "",
-                                   .now = kDue})));
+  ASSERT_TRUE(ok(store().conclude(Assembly{.window = first,
+                                           .parts = {part(first, 1, 2), part(first, 2, 2)},
+                                           .deliveries = {},
+                                           .fingerprint = "",
+                                           .record = "",
+                                           .now = kDue})));
   EXPECT_EQ(ok(store().next_part_number("example.com", kFirstDay)), 3);
   EXPECT_EQ(windows("example.com").at(1).first_part, 3);
   ASSERT_TRUE(ok(store().cancel(windows("example.com").at(1).id, "test", kDue)));
@@ -358,11 +359,11 @@ TEST_P(StoreTest, PeriodsAreThoseThatEndLaterOldestFirstWithoutSupplements) {
   add({next, before, delta("example.org")});
   const Period first{kDay - 24h, kDay};
   const Period last{kDay + 24h, kDay + 48h};
-  EXPECT_THAT(ok(store().periods("example.com", kDay - 100h)), ElementsAre(first, kFirstDay, last));
-  EXPECT_THAT(ok(store().periods("example.com", kDay)), ElementsAre(kFirstDay, last));
-  EXPECT_THAT(ok(store().periods("example.com", kDay - 1s)), ElementsAre(first, kFirstDay, last));
-  EXPECT_THAT(ok(store().periods("example.com", kDay + 48h)), IsEmpty());
-  EXPECT_THAT(ok(store().periods("example.net", kDay - 100h)), IsEmpty());
+  EXPECT_THAT(periods("example.com", kDay - 100h), ElementsAre(first, kFirstDay, last));
+  EXPECT_THAT(periods("example.com", kDay), ElementsAre(kFirstDay, last));
+  EXPECT_THAT(periods("example.com", kDay - 1s), ElementsAre(first, kFirstDay, last));
+  EXPECT_THAT(periods("example.com", kDay + 48h), IsEmpty());
+  EXPECT_THAT(periods("example.net", kDay - 100h), IsEmpty());
 }
 
 TEST_P(StoreTest, ASessionIdIsStoredOnceAndTheSecondBatchLeavesNothing) {
@@ -456,7 +457,8 @@ TEST_P(StoreTest, SessionsThatRaceWithClaimingGoToTheWindowOrItsSupplementOnce) 
       ASSERT_THAT(counts, SizeIs(1));
       EXPECT_EQ(counts[0].successful, due.successful);
       claimed += due.successful;
-      EXPECT_TRUE(ok(mine->postpone(due.id, WindowState::kSuppressed, "test", {}, kDue)));
+      EXPECT_TRUE(
+          ok(mine->conclude(Postponement{due.id, 0, WindowState::kSuppressed, "test", {}, kDue})));
     }
   };
   for (int round = 0; round < 40; ++round) claim();

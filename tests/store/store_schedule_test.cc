@@ -52,7 +52,8 @@ TEST_P(StoreTest, ClaimingMovesEvenWindowsBeyondTheLimit) {
 
 TEST_P(StoreTest, APostponedWindowWaitsForItsRetry) {
   const auto id = due_window("example.com");
-  EXPECT_TRUE(ok(store().postpone(id, WindowState::kDue, "SERVFAIL", kDue + 1h, kDue + 1s)));
+  EXPECT_TRUE(ok(
+      store().conclude(Postponement{id, 0, WindowState::kDue, "SERVFAIL", kDue + 1h, kDue + 1s})));
   auto waiting = window("example.com");
   EXPECT_EQ(waiting.state, WindowState::kDue);
   EXPECT_EQ(waiting.reason, "SERVFAIL");
@@ -60,13 +61,15 @@ TEST_P(StoreTest, APostponedWindowWaitsForItsRetry) {
   EXPECT_EQ(waiting.first_attempt, kDue + 1s);
   EXPECT_THAT(ok(store().claim_due(kDue + 1h - 1s, 10, std::nullopt)), IsEmpty());
   EXPECT_THAT(ok(store().claim_due(kDue + 1h, 10, std::nullopt)), SizeIs(1));
-  EXPECT_TRUE(ok(store().postpone(id, WindowState::kDue, "again", kDue + 3h, kDue + 1h)));
+  EXPECT_TRUE(
+      ok(store().conclude(Postponement{id, 0, WindowState::kDue, "again", kDue + 3h, kDue + 1h})));
   EXPECT_EQ(window("example.com").first_attempt, kDue + 1s);
 }
 
 TEST_P(StoreTest, ABlockedWindowComesBackAtItsRetryAndTakesCountsUntilThen) {
   const auto id = due_window("example.com");
-  EXPECT_TRUE(ok(store().postpone(id, WindowState::kBlocked, "no key", kDue + 15min, kDue)));
+  EXPECT_TRUE(ok(
+      store().conclude(Postponement{id, 0, WindowState::kBlocked, "no key", kDue + 15min, kDue})));
   EXPECT_EQ(window("example.com").state, WindowState::kBlocked);
   add({delta("example.com")});
   EXPECT_EQ(window("example.com").successful, 2U);
@@ -79,18 +82,22 @@ TEST_P(StoreTest, ARetryPlannedUnderAClockThatWasAheadIsDueWhenTheClockIsRight) 
   const auto ahead = kDue + 240h;
   const auto postponed = due_window("postponed.example");
   const auto blocked = due_window("blocked.example");
-  ok(store().postpone(postponed, WindowState::kDue, "SERVFAIL", ahead + 1min, ahead));
-  ok(store().postpone(blocked, WindowState::kBlocked, "no key", ahead + 15min, ahead));
+  ok(store().conclude(
+      Postponement{postponed, 0, WindowState::kDue, "SERVFAIL", ahead + 1min, ahead}));
+  ok(store().conclude(
+      Postponement{blocked, 0, WindowState::kBlocked, "no key", ahead + 15min, ahead}));
   EXPECT_THAT(domains(ok(store().claim_due(kDue + 1h, 10, std::nullopt))),
               UnorderedElementsAre("postponed.example", "blocked.example"));
-  ok(store().postpone(postponed, WindowState::kDue, "SERVFAIL", kDue + 2h, kDue + 1h));
+  ok(store().conclude(
+      Postponement{postponed, 0, WindowState::kDue, "SERVFAIL", kDue + 2h, kDue + 1h}));
   EXPECT_EQ(window(postponed).first_attempt, kDue + 1h) << "not when the clock was ahead";
   EXPECT_EQ(window(postponed).lookup_since, kDue + 1h);
 }
 
 TEST_P(StoreTest, ASuppressedWindowHasEnded) {
   const auto id = due_window("example.com");
-  EXPECT_TRUE(ok(store().postpone(id, WindowState::kSuppressed, "no record", {}, kDue)));
+  EXPECT_TRUE(
+      ok(store().conclude(Postponement{id, 0, WindowState::kSuppressed, "no record", {}, kDue})));
   EXPECT_EQ(window("example.com").state, WindowState::kSuppressed);
   EXPECT_EQ(window("example.com").reason, "no record");
   EXPECT_EQ(window("example.com").retry, std::nullopt);
@@ -105,20 +112,21 @@ TEST_P(StoreTest, OnlyAWindowInDueIsPostponedOrAssembled) {
                           .fingerprint = "",
                           .record = "",
                           .now = kDue};
-  EXPECT_FALSE(ok(store().postpone(id, WindowState::kBlocked, "x", kDue, kDue)));
-  EXPECT_FALSE(ok(store().assemble(assembly)));
+  EXPECT_FALSE(ok(store().conclude(Postponement{id, 0, WindowState::kBlocked, "x", kDue, kDue})));
+  EXPECT_FALSE(ok(store().conclude(assembly)));
   EXPECT_EQ(window("example.com").state, WindowState::kCollecting);
   EXPECT_EQ(window("example.com").first_attempt, std::nullopt);
   EXPECT_THAT(ok(store().deliveries({})), IsEmpty());
   EXPECT_THAT(ok(store().reports("", 10)), IsEmpty());
-  EXPECT_FALSE(ok(store().postpone(12345, WindowState::kBlocked, "x", kDue, kDue)));
+  EXPECT_FALSE(
+      ok(store().conclude(Postponement{12345, 0, WindowState::kBlocked, "x", kDue, kDue})));
 }
 
 TEST_P(StoreTest, RetryNowMakesBlockedWindowsDueAndTheTemporaryOnesIfTold) {
   const auto blocked = due_window("blocked.example");
   const auto temporary = due_window("temporary.example");
-  ok(store().postpone(blocked, WindowState::kBlocked, "x", kDue + 150min, kDue));
-  ok(store().postpone(temporary, WindowState::kDue, "x", kDue + 150min, kDue));
+  ok(store().conclude(Postponement{blocked, 0, WindowState::kBlocked, "x", kDue + 150min, kDue}));
+  ok(store().conclude(Postponement{temporary, 0, WindowState::kDue, "x", kDue + 150min, kDue}));
   ok(store().retry_now(false, kDue + 1h));
   EXPECT_THAT(domains(ok(store().claim_due(kDue + 1h, 10, std::nullopt))),
               ElementsAre("blocked.example"));
@@ -149,7 +157,7 @@ TEST_P(StoreTest, AssemblingWritesPartsAndDeliveriesAtOnce) {
       .record = "v=TLSRPTv1; rua=mailto:a@b.example",
       .now = kDue + 1s};
   EXPECT_EQ(ok(store().deciding_record(id)), "");
-  EXPECT_TRUE(ok(store().assemble(assembly)));
+  EXPECT_TRUE(ok(store().conclude(assembly)));
   EXPECT_EQ(window("example.com").state, WindowState::kAssembled);
   EXPECT_EQ(window("example.com").first_part, 1);
   EXPECT_EQ(ok(store().deciding_record(id)), "v=TLSRPTv1; rua=mailto:a@b.example");
@@ -169,7 +177,7 @@ TEST_P(StoreTest, AssemblingWritesPartsAndDeliveriesAtOnce) {
   EXPECT_EQ(all[0].next_attempt, kDue);
   EXPECT_EQ(all[1].rank, 1);
   EXPECT_EQ(all[2].part, 2);
-  EXPECT_FALSE(ok(store().assemble(assembly))) << "it is no longer due";
+  EXPECT_FALSE(ok(store().conclude(assembly))) << "it is no longer due";
   EXPECT_THAT(ok(store().deliveries({})), SizeIs(3));
 }
 
@@ -182,17 +190,17 @@ TEST_P(StoreTest, AnAssemblyThatCannotBeWrittenLeavesTheWindowDue) {
                     .record = "",
                     .now = kDue};
   assembly.parts[1].report_id = assembly.parts[0].report_id;
-  EXPECT_FALSE(store().assemble(assembly));
+  EXPECT_FALSE(store().conclude(assembly));
   EXPECT_EQ(window("example.com").state, WindowState::kDue);
   EXPECT_THAT(ok(store().reports("", 10)), IsEmpty());
   EXPECT_THAT(ok(store().deliveries({})), IsEmpty());
 
   assembly.parts[1] = part(id, 2, 2);
   assembly.deliveries[0].part = 3;
-  EXPECT_FALSE(store().assemble(assembly));
+  EXPECT_FALSE(store().conclude(assembly));
   EXPECT_EQ(window("example.com").state, WindowState::kDue);
   assembly.deliveries[0].part = 2;
-  EXPECT_TRUE(ok(store().assemble(assembly)));
+  EXPECT_TRUE(ok(store().conclude(assembly)));
 }
 
 TEST_P(StoreTest, AWindowWithoutOpenDeliveriesIsDoneAtOnce) {
@@ -200,12 +208,12 @@ TEST_P(StoreTest, AWindowWithoutOpenDeliveriesIsDoneAtOnce) {
   auto suppressed = delivery(id, 1, "mailto:a@b.example");
   suppressed.state = DeliveryState::kSuppressed;
   suppressed.ended = kDue;
-  EXPECT_TRUE(ok(store().assemble({.window = id,
-                                   .parts = {part(id, 1)},
-                                   .deliveries = {suppressed},
-                                   .fingerprint = "",
-                                   .record = "",
-                                   .now = kDue})));
+  EXPECT_TRUE(ok(store().conclude(Assembly{.window = id,
+                                           .parts = {part(id, 1)},
+                                           .deliveries = {suppressed},
+                                           .fingerprint = "",
+                                           .record = "",
+                                           .now = kDue})));
   EXPECT_EQ(window("example.com").state, WindowState::kDone);
   EXPECT_THAT(due_ids(kDue + 1h), IsEmpty());
 }

@@ -156,6 +156,15 @@ class StoreTest : public testing::TestWithParam<StoreKind> {
     return {};
   }
 
+  // Of the domain's windows that end after `since`.
+  std::vector<Period> periods(const std::string& domain, Time since) {
+    const std::vector<std::string> domains{domain};
+    auto places = ok(store().places(domains, since, kDay));
+    if (places.size() == 1) return std::move(places.front().periods);
+    ADD_FAILURE() << places.size() << " answers for one domain";
+    return {};
+  }
+
   // A window of the domain in kDue, with one success.
   WindowId due_window(const std::string& domain) {
     add({delta(domain)});
@@ -210,7 +219,7 @@ class StoreTest : public testing::TestWithParam<StoreKind> {
       assembly.deliveries.push_back(made);
       ++rank;
     }
-    EXPECT_TRUE(ok(store().assemble(assembly)));
+    EXPECT_TRUE(ok(store().conclude(assembly)));
     return id;
   }
 
@@ -262,7 +271,12 @@ class StoreTest : public testing::TestWithParam<StoreKind> {
   std::vector<std::string> due_ids(Time now, bool mails = true, bool posts = true,
                                    std::vector<std::string> except = {}, std::size_t limit = 100) {
     std::vector<std::string> ids;
-    for (const auto& due : ok(store().due_deliveries(now, limit, except, mails, posts))) {
+    for (const auto& due : ok(store().due_deliveries({.now = now,
+                           .limit = limit,
+                           .except = except,
+                           .full = {},
+                           .mails = mails,
+                           .posts = posts}))) {
       ids.push_back(due.delivery.id);
     }
     return ids;
@@ -281,7 +295,8 @@ class StatesOfStoreTest : public StoreTest {
   void SetUp() override {
     for (const auto state : {WindowState::kDue, WindowState::kBlocked, WindowState::kSuppressed}) {
       const auto id = due_window(name(state));
-      if (state != WindowState::kDue) ok(store().postpone(id, state, "why", kDue + 1h, kDue));
+      if (state != WindowState::kDue)
+        ok(store().conclude(Postponement{id, 0, state, "why", kDue + 1h, kDue}));
     }
     assembled_window(name(WindowState::kAssembled), {"mailto:a@b.example", "https://b.example"});
     const auto done = assembled_window(name(WindowState::kDone), {"mailto:a@b.example"});

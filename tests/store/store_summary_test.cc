@@ -46,7 +46,8 @@ TEST_P(StatesOfStoreTest, WindowsThatCouldHaveBeenRunAreOverdue) {
 
 TEST_P(StatesOfStoreTest, AWindowThatWaitsForAnotherTryIsOverdueWhenThatHasCome) {
   ok(store().cancel(in(WindowState::kCollecting).id, "no", kDue));
-  ok(store().postpone(in(WindowState::kDue).id, WindowState::kDue, "SERVFAIL", kDue + 1h, kDue));
+  ok(store().conclude(
+      Postponement{in(WindowState::kDue).id, 0, WindowState::kDue, "SERVFAIL", kDue + 1h, kDue}));
   const auto waiting = summary_of(store(), kDue + 30min);
   EXPECT_EQ(waiting.windows_waiting, 1U);
   EXPECT_EQ(waiting.windows_overdue, 0U);
@@ -148,7 +149,7 @@ TEST_P(StoreTest, CountersAndSizesAreInTheSummary) {
   EXPECT_THAT(found.counters, ElementsAre(Pair("datagram.accepted", 2)));
   EXPECT_EQ(found.session_ids, 2U);
   EXPECT_EQ(found.now, kDay);
-  EXPECT_EQ(found.schema_version, 4);
+  EXPECT_EQ(found.schema_version, 5);
   EXPECT_GT(found.database_bytes, 10'000U);
   EXPECT_LT(found.free_bytes, found.database_bytes);
 }

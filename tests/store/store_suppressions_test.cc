@@ -119,10 +119,10 @@ TEST_P(StoreTest, CountsThatCameDuringTheRunAreNotLeftOut) {
   ok(store().release(id, kDue));
   add({delta("example.com", 7)});
   ok(store().claim_due(kDue, 10, std::nullopt));
-  EXPECT_FALSE(ok(store().assemble(assembly)));
+  EXPECT_FALSE(ok(store().conclude(assembly)));
   EXPECT_EQ(window("example.com").state, WindowState::kDue) << "its run begins anew";
   assembly.counted = {8, 0};
-  EXPECT_TRUE(ok(store().assemble(assembly)));
+  EXPECT_TRUE(ok(store().conclude(assembly)));
 }
 
 TEST_P(StoreTest, ARetryIsNoFailureAnyMore) {
