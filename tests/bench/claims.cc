@@ -1,6 +1,6 @@
 #include "bench/claims.h"
 
-#include <cstdio>
+#include "bench/table.h"
 
 namespace rapporteur::bench {
 
@@ -20,18 +20,16 @@ double MedianReporter::median(const std::string& name) const {
 
 bool judge(const std::vector<Claim>& claims, const MedianReporter& reporter) {
   bool all_hold = true;
-  std::printf("\nRatios of medians of this run:\n");
-  for (const auto& [what, ours, limit, most] : claims) {
+  for (const auto& [what, beside, ours, limit, most] : claims) {
     const double own = reporter.median(ours);
     const double other = reporter.median(limit);
     const bool known = own > 0 && other > 0;
-    const bool holds = known && own <= most * other;
-    all_hold = all_hold && holds;
-    std::printf("%s\n  %s / %s = %.0f ns / %.0f ns = %.2f, at most %.2f: %s\n", what.c_str(),
-                ours.c_str(), limit.c_str(), own, other, known ? own / other : 0, most,
-                !known  ? "NOT MEASURED"
-                : holds ? "holds"
-                        : "DOES NOT HOLD");
+    all_hold &= tell({.what = what,
+                      .limit = beside,
+                      .ratio = known ? own / other : 0,
+                      .bar = most,
+                      .figures = std::to_string(own) + " and " + std::to_string(other) + " ns",
+                      .valid = known});
   }
   return all_hold;
 }

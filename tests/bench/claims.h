@@ -12,9 +12,10 @@ namespace rapporteur::bench {
 
 struct Claim {
   std::string what;
-  std::string ours;   // names of benchmarks
-  std::string limit;  // the time that ours is a multiple of
-  double most;        // ours / limit
+  std::string beside;  // what it is compared with, for people
+  std::string ours;    // names of benchmarks
+  std::string limit;   // the time that ours is a multiple of
+  double most;         // ours / limit
 };
 
 // Shows the usual table and keeps the median of each benchmark's processor time.

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <string>
@@ -14,6 +13,7 @@
 #include "bench/http_rig.h"
 #include "bench/intake_memory.h"
 #include "bench/intake_rig.h"
+#include "bench/table.h"
 
 namespace rapporteur::bench {
 namespace {
@@ -23,8 +23,8 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-const char* verdict(bool holds) {
-  return holds ? "holds" : "DOES NOT HOLD";
+std::string rounded(double value) {
+  return std::to_string(static_cast<long long>(value));
 }
 
 double rate(std::uint64_t count, double seconds) {
@@ -48,12 +48,15 @@ bool throughput(const DatagramMix& mix, std::uint64_t count, double least, int p
     rates.push_back(rate(count, ours.seconds));
   }
   const auto share = median(shares);
-  std::printf(
-      "Datagrams of %zu bytes for %zu domains, on disk, as a share of a loop that throws away\n"
-      "  %.2f (%.0f a second), at least %.2f: %s%s; with the folding into windows %.2f\n",
-      mix.bytes, mix.domains, share, median(rates), least, verdict(share >= least && complete),
-      complete ? "" : ", SESSIONS ARE MISSING", median(recorded));
-  return share >= least && complete;
+  return tell({.what = "datagrams of " + std::to_string(mix.bytes) + " bytes for " +
+                       std::to_string(mix.domains) + " domains, on disk",
+               .limit = "a loop that throws them away",
+               .ratio = share,
+               .side = Row::Bar::kAtLeast,
+               .bar = least,
+               .figures = rounded(median(rates)) + " a second; with the folding into windows " +
+                          std::to_string(median(recorded)),
+               .valid = complete});
 }
 
 bool garbage(std::uint64_t count, int pairs) {
@@ -65,9 +68,11 @@ bool garbage(std::uint64_t count, int pairs) {
     ratios.push_back(run_intake(bad, {.count = count}).seconds / ours.seconds);
   }
   const auto ratio = median(ratios);
-  std::printf("A garbage datagram's time as a multiple of a good one's\n  %.2f, at most 1.15: %s\n",
-              ratio, verdict(ratio <= 1.15));
-  return ratio <= 1.15;
+  return tell({.what = "a garbage datagram",
+               .limit = "a good one",
+               .ratio = ratio,
+               .bar = 1.15,
+               .figures = "medians of " + std::to_string(pairs) + " pairs"});
 }
 
 // What arrives of many datagrams that nobody waits for, in the mean of many rounds.
@@ -88,12 +93,14 @@ bool burst(int rounds) {
   const double all = static_cast<double>(traffic.count) * rounds;
   // Where this process may go first, so does the intake: then that is what it is compared with.
   const double limit = std::max(bare, bare_first);
-  std::printf(
-      "A burst of 20,000 datagrams of 8 senders that do not wait: the share that arrives\n"
-      "  %.3f; of the bare loop %.3f, and %.3f where it goes first; ratio %.2f, at least 0.90: "
-      "%s\n",
-      ours / all, bare / all, bare_first / all, ours / limit, verdict(ours >= 0.9 * limit));
-  return ours >= 0.9 * limit;
+  return tell({.what = "what arrives of 20,000 datagrams of 8 senders that do not wait",
+               .limit = "a loop that throws them away",
+               .ratio = ours / limit,
+               .side = Row::Bar::kAtLeast,
+               .bar = 0.9,
+               .figures = "shares " + std::to_string(ours / all) + ", " +
+                          std::to_string(bare / all) + ", where it goes first " +
+                          std::to_string(bare_first / all)});
 }
 
 bool file_ingest(int pairs) {
@@ -108,14 +115,19 @@ bool file_ingest(int pairs) {
   }
   const auto dom = median(of_dom);
   const auto nlohmann = median(of_nlohmann);
-  std::printf(
-      "Ingest of a file of 64 MiB (%.0f lines a second) as a multiple of simdjson's DOM parser\n"
-      "  %.2f, at most 3.50: %s\n"
-      "The same work through nlohmann/json as a multiple of it\n"
-      "  %.1f, at least 6.0: %s\n",
-      rate(file.lines(), median(seconds)), dom, verdict(dom <= 3.5), nlohmann,
-      verdict(nlohmann >= 6));
-  return dom <= 3.5 && nlohmann >= 6;
+  const bool quick =
+      tell({.what = "ingest of a file of 64 MiB",
+            .limit = "simdjson's DOM parser over its lines",
+            .ratio = dom,
+            .bar = 3.5,
+            .figures = rounded(rate(file.lines(), median(seconds))) + " lines a second"});
+  return tell({.what = "the same work through nlohmann/json",
+               .limit = "that ingest",
+               .ratio = nlohmann,
+               .side = Row::Bar::kAtLeast,
+               .bar = 6,
+               .figures = "medians of " + std::to_string(pairs) + " pairs"}) &&
+         quick;
 }
 
 std::string content_of(const std::string& path) {
@@ -135,11 +147,11 @@ bool http_upload(int pairs) {
     });
   }
   const auto ratio = median(ratios);
-  std::printf(
-      "A body of 64 MiB by HTTP, on disk, as a multiple of the ingest of that file\n"
-      "  %.2f, at most 1.50: %s\n",
-      ratio, verdict(ratio <= 1.5));
-  return ratio <= 1.5;
+  return tell({.what = "a body of 64 MiB by HTTP, on disk",
+               .limit = "the ingest of that file",
+               .ratio = ratio,
+               .bar = 1.5,
+               .figures = "medians of " + std::to_string(pairs) + " pairs"});
 }
 
 bool http_documents(int pairs) {
@@ -162,12 +174,13 @@ bool http_documents(int pairs) {
     });
   }
   const auto latency = median(medians);
-  std::printf(
-      "One session a request over 64 connections, each on disk before it is answered\n"
-      "  %.0f a second, %.2f of a Beast server that answers without work;"
-      " %.1f ms in the median, 99 of 100 within %.1f ms; within milliseconds: %s\n",
-      median(rates), median(ratios), latency, median(worst), verdict(latency < 10));
-  return latency < 10;
+  return tell({.what = "one session a request over 64 connections, on disk: milliseconds",
+               .limit = "none",
+               .ratio = latency,
+               .bar = 10,
+               .figures = rounded(median(rates)) + " a second, " + std::to_string(median(ratios)) +
+                          " of a Beast server that answers without work; 99 of 100 within " +
+                          std::to_string(median(worst)) + " ms"});
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/random.h"
+#include "bench/table.h"
 #include "daemon/intake.h"
 #include "store/open.h"
 
@@ -60,11 +61,12 @@ bool memory_of_a_million_domains() {
     recording.store_waiting(true);
     const auto after = resident_bytes() - before;
     const auto domains = static_cast<double>(kDomains);
-    holds = recording.idle() && collecting <= 300 * domains && after <= collecting / 2;
-    std::printf(
-        "A million domains in one window: bytes a domain while collecting\n"
-        "  %.0f, at most 300, and %.0f after they were recorded: %s\n",
-        collecting / domains, after / domains, holds ? "holds" : "DOES NOT HOLD");
+    holds = tell({.what = "a million domains in memory: bytes each while they collect",
+                  .limit = "none",
+                  .ratio = collecting / domains,
+                  .bar = 300,
+                  .figures = std::to_string(after / domains) + " after they were recorded",
+                  .valid = recording.idle() && after <= collecting / 2});
   }
   std::filesystem::remove_all(folder);
   return holds;

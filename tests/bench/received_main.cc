@@ -19,6 +19,7 @@
 
 #include "base/hash.h"
 #include "base/private_key.h"
+#include "bench/table.h"
 #include "cli/cli.h"
 #include "dkim/signer.h"
 #include "mime/message.h"
@@ -45,10 +46,6 @@ double seconds_of(const std::function<void()>& work) {
 double median(std::vector<double> values) {
   std::ranges::sort(values);
   return values[values.size() / 2];
-}
-
-const char* verdict(bool holds) {
-  return holds ? "holds" : "DOES NOT HOLD";
 }
 
 class StandingClock final : public Clock {
@@ -250,9 +247,11 @@ void fill(Store& store) {
 }
 
 bool within(const char* what, double least_of, double most) {
-  std::printf("  %-46s %6.1f ms, at most %.0f: %s\n", what, least_of * 1000, most * 1000,
-              verdict(least_of <= most));
-  return least_of <= most;
+  return tell({.what = std::string(what) + " over 100,000 kept reports: seconds",
+               .limit = "none",
+               .ratio = least_of,
+               .bar = most,
+               .figures = "the whole command"});
 }
 
 bool measure_looking() {
