@@ -345,10 +345,10 @@ class Store : public ReceivedStore, public NodeStore, public LookupStore {
 
   // Up to `limit` pending or uncertain deliveries whose next attempt has come, less those that
   // `query` leaves out: by that time, but while destinations that are full have very many, those to
-  // others by turns of their destinations, so that each is found within so many calls as there are
-  // keys, divided by some hundreds. A call is quick whatever is stored. This node has a lease of
-  // each; those that another node has one of are left out. One whose attempt had begun on a node
-  // that lost its lease becomes kUncertain.
+  // others come by turns of their destinations, a bounded number of these in a call, which may take
+  // some calls. A call is quick whatever is stored. This node has a lease of each; those that
+  // another node has one of are left out. One whose attempt had begun on a node that lost its lease
+  // becomes kUncertain.
   virtual Result<std::vector<Submission>> due_deliveries(const DueQuery& query) = 0;
 
   // Notes that attempts begin, so that an interrupted one can be told from one that never was.
