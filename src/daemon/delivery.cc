@@ -160,6 +160,7 @@ Result<CourierOptions> courier_options(const Config& config) {
       .per_destination = delivery.per_destination,
       .rate = delivery.rate,
       .suppress_after = delivery.suppress_after,
+      .lease = config.store.lease,
       .mail = *std::move(mail),
       .https = [https](const Interrupt& interrupt) {
         return make_https_transport(https, interrupt);

@@ -15,33 +15,12 @@ namespace {
 
 using Outcome = Reply::Outcome;
 
-// Deliveries that wait for their destination are remembered, so that those behind them are found.
-constexpr std::size_t kMostParked = 2000;
-// How many more than there are threads free are looked at in one query.
-constexpr std::size_t kLookAhead = 16;
-constexpr int kMostQueries = 200;  // of one step
-
-std::string message_of(const Store::Submission& submission) {
-  return submission.delivery.header + "\r\n" + submission.body;
-}
-
 DestinationLimits limits_of(const CourierOptions& options) {
   return {std::max(options.per_destination, 1), std::max(options.rate, 0),
           options.retry.first_retry};
 }
 
 }  // namespace
-
-// What one step looks at and decides.
-struct Courier::Round {
-  Time now;
-  bool mails = false;
-  bool posts = false;
-  std::size_t free = 0;  // threads
-  std::vector<Job> jobs;
-  std::vector<Flight> flights;  // of the jobs, in their order
-  std::size_t decided = 0;      // chosen, parked or charged by the last query
-};
 
 Courier::Courier(Store& store, const Clock& clock, Random& random, Log& log,
                  const CourierOptions& options)
@@ -51,11 +30,7 @@ Courier::Courier(Store& store, const Clock& clock, Random& random, Log& log,
       log_(log),
       suppressor_(store, log),
       pool_(options.concurrency, options.mail, options.https) {
-  retry_ = options.retry;
-  concurrency_ = std::max(options.concurrency, 1);
-  destinations_.set_limits(limits_of(options));
-  relay_.set_longest_wait(std::min(options.retry.first_retry, kLongestWait));
-  suppressor_.set_suppress_after(options.suppress_after);
+  apply(options);
 }
 
 Courier::~Courier() {
@@ -65,12 +40,20 @@ Courier::~Courier() {
   }
 }
 
-void Courier::set_options(const CourierOptions& options) {
+void Courier::apply(const CourierOptions& options) {
   retry_ = options.retry;
   concurrency_ = std::max(options.concurrency, 1);
+  per_destination_ = std::max(options.per_destination, 1);
+  // With a limit of rate, what is started begins at once: starts are counted when they happen.
+  ahead_ = options.rate <= 0;
+  lease_ = std::max(options.lease, Seconds(1));
   destinations_.set_limits(limits_of(options));
   relay_.set_longest_wait(std::min(options.retry.first_retry, kLongestWait));
   suppressor_.set_suppress_after(options.suppress_after);
+}
+
+void Courier::set_options(const CourierOptions& options) {
+  apply(options);
   pool_.configure(options.concurrency, options.mail, options.https);
 }
 
@@ -79,6 +62,10 @@ Result<std::size_t> Courier::step(bool mails, bool posts) {
   if (auto written = write_records(); !written) {
     publish();
     return std::move(written).error();
+  }
+  if (auto renewed = renew_leases(); !renewed) {
+    publish();
+    return std::move(renewed).error();
   }
   auto started = stopped_ ? Result<std::size_t>(std::size_t{0}) : hand_over(mails, posts);
   publish();
@@ -89,12 +76,32 @@ Result<std::size_t> Courier::step(bool mails, bool posts) {
 
 void Courier::collect() {
   const auto now = clock_.now();
-  for (auto& finished : pool_.take()) {
-    const auto found = flights_.find(finished.id);
-    if (found == flights_.end()) continue;
-    judge(found->second, std::move(finished.reply), now);
-    flights_.erase(found);
+  for (auto& finished : pool_.take()) end_flight(std::move(finished), now);
+  if (std::exchange(relay_worsened_, false)) {
+    for (auto& finished : pool_.recall_mails()) end_flight(std::move(finished), now);
   }
+  pool_.go_on_with_mails();
+}
+
+void Courier::end_flight(Finished finished, Time now) {
+  const auto found = flights_.find(finished.id);
+  if (found == flights_.end()) return;
+  bytes_under_way_ -= found->second.bytes;
+  if (finished.begun) {
+    judge(found->second, std::move(finished.reply), now);
+  } else {
+    put_back(found->second, finished.reply, now);
+  }
+  flights_.erase(found);
+}
+
+// It was handed over and never begun: nothing has happened.
+void Courier::put_back(const Flight& flight, const Reply& reply, Time now) {
+  take_back(flight);
+  auto record = record_of(flight, reply, now);
+  record.tried = false;
+  report(flight, reply, record);
+  records_.push_back(std::move(record));
 }
 
 void Courier::judge(Flight& flight, Reply reply, Time now) {
@@ -119,6 +126,7 @@ void Courier::weigh_relay(Flight& flight, Reply& reply, Time now) {
   std::copy(verdict.misjudged.begin(), verdict.misjudged.end(), std::back_inserter(misjudged_));
   std::ranges::copy(verdict.doubtful, std::back_inserter(doubtful_));
   if (verdict.worsened) {
+    relay_worsened_ = true;
     log_.warning("delivery-relay-trouble", {{"response", reply.text},
                                             {"since", format_rfc3339(relay_.since())},
                                             {"next-probe", format_rfc3339(relay_.next_probe())}});
@@ -276,181 +284,24 @@ Result<void> Courier::learn() {
   return {};
 }
 
-// ---- Starts
+// ---- Leases
 
-// What a query leaves out: what is under way, and of what waits for its destination all that would
-// wait further. The rest of those is no longer remembered: the query finds it.
-std::vector<std::string> Courier::excluded(Time now) {
+std::vector<std::string> Courier::ids_under_way() const {
   std::vector<std::string> ids;
-  ids.reserve(flights_.size() + parked_count_);
-  for (const auto& [id, flight] : flights_) ids.push_back(id);
-  for (auto entry = parked_.begin(); entry != parked_.end();) {
-    auto& waiting = entry->second;
-    const auto room = std::min(destinations_.room(entry->first, now), waiting.size());
-    waiting.erase(waiting.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(room));
-    parked_count_ -= room;
-    ids.insert(ids.end(), waiting.begin(), waiting.end());
-    entry = waiting.empty() ? parked_.erase(entry) : std::next(entry);
-  }
+  ids.reserve(flights_.size());
+  for (const auto& flight : flights_) ids.push_back(flight.first);
   return ids;
 }
 
-Result<std::size_t> Courier::hand_over(bool mails, bool posts) {
-  std::size_t started = 0;
-  for (int query = 0; query < kMostQueries; ++query) {
-    Round round;
-    round.now = clock_.now();
-    round.mails = mails && relay_.may_start(round.now);
-    round.posts = posts;
-    const auto busy = std::min(flights_.size(), static_cast<std::size_t>(concurrency_));
-    round.free = static_cast<std::size_t>(concurrency_) - busy;
-    if (round.free == 0 || (!round.mails && !round.posts)) break;
-    const auto limit = round.free + kLookAhead;
-    const auto except = excluded(round.now);
-    auto due = store_.due_deliveries({.now = round.now,
-                                      .limit = limit,
-                                      .except = except,
-                                      .full = {},
-                                      .mails = round.mails,
-                                      .posts = posts});
-    if (!due) return std::move(due).error();
-    for (auto& submission : *due) {
-      if (auto placed = place(submission, round); !placed) {
-        take_back(round);
-        return std::move(placed).error();
-      }
-    }
-    started += round.jobs.size();
-    if (auto begun = start(round); !begun) return std::move(begun).error();
-    if (auto written = write_records(); !written) return std::move(written).error();
-    if (round.decided == 0 || due->size() < limit) break;
-  }
-  return started;
-}
-
-Result<void> Courier::place(Store::Submission& submission, Round& round) {
-  auto& delivery = submission.delivery;
-  const bool mail = is_mail(delivery.destination);
-  if (mail && !relay_.may_start(round.now)) return {};
-  if (delivery.first_attempt) {
-    delivery.first_attempt =
-        retry_period_began(*delivery.first_attempt, delivery.next_attempt, round.now);
-  }
-  const auto permit = suppressor_.ask(delivery, round.now);
-  if (!permit) return permit.error();
-  if (!permit->go) {
-    suppress(delivery, permit->why, round);
-    return {};
-  }
-  const auto key = destination_key(delivery.destination);
-  // Tried before, and its retry period begun anew: the administrator wants to see an answer.
-  const bool asked_for = delivery.attempts > 0 && !delivery.first_attempt;
-  const auto answer =
-      destinations_.ask(key, round.now, asked_for || is_last_attempt(delivery, round.now));
-  if (answer == Destinations::Answer::kDown) {
-    charge(delivery, key, round);
-  } else if (answer == Destinations::Answer::kWait) {
-    if (parked_count_ >= kMostParked) return {};
-    parked_[key].push_back(delivery.id);
-    ++parked_count_;
-    ++round.decided;
-  } else if (round.free > 0) {
-    choose(submission, key, permit->probe_of, round);
-  }
-  return {};
-}
-
-void Courier::suppress(const Delivery& delivery, const std::string& why, Round& round) {
-  AttemptRecord record;
-  record.delivery = delivery.id;
-  record.state = DeliveryState::kSuppressed;
-  record.first_attempt = delivery.first_attempt;
-  record.last_response = truncate_utf8(why, kMaxReplyText);
-  record.now = round.now;
-  record.tried = false;
-  log_.info("delivery-suppressed", {{"id", delivery.id},
-                                    {"domain", delivery.domain},
-                                    {"destination", delivery.destination},
-                                    {"reason", record.last_response}});
-  records_.push_back(std::move(record));
-  ++round.decided;
-  const std::lock_guard lock(published_mutex_);
-  ++counts_.suppressed;
-}
-
-bool Courier::is_last_attempt(const Delivery& delivery, Time now) const {
-  return delivery.first_attempt && now >= *delivery.first_attempt + retry_.retry_for;
-}
-
-// Its host does not answer others: its retry period runs as if it had been tried.
-void Courier::charge(const Delivery& delivery, const std::string& key, Round& round) {
-  constexpr std::string_view kPrefix = "not tried, the host failed others: ";
-  Flight flight;
-  flight.delivery = delivery;
-  flight.started = round.now;
-  Reply reply;
-  reply.outcome = Outcome::kTemporary;
-  reply.text = truncate_utf8(std::string(kPrefix) + destinations_.trouble(key), kMaxReplyText);
-  auto record = record_of(flight, reply, round.now);
-  record.tried = false;
-  report(flight, reply, record);
-  records_.push_back(std::move(record));
-  ++round.decided;
-}
-
-void Courier::choose(Store::Submission& submission, const std::string& key,
-                     const std::string& probe_of, Round& round) {
-  auto& delivery = submission.delivery;
-  Job job;
-  job.id = delivery.id;
-  job.mail = is_mail(delivery.destination);
-  job.envelope_from = delivery.envelope_from;
-  job.target = job.mail ? mail_address(delivery.destination) : delivery.destination;
-  job.payload = job.mail ? message_of(submission) : std::move(submission.body);
-  Flight flight;
-  flight.key = key;
-  flight.probe_of = probe_of;
-  flight.mail = job.mail;
-  flight.started = round.now;
-  if (flight.mail) flight.ticket = relay_.started();
-  flight.delivery = std::move(delivery);
-  flight.delivery.header.clear();
-  destinations_.started(key, round.now);
-  round.jobs.push_back(std::move(job));
-  round.flights.push_back(std::move(flight));
-  --round.free;
-  ++round.decided;
-}
-
-// What was chosen is not begun: the next step finds it again.
-void Courier::take_back(const Round& round) {
-  for (const auto& flight : round.flights) take_back(flight);
-}
-
-void Courier::take_back(const Flight& flight) {
-  destinations_.taken_back(flight.key);
-  if (flight.mail) relay_.taken_back(flight.ticket);
-}
-
-Result<void> Courier::start(Round& round) {
-  if (round.jobs.empty()) return {};
-  std::vector<std::string> ids;
-  for (const auto& job : round.jobs) ids.push_back(job.id);
-  const auto begun = store_.begin_attempts(ids, round.now);
-  if (!begun) {
-    take_back(round);
-    return begun.error();
-  }
-  for (std::size_t i = 0; i < round.jobs.size(); ++i) {
-    auto& flight = round.flights[i];
-    if (!begun->at(i)) {  // abandoned meanwhile, or another node's
-      take_back(flight);
-      continue;
-    }
-    flights_.emplace(round.jobs[i].id, std::move(flight));
-    pool_.submit(std::move(round.jobs[i]));
-  }
-  return {};
+// A step comes often enough for a third to be in time. A clock that was set back renews at once.
+Result<void> Courier::renew_leases() {
+  const auto now = clock_.now();
+  const bool fresh = now >= leases_renewed_ && now - leases_renewed_ < lease_ / 3;
+  if (flights_.empty() || fresh) return {};
+  const auto ids = ids_under_way();
+  auto renewed = store_.renew_leases({}, ids);
+  if (renewed) leases_renewed_ = now;
+  return renewed;
 }
 
 // ---- The end, and what others may know
@@ -464,9 +315,10 @@ Result<void> Courier::stop(std::chrono::milliseconds grace) {
     collect();
     // A failure is told at the end: the replies that are still to come are worth more.
     static_cast<void>(write_records());
+    static_cast<void>(renew_leases());
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Steady::now());
     if (flights_.empty() || left <= std::chrono::milliseconds(0)) break;
-    pool_.wait(left);
+    pool_.wait(std::min(left, std::chrono::milliseconds(lease_) / 3));
   }
   pool_.finish();
   collect();

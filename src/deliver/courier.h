@@ -33,6 +33,7 @@ struct CourierOptions {
   int per_destination = 2;
   int rate = 0;  // messages a minute and destination; 0: no limit
   Seconds suppress_after = std::chrono::hours(72);
+  Seconds lease{60};  // that the store was opened with
   MailTransportFactory mail;
   HttpsTransportFactory https;
 };
@@ -61,9 +62,11 @@ class Courier {
   Courier(const Courier&) = delete;
   Courier& operator=(const Courier&) = delete;
 
-  // Records what has ended, then starts what is due; mails or posts are left alone as told. Returns
-  // how many were started. If the store fails, its error: what could not be recorded is kept, tried
-  // again with the next step, and not sent again meanwhile.
+  // Records what has ended, renews the leases of what is under way every third of their time, then
+  // starts what is due; mails or posts are left alone as told. Some more are started than there are
+  // threads, so that these need not wait for the next step. Returns how many were started. If the
+  // store fails, its error: what could not be recorded is kept, tried again with the next step, and
+  // not sent again meanwhile.
   Result<std::size_t> step(bool mails, bool posts);
 
   // Until an attempt ends, wake() is called, or the time is up. False: the time was up.
@@ -92,7 +95,8 @@ class Courier {
     bool mail = false;
     std::uint64_t ticket = 0;  // mail: of the relay's state
     Time started;
-    std::string probe_of;  // a suppression that it tries
+    std::string probe_of;   // a suppression that it tries
+    std::size_t bytes = 0;  // of its payload
   };
   // What an attempt's end means for the suppression of its destination.
   struct Lesson {
@@ -103,8 +107,12 @@ class Courier {
   };
   struct Round;
 
+  void apply(const CourierOptions& options);
   void collect();
+  void end_flight(Finished finished, Time now);
+  void put_back(const Flight& flight, const Reply& reply, Time now);
   void judge(Flight& flight, Reply reply, Time now);
+  Result<void> renew_leases();
   AttemptRecord record_of(const Flight& flight, const Reply& reply, Time now);
   void plan_retry(AttemptRecord& record, const Flight& flight, const Reply& reply, Time now);
   void weigh_relay(Flight& flight, Reply& reply, Time now);
@@ -114,16 +122,19 @@ class Courier {
   Result<void> learn();
 
   Result<std::size_t> hand_over(bool mails, bool posts);
-  Result<void> place(Store::Submission& submission, Round& round);
+  std::size_t room() const;
+  Result<std::vector<Store::Submission>> look_for(Round& round);
+  Result<void> place_all(std::vector<Store::Submission>& due, Round& round);
+  Result<void> place(Store::Submission& submission, bool listed, Round& round);
   void suppress(const Delivery& delivery, const std::string& why, Round& round);
   void charge(const Delivery& delivery, const std::string& key, Round& round);
   bool is_last_attempt(const Delivery& delivery, Time now) const;
   void choose(Store::Submission& submission, const std::string& key, const std::string& probe_of,
               Round& round);
-  Result<void> start(Round& round);
+  Result<std::size_t> start(Round& round);
   void take_back(const Round& round);
   void take_back(const Flight& flight);
-  std::vector<std::string> excluded(Time now);
+  std::vector<std::string> ids_under_way() const;
   void publish();
 
   Store& store_;
@@ -132,6 +143,12 @@ class Courier {
   Log& log_;
   RetryPolicy retry_;
   int concurrency_ = 1;
+  int per_destination_ = 1;
+  bool ahead_ = true;  // more are started than there are threads
+  Seconds lease_{60};
+  Time leases_renewed_;
+  std::size_t bytes_under_way_ = 0;
+  bool relay_worsened_ = false;
   bool stopped_ = false;
 
   std::map<std::string, Flight> flights_;  // by delivery id: handed to the pool
@@ -139,8 +156,6 @@ class Courier {
   std::vector<std::string> doubtful_;      // failures for which nobody is to be blamed
   std::deque<std::string> misjudged_;      // to be tried again: their refusal was the relay's
   std::deque<Lesson> lessons_;             // of what is in the store, to be learned
-  std::map<std::string, std::deque<std::string>> parked_;  // ids that wait for their destination
-  std::size_t parked_count_ = 0;
   Destinations destinations_;
   RelayState relay_;
   std::optional<Time> https_answered_;  // when any HTTPS host did last

@@ -23,7 +23,8 @@ namespace rapporteur {
 
 namespace {
 
-constexpr long kIdleConnections = 4;
+// Of a thread, so that hosts which take turns on it keep theirs.
+constexpr long kIdleConnections = 16;
 constexpr std::size_t kKeptBody = 200;
 
 struct Target {

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <limits>
 
-#include "base/domain.h"
-#include "base/text.h"
 #include "deliver/retry.h"
 
 namespace rapporteur {
@@ -27,19 +25,6 @@ bool concerns_host(const Reply& reply) {
 
 }  // namespace
 
-std::string destination_key(std::string_view destination) {
-  if (starts_with_ignoring_case(destination, kMailto)) {
-    return std::string(kMailto) + to_lower(domain_of_address(destination));
-  }
-  constexpr std::string_view kDefaultPort = ":443";
-  const auto scheme = destination.find("://");
-  if (scheme == destination.npos) return to_lower(destination);
-  const auto end = destination.find_first_of("/?#", scheme + 3);
-  auto key = to_lower(destination.substr(0, end));
-  if (key.ends_with(kDefaultPort)) key.resize(key.size() - kDefaultPort.size());
-  return key;
-}
-
 int Destinations::left_of_rate(const Entry& entry, Time now) const {
   if (limits_.rate <= 0) return std::numeric_limits<int>::max();
   // A start in the future means that the clock was set back: it no longer counts.
@@ -49,16 +34,30 @@ int Destinations::left_of_rate(const Entry& entry, Time now) const {
   return std::max(0, limits_.rate - static_cast<int>(recent));
 }
 
-Destinations::Answer Destinations::ask(const std::string& key, Time now, bool last_chance) const {
+void Destinations::set_limits(const DestinationLimits& limits) {
+  limits_ = limits;
+  for (const auto& entry : entries_) crowded_.insert(entry.first);
+}
+
+std::vector<std::string> Destinations::full(Time now) {
+  std::erase_if(crowded_, [&](const std::string& key) { return room(key, now) > 0; });
+  return {crowded_.begin(), crowded_.end()};
+}
+
+Destinations::Answer Destinations::ask(const std::string& key, Time now, bool last_chance) {
   const auto found = entries_.find(key);
   if (found == entries_.end()) return Answer::kGo;
   const auto& entry = found->second;
   if (entry.failures > 0) {
-    if (entry.probing || entry.under_way > 0) return Answer::kWait;
+    if (entry.probing || entry.under_way > 0) {
+      crowded_.insert(key);
+      return Answer::kWait;
+    }
     const bool early = now < entry.probe_at && !is_misplanned(entry.probe_at, now, entry.wait);
     if (early && !last_chance) return Answer::kDown;
   }
   const bool room = entry.under_way < limits_.concurrency && left_of_rate(entry, now) > 0;
+  if (!room) crowded_.insert(key);
   return room ? Answer::kGo : Answer::kWait;
 }
 
@@ -78,6 +77,7 @@ void Destinations::started(const std::string& key, Time now) {
   auto& entry = entries_[key];
   ++entry.under_way;
   if (entry.failures > 0) entry.probing = true;
+  crowded_.insert(key);  // perhaps
   if (limits_.rate <= 0) return;
   while (!entry.starts.empty() && now - entry.starts.front() >= kMinute) entry.starts.pop_front();
   entry.starts.push_back(now);
@@ -88,6 +88,7 @@ void Destinations::taken_back(const std::string& key) {
   --entry.under_way;
   entry.probing = false;
   if (!entry.starts.empty()) entry.starts.pop_back();
+  if (entry.under_way == 0 && entry.failures == 0 && entry.starts.empty()) entries_.erase(key);
 }
 
 void Destinations::ended(const std::string& key, const Reply& reply, Time now) {
@@ -110,14 +111,33 @@ void Destinations::ended(const std::string& key, const Reply& reply, Time now) {
     entry.trouble.clear();
   }
   forget_if_idle(key, now);
+  forget_idle(now);
 }
 
+void Destinations::forget_idle(Time now) {
+  while (!fading_.empty() && fading_.front().first <= now) {
+    const auto key = std::move(fading_.front().second);
+    fading_.pop_front();
+    const auto found = entries_.find(key);
+    if (found == entries_.end()) continue;
+    found->second.fading = false;
+    forget_if_idle(key, now);
+  }
+}
+
+// With a limit of rate it is still of use for a minute.
 void Destinations::forget_if_idle(const std::string& key, Time now) {
   const auto found = entries_.find(key);
   if (found == entries_.end()) return;
-  const auto& entry = found->second;
+  auto& entry = found->second;
   const bool counted = !entry.starts.empty() && now - entry.starts.back() < kMinute;
-  if (entry.under_way == 0 && entry.failures == 0 && !counted) entries_.erase(found);
+  if (entry.under_way > 0 || entry.failures > 0) return;
+  if (!counted) {
+    entries_.erase(found);
+  } else if (!entry.fading) {
+    entry.fading = true;
+    fading_.emplace_back(entry.starts.back() + kMinute, key);
+  }
 }
 
 std::string Destinations::trouble(const std::string& key) const {

@@ -6,17 +6,15 @@
 #include <cstddef>
 #include <deque>
 #include <map>
+#include <set>
 #include <string>
-#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/time.h"
 #include "deliver/transport.h"
 
 namespace rapporteur {
-
-// What shares limits: "mailto:b.example" for every address in a domain, "https://host:8443" for
-// every path of a server; lower case, the default port left out.
-std::string destination_key(std::string_view destination);
 
 struct DestinationLimits {
   int concurrency = 2;  // at least 1
@@ -36,13 +34,15 @@ class Destinations {
     kDown,  // the host did not answer lately
   };
 
-  void set_limits(const DestinationLimits& limits) { limits_ = limits; }
+  void set_limits(const DestinationLimits& limits);
 
   // `last_chance`: the delivery would fail for good without having been tried, so it may probe a
   // host that is down before the time of its probe.
-  Answer ask(const std::string& key, Time now, bool last_chance) const;
+  Answer ask(const std::string& key, Time now, bool last_chance);
   // How many deliveries to it ask() would be asked about with some use: those beyond would wait.
   std::size_t room(const std::string& key, Time now) const;
+  // The keys without any room, sorted.
+  std::vector<std::string> full(Time now);
 
   void started(const std::string& key, Time now);
   // It was started in error, and is not.
@@ -57,6 +57,7 @@ class Destinations {
   struct Entry {
     int under_way = 0;
     std::deque<Time> starts;  // within the last minute
+    bool fading = false;      // it is among fading_
     // Of a host that is down:
     int failures = 0;  // in a row; 0: it is up
     bool probing = false;
@@ -67,9 +68,12 @@ class Destinations {
 
   int left_of_rate(const Entry& entry, Time now) const;
   void forget_if_idle(const std::string& key, Time now);
+  void forget_idle(Time now);
 
   DestinationLimits limits_;
   std::map<std::string, Entry> entries_;
+  std::set<std::string> crowded_;                    // every key without room is one of these
+  std::deque<std::pair<Time, std::string>> fading_;  // when those that are idle may be forgotten
 };
 
 }  // namespace rapporteur

@@ -13,13 +13,18 @@ namespace {
 
 constexpr auto kIdle = std::chrono::seconds(30);
 
-Finished interrupted(const Job& job) {
+Finished untouched(const Job& job, std::string_view why) {
   return {job.id,
-          {Reply::Outcome::kInterrupted,
-           Stage::kConnect,
-           0,
-           reply_text("not begun because of a stop", Stage::kConnect),
-           {}}};
+          {Reply::Outcome::kInterrupted, Stage::kConnect, 0, reply_text(why, Stage::kConnect), {}},
+          job.mail,
+          false};
+}
+
+constexpr std::string_view kStop = "not begun because of a stop";
+constexpr std::string_view kTrouble = "not begun because the relay is in trouble";
+
+bool holds_mails(const Finished& finished) {
+  return finished.mail && finished.begun && finished.reply.outcome != Reply::Outcome::kAccepted;
 }
 
 // Signals are the main thread's business, and a broken connection is an error code, not a SIGPIPE.
@@ -55,7 +60,7 @@ Pool::~Pool() {
 void Pool::submit(Job job) {
   const std::lock_guard lock(mutex_);
   if (stopping_) {
-    finished_.push_back(interrupted(job));
+    finished_.push_back(untouched(job, kStop));
     done_.notify_all();
     return;
   }
@@ -66,6 +71,22 @@ void Pool::submit(Job job) {
 std::vector<Finished> Pool::take() {
   const std::lock_guard lock(mutex_);
   return std::exchange(finished_, {});
+}
+
+std::vector<Finished> Pool::recall_mails() {
+  std::vector<Finished> recalled;
+  const std::lock_guard lock(mutex_);
+  std::erase_if(jobs_, [&](const Job& job) {
+    if (job.mail) recalled.push_back(untouched(job, kTrouble));
+    return job.mail;
+  });
+  return recalled;
+}
+
+void Pool::go_on_with_mails() {
+  const std::lock_guard lock(mutex_);
+  mails_held_ = std::ranges::any_of(finished_, holds_mails);
+  if (!mails_held_ && !jobs_.empty()) work_.notify_all();
 }
 
 bool Pool::wait(std::chrono::milliseconds patience) {
@@ -103,9 +124,15 @@ void Pool::start_threads(std::unique_lock<std::mutex>&) {
   }
 }
 
+// The first that may begin.
+std::deque<Job>::iterator Pool::find_job() {
+  return std::ranges::find_if(jobs_, [this](const Job& job) { return !(job.mail && mails_held_); });
+}
+
 // Waits for a job with the transports to do it. False: this thread is to end.
 bool Pool::next(std::size_t index, Transports& transports, Job& job) {
   std::unique_lock lock(mutex_);
+  auto found = jobs_.end();
   for (;;) {
     if (index >= wanted_ || (stopping_ && jobs_.empty())) {
       slots_[index].running = false;
@@ -113,7 +140,8 @@ bool Pool::next(std::size_t index, Transports& transports, Job& job) {
       work_.notify_one();
       return false;
     }
-    if (!jobs_.empty()) break;
+    found = find_job();
+    if (found != jobs_.end()) break;
     const auto status = work_.wait_for(lock, kIdle);
     if (status == std::cv_status::timeout && jobs_.empty()) {
       lock.unlock();
@@ -121,8 +149,8 @@ bool Pool::next(std::size_t index, Transports& transports, Job& job) {
       lock.lock();
     }
   }
-  job = std::move(jobs_.front());
-  jobs_.pop_front();
+  job = std::move(*found);
+  jobs_.erase(found);
   if (transports.generation != generation_) {
     transports.make_mail = mail_;
     transports.make_https = https_;
@@ -138,7 +166,7 @@ void Pool::work(std::size_t index) {
   Transports transports;
   Job job;
   while (next(index, transports, job)) {
-    Finished finished{job.id, {}};
+    Finished finished{job.id, {}, job.mail};
     if (job.mail) {
       if (!transports.mail) transports.mail = transports.make_mail(interrupt_);
       finished.reply = transports.mail->send(job.envelope_from, job.target, job.payload);
@@ -148,6 +176,7 @@ void Pool::work(std::size_t index) {
     }
     job = {};
     const std::lock_guard lock(mutex_);
+    mails_held_ = mails_held_ || holds_mails(finished);
     finished_.push_back(std::move(finished));
     done_.notify_all();
   }
@@ -157,7 +186,7 @@ void Pool::interrupt() {
   interrupt_.before_final = true;
   const std::lock_guard lock(mutex_);
   stopping_ = true;
-  for (const auto& job : jobs_) finished_.push_back(interrupted(job));
+  for (const auto& job : jobs_) finished_.push_back(untouched(job, kStop));
   jobs_.clear();
   work_.notify_all();
   done_.notify_all();

@@ -1,7 +1,9 @@
 #pragma once
 // Threads that do the blocking part of deliveries: a job goes in, its reply comes out. They share
 // nothing else; each makes transports of its own and drops them when it had nothing to do for a
-// while, which closes their connections.
+// while, which closes their connections. More jobs may be submitted than there are threads, so that
+// none of these waits for the next; a mail that is not accepted keeps those behind it from
+// beginning until it is known whether the relay is in trouble.
 
 #include <chrono>
 #include <condition_variable>
@@ -27,6 +29,8 @@ struct Job {
 struct Finished {
   std::string id;
   Reply reply;
+  bool mail = false;
+  bool begun = true;  // false: it came back untouched
 };
 
 class Pool {
@@ -41,6 +45,11 @@ class Pool {
   void submit(Job job);
   // What has ended since the last call.
   std::vector<Finished> take();
+  // Mails that have not begun come back as kInterrupted.
+  std::vector<Finished> recall_mails();
+  // Every reply that take() has returned is judged: mails may begin again, unless another one has
+  // not been accepted meanwhile.
+  void go_on_with_mails();
   // Until a job ends, wake() is called, or the time is up. False: the time was up.
   bool wait(std::chrono::milliseconds patience);
   void wake();  // any thread
@@ -63,6 +72,7 @@ class Pool {
 
   void work(std::size_t index);
   bool next(std::size_t index, Transports& transports, Job& job);
+  std::deque<Job>::iterator find_job();
   void start_threads(std::unique_lock<std::mutex>& lock);
 
   Interrupt interrupt_;
@@ -73,6 +83,7 @@ class Pool {
   std::vector<Slot> slots_;
   std::size_t wanted_ = 0;
   std::deque<Job> jobs_;
+  bool mails_held_ = false;
   std::vector<Finished> finished_;
   bool woken_ = false;
   bool stopping_ = false;

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 
 #include "base/domain.h"
 #include "base/text.h"
-#include "deliver/destinations.h"
 #include "deliver/judge.h"
 #include "deliver/retry.h"
 
@@ -119,6 +119,29 @@ bool in_force(const Suppression& suppression, Time now) {
   const bool misplanned =
       suppression.automatic && is_misplanned(*suppression.until, now, kLongestSpell);
   return now < *suppression.until && !misplanned;
+}
+
+Result<std::vector<bool>> Suppressor::listed(std::span<const Store::Submission> submissions) {
+  std::vector<std::vector<std::string>> patterns;
+  std::set<std::string> all;
+  patterns.reserve(submissions.size());
+  for (const auto& submission : submissions) {
+    const auto& delivery = submission.delivery;
+    patterns.push_back(suppression_patterns(delivery.destination, delivery.domain));
+    all.insert(patterns.back().begin(), patterns.back().end());
+  }
+  const std::vector<std::string> asked(all.begin(), all.end());
+  const auto entries = store_.suppressions(asked);
+  if (!entries) return entries.error();
+  std::set<std::string> found;
+  for (const auto& entry : *entries) found.insert(entry.pattern);
+  std::vector<bool> listed;
+  listed.reserve(patterns.size());
+  for (const auto& of_one : patterns) {
+    listed.push_back(std::ranges::any_of(
+        of_one, [&](const std::string& pattern) { return found.contains(pattern); }));
+  }
+  return listed;
 }
 
 Result<Permit> Suppressor::ask(const Delivery& delivery, Time now) {

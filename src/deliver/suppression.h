@@ -3,6 +3,7 @@
 // good again and again. docs/design.md, "Mail, DKIM, delivery".
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,6 +47,9 @@ class Suppressor {
   Suppressor(Store& store, Log& log) : store_(store), log_(log) {}
 
   void set_suppress_after(Seconds suppress_after) { suppress_after_ = suppress_after; }
+
+  // For each whether the list says anything about it: what it says, ask() tells.
+  Result<std::vector<bool>> listed(std::span<const Store::Submission> submissions);
 
   // Whether a delivery may be tried. Each fails as the store does.
   Result<Permit> ask(const Delivery& delivery, Time now);

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <array>
 
+#include "base/domain.h"
+#include "base/text.h"
+
 namespace rapporteur {
 
 namespace {
@@ -53,6 +56,19 @@ std::string mail_address(std::string_view destination) {
     }
   }
   return address;
+}
+
+std::string destination_key(std::string_view destination) {
+  if (starts_with_ignoring_case(destination, kMailto)) {
+    return std::string(kMailto) + to_lower(domain_of_address(destination));
+  }
+  constexpr std::string_view kDefaultPort = ":443";
+  const auto scheme = destination.find("://");
+  if (scheme == destination.npos) return to_lower(destination);
+  const auto end = destination.find_first_of("/?#", scheme + 3);
+  auto key = to_lower(destination.substr(0, end));
+  if (key.ends_with(kDefaultPort)) key.resize(key.size() - kDefaultPort.size());
+  return key;
 }
 
 bool is_mail(std::string_view destination) {

@@ -46,7 +46,7 @@ struct Delivery {
   int part = 1;
   std::string report_id;
   std::string destination;      // "mailto:a@b.example" or "https://…", as it will be used
-  std::string destination_key;  // what shares limits with it: deliver/destinations.h
+  std::string destination_key;  // destination_key(destination); empty in rows of old versions
   std::string envelope_from;    // mailto: MAIL FROM
   std::string header;  // mailto: header lines of the signed message, without the empty line
   DeliveryState state = DeliveryState::kPending;
@@ -67,5 +67,9 @@ bool is_mail(std::string_view destination);
 // The address of a "mailto:" destination in its usable form (dns/tlsrpt_record.h): "a%b@c.example"
 // of "mailto:a%25b@c.example".
 std::string mail_address(std::string_view destination);
+
+// What shares limits: "mailto:b.example" for every address in a domain, "https://host:8443" for
+// every path of a server; lower case, the default port left out.
+std::string destination_key(std::string_view destination);
 
 }  // namespace rapporteur

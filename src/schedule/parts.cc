@@ -257,6 +257,7 @@ class PartMaker {
     delivery.part = part.number;
     delivery.report_id = part.report_id;
     delivery.destination = destinations_[static_cast<std::size_t>(rank)];
+    delivery.destination_key = destination_key(delivery.destination);
     delivery.id = delivery_id(context_.store.secret(), part.report_id, delivery.destination);
     delivery.rank = rank;
     delivery.fallback = context_.config.delivery.first_only && rank > 0;

@@ -1,8 +1,5 @@
-// Deliveries: which are due, how an attempt ended, and what follows from that for the part and
-// window.
-
-#include <algorithm>
-#include <unordered_set>
+// Deliveries: how an attempt ended, and what follows from that for the part and window. Which are
+// due: sqlite_due.cc.
 
 #include "base/domain.h"
 #include "store/sqlite_rows.h"
@@ -14,54 +11,8 @@ namespace {
 
 using Kind = Transaction::Kind;
 
-constexpr std::string_view kDeliveryTables =
-    " FROM deliveries AS d JOIN windows AS w ON w.id = d.window_id"
-    " JOIN parts AS p ON p.window_id = d.window_id AND p.number = d.part ";
-
 // Why the fallbacks of a part were abandoned: the only reason that a bounce takes back.
 constexpr std::string_view kNotNeeded = "not needed: another destination has accepted the report";
-
-// When and where a delivery stands among those that are due.
-struct DuePlace {
-  Time at;
-  std::int64_t row = 0;
-
-  friend auto operator<=>(const DuePlace&, const DuePlace&) = default;
-};
-
-// What a query leaves out.
-struct LeftOut {
-  std::unordered_set<std::string_view> ids;
-  std::unordered_set<std::string_view> keys;
-};
-
-void find_due(Database& database, bool mail, const DueQuery& wanted, const LeftOut& left_out,
-              std::vector<DuePlace>& found) {
-  constexpr std::string_view kDue =
-      "SELECT next_attempt, rowid, id, destination_key FROM deliveries WHERE mail = ?1 AND "
-      "next_attempt <= ?2"
-      " ORDER BY next_attempt, rowid";
-  constexpr std::string_view kMisplanned =
-      "SELECT next_attempt, rowid, id, destination_key FROM deliveries"
-      " WHERE mail = ?1 AND next_attempt > ?2"
-      " ORDER BY next_attempt, rowid";
-  std::size_t taken = 0;
-  for (const auto& [sql, time] :
-       {std::pair{kDue, wanted.now}, std::pair{kMisplanned, wanted.now + kFarthestAttempt}}) {
-    Query query(database, sql, mail, time);
-    while (taken < wanted.limit && query.next()) {
-      if (left_out.ids.contains(query.text(2)) || left_out.keys.contains(query.text(3))) continue;
-      found.push_back({query.time(0), query.integer(1)});
-      ++taken;
-    }
-  }
-}
-
-std::string submission_sql(std::string_view condition) {
-  return "SELECT " + std::string(kDeliveryColumns) +
-         ", CASE WHEN d.mail THEN p.mail_body ELSE p.gz END" + std::string(kDeliveryTables) +
-         "WHERE " + std::string(condition);
-}
 
 // What record_attempt() and the administrator's orders need to know of a delivery.
 struct Standing {
@@ -162,25 +113,6 @@ void SqliteStore::abandon_open(WindowId window, const std::string& reason, Time 
       "UPDATE deliveries SET last_response = ?2 WHERE window_id = ?1 AND state = 'abandoned'"
       " AND last_response = ?3",
       window, reason, kNotNeeded);
-}
-
-Result<std::vector<Store::Submission>> SqliteStore::due_deliveries(const DueQuery& wanted) {
-  Transaction transaction(*database_, Kind::kRead);
-  const LeftOut left_out{{wanted.except.begin(), wanted.except.end()},
-                         {wanted.full.begin(), wanted.full.end()}};
-  std::vector<DuePlace> places;
-  if (wanted.mails) find_due(*database_, true, wanted, left_out, places);
-  if (wanted.posts) find_due(*database_, false, wanted, left_out, places);
-  std::ranges::sort(places);
-  if (places.size() > wanted.limit) places.resize(wanted.limit);
-  std::vector<Submission> due;
-  due.reserve(places.size());
-  for (const auto& place : places) {
-    Query query(*database_, submission_sql("d.rowid = ?1"), place.row);
-    if (!query.next()) break;
-    due.push_back({read_delivery(*database_, query), query.text(kDeliveryColumnCount)});
-  }
-  return transaction.commit(std::move(due));
 }
 
 Result<std::vector<bool>> SqliteStore::begin_attempts(std::span<const std::string> deliveries,

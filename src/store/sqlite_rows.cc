@@ -46,6 +46,16 @@ const std::string_view kDeliveryColumns =
     " d.state, d.attempts, d.first_attempt, d.next_attempt, d.last_response, d.ended, d.rank,"
     " d.fallback, d.begun IS NOT NULL, d.destination_key";
 
+const std::string_view kDeliveryTables =
+    " FROM deliveries AS d JOIN windows AS w ON w.id = d.window_id"
+    " JOIN parts AS p ON p.window_id = d.window_id AND p.number = d.part ";
+
+std::string submission_sql(std::string_view condition) {
+  return "SELECT " + std::string(kDeliveryColumns) +
+         ", CASE WHEN d.mail THEN p.mail_body ELSE p.gz END" + std::string(kDeliveryTables) +
+         "WHERE " + std::string(condition);
+}
+
 PolicyCounts read_policy(Database& database, const Query& row) {
   PolicyCounts counts;
   const auto type = parse_policy_type(row.text(1));

@@ -23,6 +23,10 @@ inline constexpr int kWindowColumnCount = 18;
 // The columns that read_delivery() expects, of tables deliveries as d, windows as w, parts as p.
 extern const std::string_view kDeliveryColumns;
 inline constexpr int kDeliveryColumnCount = 18;
+extern const std::string_view kDeliveryTables;  // what they are of
+
+// Selects a delivery's columns and then what is submitted of it.
+std::string submission_sql(std::string_view condition);
 
 // Rows of policies (id, type, domain, strings, mx_hosts, successful, failed, …) without details,
 // and of details (anything, result_type, …, failure_reason_code, sessions). A stored word that is

@@ -1,8 +1,10 @@
 #pragma once
 // The store of one node, in one SQLite file. Each part of the interface has its own file:
-// sqlite_intake, sqlite_counts, sqlite_schedule, sqlite_deliveries, sqlite_suppressions,
-// sqlite_admin, sqlite_summary, sqlite_received, sqlite_nodes. docs/formats.md has the tables.
+// sqlite_intake, sqlite_counts, sqlite_schedule, sqlite_deliveries, sqlite_due,
+// sqlite_suppressions, sqlite_admin, sqlite_summary, sqlite_received, sqlite_nodes. docs/formats.md
+// has the tables.
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -197,6 +199,8 @@ class SqliteStore final : public Store {
   std::uint64_t counts_generation_ = 0;  // of the temporary tables of read_counts()
   std::uint64_t session_ids_ = 0;        // when they were counted last
   std::optional<std::chrono::steady_clock::time_point> session_ids_counted_;
+  // Behind which destination_key the next turn begins, of posts and of mails; see sqlite_due.cc.
+  std::array<std::string, 2> turns_;
   // Where intake found windows and policies last, by hashes of their content. Other processes
   // change rows meanwhile, so every use repeats the content in its condition.
   std::unordered_map<std::uint64_t, WindowPlace> known_windows_;

@@ -194,9 +194,14 @@ struct DueQuery {
   std::size_t limit = 0;
   std::span<const std::string> except;  // ids that are under way already
   std::span<const std::string> full;    // destination_keys that can take no more
+  std::size_t per_destination = 0;      // no more of one destination_key; 0: as many as there are
   bool mails = true;
   bool posts = true;
 };
+
+// What one call of due_deliveries() returns is held in memory: beyond so many bytes of headers and
+// bodies it ends early.
+constexpr std::size_t kMostDueBytes = 64U << 20;
 
 // What happened to one attempt at a delivery.
 struct AttemptRecord {
@@ -339,9 +344,11 @@ class Store : public ReceivedStore, public NodeStore, public LookupStore {
   };
 
   // Up to `limit` pending or uncertain deliveries whose next attempt has come, less those that
-  // `query` leaves out: by that time, but while a destination has very many, those to others take
-  // turns with it. This node has a lease of each; those that another node has one of are left out.
-  // One whose attempt had begun on a node that lost its lease becomes kUncertain.
+  // `query` leaves out: by that time, but while destinations that are full have very many, those to
+  // others come by turns of their destinations, a bounded number of these in a call, which may take
+  // some calls. A call is quick whatever is stored. This node has a lease of each; those that
+  // another node has one of are left out. One whose attempt had begun on a node that lost its lease
+  // becomes kUncertain.
   virtual Result<std::vector<Submission>> due_deliveries(const DueQuery& query) = 0;
 
   // Notes that attempts begin, so that an interrupted one can be told from one that never was.

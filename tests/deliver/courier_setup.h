@@ -73,6 +73,7 @@ class CourierTest : public testing::Test {
       delivery.domain = "about.example";
       delivery.report_id = part.report_id;
       delivery.destination = destinations[i];
+      if (keyed) delivery.destination_key = destination_key(delivery.destination);
       delivery.envelope_from = "noreply-tls@example.org";
       delivery.header = "Subject: x\r\n";
       delivery.next_attempt = clock.now();
@@ -117,6 +118,7 @@ class CourierTest : public testing::Test {
   std::unique_ptr<Store> real;
   std::unique_ptr<FaultyStore> store;
   WindowId window = 0;
+  bool keyed = true;  // deliveries have their destination_key
   CourierOptions options;
   std::unique_ptr<Courier> courier;  // last: its threads use the others
 };

@@ -37,8 +37,11 @@ class HttpsServer {
     std::string body;
   };
 
-  explicit HttpsServer(std::string answer)
-      : answer_(std::move(answer)), server_([this](Peer& peer) { serve(peer); }) {}
+  // Closes a connection behind so many requests, without a word.
+  explicit HttpsServer(std::string answer, int requests_each = 1'000)
+      : answer_(std::move(answer)),
+        requests_each_(requests_each),
+        server_([this](Peer& peer) { serve(peer); }) {}
 
   std::string url(const std::string& host = "localhost") const {
     return "https://" + host + ":" + server_.port() + "/v1/tlsrpt?x=1";
@@ -53,7 +56,7 @@ class HttpsServer {
  private:
   void serve(Peer& peer) {
     if (!peer.start_tls(certificate_.server())) return;
-    for (;;) {
+    for (int taken = 0; taken < requests_each_; ++taken) {
       Request request;
       std::size_t length = 0;
       for (auto line = peer.line(); line != ""; line = peer.line()) {
@@ -75,6 +78,7 @@ class HttpsServer {
 
   TestCertificate certificate_;
   std::string answer_;  // empty: closes instead
+  const int requests_each_;
   std::mutex mutex_;
   std::vector<Request> requests_;
   LoopbackServer server_;  // last: its thread uses the others
@@ -124,6 +128,36 @@ TEST(CurlHttps, ReusesItsConnection) {
     EXPECT_EQ(transport->post(server.url(), kBody).outcome, Outcome::kAccepted);
   }
   EXPECT_EQ(server.connections(), 1);
+}
+
+TEST(CurlHttps, ReusesTheConnectionsOfHostsThatTakeTurns) {
+  std::vector<std::unique_ptr<HttpsServer>> servers;
+  for (int i = 0; i < 6; ++i) {
+    servers.push_back(std::make_unique<HttpsServer>(answer("200 OK")));
+  }
+  auto options = options_for(*servers[0]);
+  options.verify = false;  // each has a certificate of its own
+  const Interrupt interrupt;
+  const auto transport = make_https_transport(options, interrupt);
+  for (int round = 0; round < 3; ++round) {
+    for (const auto& server : servers) {
+      EXPECT_EQ(transport->post(server->url(), kBody).outcome, Outcome::kAccepted);
+    }
+  }
+  for (const auto& server : servers) {
+    EXPECT_EQ(server->connections(), 1);
+    EXPECT_THAT(server->requests(), SizeIs(3));
+  }
+}
+
+TEST(CurlHttps, OpensANewConnectionWhenTheServerHasClosedTheOldOne) {
+  HttpsServer server(answer("200 OK"), 1);
+  const Interrupt interrupt;
+  const auto transport = make_https_transport(options_for(server), interrupt);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(transport->post(server.url(), kBody).outcome, Outcome::kAccepted);
+  }
+  EXPECT_THAT(server.requests(), SizeIs(3)) << "each once";
 }
 
 struct StatusCase {

@@ -268,6 +268,20 @@ TEST(CurlSmtp, OpensANewConnectionWhenTheRelayHasClosedTheOldOne) {
   }
 }
 
+// A relay that takes so many messages of a connection says so with 421, at MAIL FROM.
+TEST(CurlSmtp, GoesOnInANewConnectionWhenTheRelayHasHadEnoughOfTheOldOne) {
+  ScriptedSmtp server(
+      answering("MAIL", {"250 ok", "250 ok", "250 ok", "421 4.7.0 too many", "250 ok", "250 ok",
+                         "250 ok", "421 4.7.0 too many", "250 ok"}));
+  const Interrupt interrupt;
+  const auto transport = make_smtp_transport(options_for(server.url()), interrupt);
+  for (int i = 0; i < 7; ++i) {
+    EXPECT_EQ(transport->send(kFrom, kTo, kMessage).outcome, Outcome::kAccepted) << i;
+  }
+  EXPECT_EQ(server.connections(), 3);
+  EXPECT_THAT(server.messages(), SizeIs(7)) << "each once";
+}
+
 TEST(CurlSmtp, ANewConnectionThatIsRefusedIsNotTriedTwice) {
   ScriptedSmtp server(answering("MAIL", {"421 4.3.2 closing"}));
   EXPECT_EQ(send_once(options_for(server.url())).outcome, Outcome::kRelayTrouble);

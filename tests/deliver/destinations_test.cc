@@ -35,7 +35,7 @@ class DestinationsTest : public testing::Test {
   Destinations destinations;
   Time now = kNow;
 
-  Answer ask(const std::string& key, bool last_chance = false) const {
+  Answer ask(const std::string& key, bool last_chance = false) {
     return destinations.ask(key, now, last_chance);
   }
   void attempt(const std::string& key, const Reply& reply) {

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -160,17 +161,26 @@ class FaultyStore : public Store {
   // The next that many calls of the method fail.
   std::map<std::string, int> failures;
   std::vector<AttemptRecord> recorded;
+  std::vector<std::vector<std::string>> renewed;  // deliveries, by call
+  std::set<std::string> others;                   // deliveries that another node has got
   int queries = 0;
+  std::size_t found = 0;  // by all of them
 
   Result<std::vector<Submission>> due_deliveries(const DueQuery& query) override {
     ++queries;
     if (fails("due_deliveries")) return away();
-    return real_.due_deliveries(query);
+    auto due = real_.due_deliveries(query);
+    if (due) found += due->size();
+    return due;
   }
   Result<std::vector<bool>> begin_attempts(std::span<const std::string> deliveries,
                                            Time now) override {
     if (fails("begin_attempts")) return away();
-    return real_.begin_attempts(deliveries, now);
+    auto begun = real_.begin_attempts(deliveries, now);
+    for (std::size_t i = 0; begun && i < deliveries.size(); ++i) {
+      if (others.contains(deliveries[i])) begun->at(i) = false;
+    }
+    return begun;
   }
   Result<void> record_attempts(std::span<const AttemptRecord> records) override {
     if (fails("record_attempts")) return away();
@@ -241,8 +251,11 @@ class FaultyStore : public Store {
     return unused();
   }
   Result<std::vector<bool>> conclude(std::span<const Conclusion>) override { return unused(); }
-  Result<void> renew_leases(std::span<const WindowId>, std::span<const std::string>) override {
-    return {};
+  Result<void> renew_leases(std::span<const WindowId> windows,
+                            std::span<const std::string> deliveries) override {
+    if (fails("renew_leases")) return away();
+    renewed.emplace_back(deliveries.begin(), deliveries.end());
+    return real_.renew_leases(windows, deliveries);
   }
   Result<void> retry_now(bool, Time) override { return unused(); }
   Result<std::uint64_t> mails_handed_over(const std::string&, Period) override { return unused(); }

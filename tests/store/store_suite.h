@@ -192,6 +192,7 @@ class StoreTest : public testing::TestWithParam<StoreKind> {
     made.window = window;
     made.part = part_number;
     made.destination = destination;
+    made.destination_key = destination_key(destination);
     made.envelope_from = "noreply@example.net";
     made.header = "From: noreply@example.net\r\n";
     made.next_attempt = kDue;
