@@ -172,6 +172,17 @@ Result<std::vector<Window>> all_windows(Store& store, WindowFilter filter) {
   }
 }
 
+Result<std::optional<Time>> silent_until(Store& store, const std::string& domain, Time now) {
+  const auto places = store.places(std::span(&domain, 1), now, now);
+  if (!places) return places.error();
+  return places->at(0).silent_until;
+}
+
+std::string silence_text(Time until, Time now) {
+  return "it publishes no TLSRPT record; until " + with_relative(until, now) +
+         " its sessions are only counted in a metric, unless one brings a record";
+}
+
 Result<std::vector<Delivery>> all_deliveries(Store& store, DeliveryFilter filter) {
   std::vector<Delivery> all;
   filter.limit = kPage;

@@ -78,6 +78,12 @@ Result<std::optional<PauseNotice>> pause_notice(const Context& context, Store& s
 
 // All rows that a filter finds, whatever its limit.
 Result<std::vector<Window>> all_windows(Store& store, WindowFilter filter);
+
+// Until when the domain is known to publish no TLSRPT record, so that its sessions are only counted
+// in a metric. Absent: it is not.
+Result<std::optional<Time>> silent_until(Store& store, const std::string& domain, Time now);
+// The same in words.
+std::string silence_text(Time until, Time now);
 Result<std::vector<Delivery>> all_deliveries(Store& store, DeliveryFilter filter);
 
 // Oldest first, supplements after their window.

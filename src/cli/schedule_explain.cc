@@ -24,6 +24,7 @@ struct Subject {
   std::optional<Window> window;
   WindowFacts facts;
   PartFacts part;
+  std::optional<Time> silent_until;
   std::string_view rua_from = "empty here: no record is known before the DNS is asked at assembly";
 };
 
@@ -58,6 +59,9 @@ Result<void> ask_store(const Context& context, const Config& config, const std::
   const auto store = context.world.open_store(config.store.url);
   if (!store) return store.error();
   token = (*store)->token();
+  auto silent = silent_until(**store, domain, context.now());
+  if (!silent) return std::move(silent).error();
+  subject.silent_until = *silent;
   return read_newest_window(**store, config, domain, subject);
 }
 
@@ -173,6 +177,7 @@ void print_people(const Context& context, const std::string& domain, const Subje
   } else {
     out << "it has no window: all counts are 0\n";
   }
+  if (subject.silent_until) out << silence_text(*subject.silent_until, context.now()) << '\n';
   out << "rua is " << subject.rua_from << '\n';
   for (const auto& answer : answers) {
     const auto shown = answer.value ? expr::to_text(*answer.value) : "PROBLEM: " + answer.problem;
@@ -232,10 +237,9 @@ int schedule_explain(const Context& context, const std::string& name) {
                  .set("end", subject.window->period.end)
                  .set("state", to_string(subject.window->state));
   }
-  context.print(Json::object()
-                    .set("domain", *domain)
-                    .set("window", std::move(window))
-                    .set("settings", std::move(settings)));
+  auto json = Json::object().set("domain", *domain).set("window", std::move(window));
+  if (subject.silent_until) json.set("silent-until", *subject.silent_until);
+  context.print(json.set("settings", std::move(settings)));
   return exit_code;
 }
 

@@ -176,7 +176,9 @@ int schedule_show(const Context& context, const std::string& name) {
   if (!opened) return opened.exit_code;
   const auto windows = collect(*opened.store, *domain);
   if (!windows) return fail(context, windows.error());
-  if (windows->empty()) {
+  const auto silent = silent_until(*opened.store, *domain, context.now());
+  if (!silent) return fail(context, silent.error());
+  if (windows->empty() && !*silent) {
     return fail(context, "no window of " + *domain + " is known", kExitNotFound);
   }
   auto notice = pause_notice(context, *opened.store);
@@ -187,11 +189,14 @@ int schedule_show(const Context& context, const std::string& name) {
     if (*notice) json.set("paused", std::move((*notice)->json));
     auto list = Json::array();
     for (const auto& shown : *windows) list.add(window_object(shown));
-    context.print(json.set("domain", *domain).set("windows", std::move(list)));
+    json.set("domain", *domain);
+    if (*silent) json.set("silent-until", **silent);
+    context.print(json.set("windows", std::move(list)));
     return kExitDone;
   }
   if (*notice) context.world.out << (*notice)->text << '\n';
   context.world.out << *domain << '\n';
+  if (*silent) context.world.out << silence_text(**silent, context.now()) << '\n';
   for (const auto& shown : *windows) print_window(context, shown);
   return kExitDone;
 }

@@ -96,6 +96,8 @@ struct DaemonMetrics {
   // Schedule: each window that was run ends in one of these.
   DurationHistogram window_run;
   Counter windows_assembled, windows_postponed, windows_blocked, windows_suppressed;
+  // Lookups while windows collect.
+  Counter early_lookups_present, early_lookups_absent, early_lookups_failed;
 
   // Delivery.
   TransportMetrics smtp;  // mail, by whatever transport

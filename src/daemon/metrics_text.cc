@@ -147,6 +147,11 @@ void write_schedule(Exposition& out, const DaemonMetrics& metrics) {
       "rapporteur_window_run_duration_seconds",
       "Time of the run of a due window without its lookups: decide, assemble, sign, store.");
   out.sample(std::nullopt, metrics.window_run);
+  out.counter("rapporteur_early_lookups_total",
+              "Lookups of TLSRPT records while windows collect, by result.");
+  out.sample({{"result", "absent"}}, metrics.early_lookups_absent.value());
+  out.sample({{"result", "failed"}}, metrics.early_lookups_failed.value());
+  out.sample({{"result", "present"}}, metrics.early_lookups_present.value());
 }
 
 void write_attempts(Exposition& out, std::string_view transport, const TransportMetrics& attempts) {
@@ -247,6 +252,11 @@ std::uint64_t seconds_since(const std::optional<Time>& since, const StoreSummary
   return static_cast<std::uint64_t>((store.now - *since).count());
 }
 
+std::uint64_t counter_of(const StoreSummary& store, std::string_view name) {
+  const auto found = store.counters.find(std::string(name));
+  return found == store.counters.end() ? 0 : found->second;
+}
+
 void write_windows(Exposition& out, const StoreSummary& store) {
   out.gauge("rapporteur_windows", "Stored windows by state.");
   for (const auto& [state, count] : store.windows) {
@@ -260,6 +270,12 @@ void write_windows(Exposition& out, const StoreSummary& store) {
   out.gauge("rapporteur_windows_waiting",
             "Due windows that wait for another try after a temporary failure.");
   out.sample({}, store.windows_waiting);
+  out.counter("rapporteur_windows_dropped_total",
+              "Windows that were dropped because their domain publishes no TLSRPT record.");
+  out.sample({}, counter_of(store, kDroppedWindows));
+  out.counter("rapporteur_windows_dropped_sessions_total",
+              "Sessions that had been counted in windows that were dropped.");
+  out.sample({}, counter_of(store, kDroppedSessions));
 }
 
 void write_deliveries(Exposition& out, const StoreSummary& store) {

@@ -20,6 +20,9 @@ using SteadyClock = std::chrono::steady_clock;
 // The command line works on the same store: this is how soon the daemon notices.
 constexpr std::chrono::milliseconds kPoll{500};
 
+// Between steps of early lookups while many are due: a few hundred a second.
+constexpr std::chrono::milliseconds kLookupPace{100};
+
 constexpr Seconds kResolverRetry{5};
 constexpr Seconds kPruneEvery{600};
 constexpr std::chrono::minutes kCorrectEvery{10};
@@ -35,7 +38,7 @@ void Scheduler::interrupt() {
   if (resolver_) resolver_->interrupt();
 }
 
-void Scheduler::renew_resolver() {
+void Scheduler::renew_resolver(SharedState& shared) {
   auto resolver = make_resolver(resolver_options(config_->dns));
   if (!resolver) {
     log_.error("resolver-failed", {{"error", resolver.error().text}});
@@ -44,15 +47,24 @@ void Scheduler::renew_resolver() {
     return;
   }
   resolver_problem_.clear();
-  const std::lock_guard lock(resolver_mutex_);
-  resolver_ = std::make_shared<CachingResolver>(*std::move(resolver), clock_);
-  if (interrupted_) resolver_->interrupt();
+  runner_.reset();
+  lookups_.reset();
+  {
+    const std::lock_guard lock(resolver_mutex_);
+    resolver_ = std::make_shared<CachingResolver>(*std::move(resolver), clock_);
+    if (interrupted_) resolver_->interrupt();
+  }
+  runner_.emplace(store_, *resolver_, clock_, log_, [&shared](std::chrono::nanoseconds took) {
+    shared.metrics.window_run.observe(took);
+    shared.health.beat(Loop::kSchedule);
+  });
+  lookups_.emplace(store_, *resolver_, clock_);
 }
 
-void Scheduler::use(std::shared_ptr<const Config> config, bool reloaded) {
+void Scheduler::use(SharedState& shared, std::shared_ptr<const Config> config, bool reloaded) {
   signer_ = signer_of(*config);
   config_ = std::move(config);
-  renew_resolver();
+  renew_resolver(shared);
   if (!reloaded) return;
   unblock_collecting();
   if (const auto retried = store_.retry_now(true, clock_.now()); !retried) {
@@ -86,33 +98,32 @@ void Scheduler::note(DaemonMetrics& metrics, const RunSummary& summary) {
   metrics.windows_suppressed.add(summary.suppressed);
 }
 
-// Runs one page. True if there is more to do at once.
+// The store is away: nothing is to be done at once.
+bool Scheduler::store_failed(SharedState& shared, const Error& error) {
+  shared.health.set_problem(Problem::kStoreSchedule, error.text);
+  if (!std::exchange(store_failing_, true)) log_.error("store-failed", {{"error", error.text}});
+  return false;
+}
+
+// Runs what is due and can be run. True if there is more to do at once.
 bool Scheduler::run_due(SharedState& shared) {
-  const auto now = clock_.now();
-  const auto failed = [&](const Error& error) {
-    shared.health.set_problem(Problem::kStoreSchedule, error.text);
-    if (!std::exchange(store_failing_, true)) {
-      log_.error("store-failed", {{"error", error.text}});
-    }
-    return false;
-  };
-  const auto pause = store_.pause();
-  if (!pause) return failed(pause.error());
-  if (held_by(*pause, now).everything) {
-    shared.health.clear_problem(Problem::kStoreSchedule);
-    return false;
-  }
-  Runner runner(store_, *resolver_, clock_, log_, [&](std::chrono::nanoseconds took) {
-    shared.metrics.window_run.observe(took);
-    shared.health.beat(Loop::kSchedule);
-  });
-  const auto summary = runner.run_page(*config_, *signer_, shared.stopping);
-  if (!summary) return failed(summary.error());
+  const auto summary = runner_->run_page(*config_, *signer_, shared.stopping);
+  if (!summary) return store_failed(shared, summary.error());
   shared.health.clear_problem(Problem::kStoreSchedule);
   if (std::exchange(store_failing_, false)) log_.info("store-recovered");
   note(shared.metrics, *summary);
   if (summary->assembled > 0) on_assembled_();
   return summary->more;
+}
+
+// Looks up records of windows that collect. True if more may be due soon.
+bool Scheduler::look_ahead(SharedState& shared) {
+  const auto summary = lookups_->step();
+  if (!summary) return store_failed(shared, summary.error());
+  shared.metrics.early_lookups_present.add(summary->present);
+  shared.metrics.early_lookups_absent.add(summary->absent);
+  shared.metrics.early_lookups_failed.add(summary->failed);
+  return summary->full;
 }
 
 void Scheduler::prune() {
@@ -138,16 +149,21 @@ void Scheduler::correct_plans() {
 
 void Scheduler::serve(SharedState& shared) {
   LoopWatch watch(shared.health, Loop::kSchedule);
-  use(shared.config.get(), false);
+  use(shared, shared.config.get(), false);
   while (!shared.stopping) {
     watch.beat();
-    if (auto latest = shared.config.get(); latest != config_) use(std::move(latest), true);
+    if (auto latest = shared.config.get(); latest != config_) {
+      use(shared, std::move(latest), true);
+    }
     correct_plans();
-    if (!resolver_ && SteadyClock::now() - resolver_tried_ >= kResolverRetry) renew_resolver();
+    if (!resolver_ && SteadyClock::now() - resolver_tried_ >= kResolverRetry) {
+      renew_resolver(shared);
+    }
     shared.health.tell(Problem::kResolver, resolver_problem_);
-    if (resolver_ && run_due(shared)) continue;
+    if (runner_ && run_due(shared)) continue;
+    const bool soon = lookups_ && !shared.stopping && look_ahead(shared);
     prune();
-    if (!shared.stopping) shared.schedule.wait(kPoll);
+    if (!shared.stopping) shared.schedule.wait(soon ? kLookupPace : kPoll);
   }
 }
 

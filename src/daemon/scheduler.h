@@ -1,5 +1,5 @@
 #pragma once
-// The schedule thread: runs due windows, keeps the store small.
+// The schedule thread: runs due windows, looks up records ahead of them, keeps the store small.
 
 #include <chrono>
 #include <functional>
@@ -14,6 +14,7 @@
 #include "daemon/shared_state.h"
 #include "dkim/signer.h"
 #include "dns/resolver.h"
+#include "schedule/early_lookups.h"
 #include "schedule/runner.h"
 #include "store/store.h"
 
@@ -33,10 +34,12 @@ class Scheduler {
   void interrupt();
 
  private:
-  void use(std::shared_ptr<const Config> config, bool reloaded);
-  void renew_resolver();
+  void use(SharedState& shared, std::shared_ptr<const Config> config, bool reloaded);
+  void renew_resolver(SharedState& shared);
   void unblock_collecting();
   bool run_due(SharedState& shared);
+  bool look_ahead(SharedState& shared);
+  bool store_failed(SharedState& shared, const Error& error);
   static void note(DaemonMetrics& metrics, const RunSummary& summary);
   void prune();
   void correct_plans();
@@ -47,8 +50,10 @@ class Scheduler {
   const std::function<void()> on_assembled_;
   std::shared_ptr<const Config> config_;
   std::shared_ptr<Resolver> resolver_;
-  bool interrupted_ = false;   // by interrupt(): holds for every later resolver, too
-  std::mutex resolver_mutex_;  // guards these two: interrupt() comes from another thread
+  std::optional<Runner> runner_;         // these two are over *resolver_
+  std::optional<EarlyLookups> lookups_;  // absent as long as it is
+  bool interrupted_ = false;             // by interrupt(): holds for every later resolver, too
+  std::mutex resolver_mutex_;            // guards these two: interrupt() comes from another thread
   std::unique_ptr<Signer> signer_;
   bool store_failing_ = false;
   std::optional<Time> pruned_;

@@ -1,7 +1,10 @@
 #include "dns/caching_resolver.h"
 
 #include <algorithm>
+#include <chrono>
 #include <string>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/ip.h"
@@ -85,6 +88,57 @@ std::vector<DnsAnswer> CachingResolver::ask(std::span<const DnsQuestion> questio
     remember(key, found.at(place), std::min(asked, now), now);
   }
   return answers;
+}
+
+class CachingResolver::Stream final : public DnsStream {
+ public:
+  explicit Stream(CachingResolver& cache) : cache_(cache), inner_(cache.inner_->stream()) {}
+
+  void ask(const DnsQuestion& question, std::size_t ticket) override {
+    Open open{key_of(question), {}, ticket};
+    if (!cache_.interrupted_) {
+      const std::lock_guard lock(cache_.mutex_);
+      open.asked = cache_.present();
+      if (auto known = cache_.recall(open.key, open.asked)) {
+        known_.push_back({ticket, *std::move(known)});
+        return;
+      }
+    }
+    inner_->ask(question, next_);
+    open_.emplace(next_++, std::move(open));
+  }
+
+  std::vector<StreamedAnswer> take(std::chrono::milliseconds most) override {
+    if (!known_.empty()) most = std::chrono::milliseconds(0);
+    auto found = inner_->take(most);
+    const std::lock_guard lock(cache_.mutex_);
+    const auto now = cache_.present();
+    for (auto& [number, answer] : found) {
+      const auto open = open_.find(number);
+      if (open == open_.end()) continue;
+      cache_.remember(open->second.key, answer, std::min(open->second.asked, now), now);
+      known_.push_back({open->second.ticket, std::move(answer)});
+      open_.erase(open);
+    }
+    return std::exchange(known_, {});
+  }
+
+ private:
+  struct Open {
+    DnsQuestion key;
+    Time asked;
+    std::size_t ticket = 0;
+  };
+
+  CachingResolver& cache_;
+  const std::unique_ptr<DnsStream> inner_;
+  std::vector<StreamedAnswer> known_;
+  std::unordered_map<std::size_t, Open> open_;
+  std::size_t next_ = 0;
+};
+
+std::unique_ptr<DnsStream> CachingResolver::stream() {
+  return std::make_unique<Stream>(*this);
 }
 
 void CachingResolver::interrupt() {

@@ -40,6 +40,9 @@ class CachingResolver final : public Resolver {
   // from memory is what is left of it.
   std::vector<DnsAnswer> ask(std::span<const DnsQuestion> questions) override;
 
+  // What is not in memory is asked through a stream of the inner resolver, as often as it is asked.
+  std::unique_ptr<DnsStream> stream() override;
+
   // Interrupts the inner resolver, and keeps the promise of Resolver for known answers, too.
   void interrupt() override;
 
@@ -50,6 +53,7 @@ class CachingResolver final : public Resolver {
     Expiries::iterator expiry;
   };
   using Entries = std::map<DnsQuestion, Entry>;
+  class Stream;
 
   // With mutex_ locked, each of these.
   Time present();

@@ -6,6 +6,8 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <iterator>
+#include <list>
 #include <mutex>
 #include <string_view>
 #include <utility>
@@ -30,7 +32,12 @@ using Steady = std::chrono::steady_clock;
 constexpr int kClassIn = 1;
 constexpr int kNoError = 0;
 constexpr int kNxdomain = 3;
-constexpr std::int64_t kLongestPoll = 60'000;  // milliseconds
+constexpr std::chrono::milliseconds kNoTime{0};
+constexpr std::chrono::milliseconds kLongestPoll{60'000};
+
+// A context is not kept for longer, so that what it remembers about names that do not exist is
+// never older: two questions an hour apart are asked twice.
+constexpr std::chrono::hours kContextLife{1};
 
 struct ContextDeleter {
   void operator()(ub_ctx* context) const { ub_ctx_delete(context); }
@@ -108,6 +115,7 @@ Result<Context> make_context(const ResolverOptions& options) {
       {"do-not-query-localhost:", "no"},  // a resolver on the same machine is the usual case
       {"infra-keep-probing:", "yes"},     // a server that was down is asked again
       {"so-reuseport:", "no"},
+      {"cache-max-negative-ttl:", "21600"},  // what is told of an answer, see kContextLife
       // The servers know the names of addresses that are not public; nobody signs them.
       {"unblock-lan-zones:", "yes"},
       {"insecure-lan-zones:", "yes"},
@@ -200,112 +208,10 @@ DnsAnswer read_result(const ub_result& result, DnsType type) {
   return answer;
 }
 
-// One query under way. libunbound keeps its address until it calls back or is cancelled.
-struct Query {
-  DnsAnswer* answer = nullptr;
-  DnsType type = DnsType::kTxt;
-  std::size_t* open = nullptr;  // how many of the batch are not done
-  Steady::time_point deadline;
-  int id = 0;
-  bool done = false;
-};
-
-extern "C" void take_result(void* data, int error, ub_result* result) {
-  auto* const query = static_cast<Query*>(data);
-  const std::unique_ptr<ub_result, ResultDeleter> owned(result);
-  query->done = true;
-  --*query->open;
-  if (error == UB_SYNTAX) return;  // what cannot be a name has no record: start() has said so
-  *query->answer = error == 0 && result != nullptr ? read_result(*result, query->type)
-                                                   : temporary(ub_strerror(error));
-}
-
-// Asks many questions through one context, some at a time.
-class Batch {
- public:
-  // Ends early once `stop` is readable.
-  Batch(ub_ctx* context, const ResolverOptions& options, int stop)
-      : context_(context), options_(options), stop_(stop) {}
-
-  std::vector<DnsAnswer> run(std::span<const DnsQuestion> questions) {
-    std::vector<DnsAnswer> answers(questions.size());
-    const auto most = static_cast<std::size_t>(std::max(options_.concurrency, 1));
-    std::size_t next = 0;
-    while (next < questions.size() || !under_way_.empty()) {
-      while (next < questions.size() && open_ < most) {
-        start(questions[next], answers[next]);
-        ++next;
-      }
-      const bool stopped = wait();
-      settle(stopped);
-      if (stopped) {
-        std::fill(answers.begin() + static_cast<std::ptrdiff_t>(next), answers.end(),
-                  temporary("interrupted"));
-        next = questions.size();
-      }
-    }
-    return answers;
-  }
-
- private:
-  void start(const DnsQuestion& question, DnsAnswer& answer) {
-    // What cannot be a name has no record.
-    answer.status = DnsAnswer::Status::kNone;
-    const auto name = query_name(question);
-    if (!name) return;
-    auto& query = under_way_.emplace_back();
-    query.answer = &answer;
-    query.type = question.type;
-    query.open = &open_;
-    query.deadline = Steady::now() + options_.timeout;
-    const int code = ub_resolve_async(context_, name->c_str(), type_number(question.type), kClassIn,
-                                      &query, take_result, &query.id);
-    if (code == 0) {
-      ++open_;
-      return;
-    }
-    under_way_.pop_back();
-    if (code != UB_SYNTAX) answer = temporary(ub_strerror(code));
-  }
-
-  // Until an answer has come, the oldest query's time is over, or the resolver is interrupted:
-  // true.
-  bool wait() {
-    std::int64_t left = 0;
-    if (!under_way_.empty()) {
-      const auto time = under_way_.front().deadline - Steady::now();
-      left = std::chrono::ceil<std::chrono::milliseconds>(time).count();
-    }
-    std::array<pollfd, 2> ready{{{ub_fd(context_), POLLIN, 0}, {stop_, POLLIN, 0}}};
-    left = std::clamp<std::int64_t>(left, 0, kLongestPoll);
-    poll(ready.data(), ready.size(), static_cast<int>(left));
-    ub_process(context_);
-    return (ready[1].revents & POLLIN) != 0;
-  }
-
-  // Takes out what is done or late. All queries have the same time: the oldest is the first to be
-  // late.
-  void settle(bool stopped) {
-    const auto now = Steady::now();
-    while (!under_way_.empty()) {
-      auto& query = under_way_.front();
-      if (!query.done && !stopped && query.deadline > now) return;
-      if (!query.done) {
-        ub_cancel(context_, query.id);
-        --open_;
-        *query.answer = temporary(
-            stopped ? "interrupted" : "no answer within " + format_duration(options_.timeout));
-        query.answer->timed_out = !stopped;
-      }
-      under_way_.pop_front();
-    }
-  }
-
-  ub_ctx* context_;
-  const ResolverOptions& options_;
-  const int stop_;
-  std::size_t open_ = 0;
-  std::deque<Query> under_way_;  // a deque leaves its elements where they are
+// A context, and when it was made.
+struct AgedContext {
+  Context context;
+  Steady::time_point made;
 };
 
 // Contexts are used by one thread at a time and kept for their caches.
@@ -313,28 +219,23 @@ class UnboundResolver final : public Resolver {
  public:
   UnboundResolver(ResolverOptions options, Context first, Fd stop)
       : options_(std::move(options)), stop_(std::move(stop)) {
-    idle_.push_back(std::move(first));
+    idle_.push_back({std::move(first), Steady::now()});
   }
 
   std::vector<DnsAnswer> ask(std::span<const DnsQuestion> questions) override {
-    if (questions.empty()) return {};
-    if (interrupted()) return std::vector<DnsAnswer>(questions.size(), temporary("interrupted"));
-    auto context = take();
-    if (!context) {
-      return std::vector<DnsAnswer>(questions.size(), temporary(context.error().text));
-    }
-    auto answers = Batch(context->get(), options_, stop_.get()).run(questions);
-    // libunbound remembers servers as dead for minutes. If nothing was answered, the next try
-    // begins without that memory.
-    const bool total_failure = std::ranges::all_of(answers, [](const DnsAnswer& answer) {
-      return answer.status == DnsAnswer::Status::kTemporary;
-    });
-    if (!total_failure) {
-      const std::lock_guard lock(mutex_);
-      idle_.push_back(*std::move(context));
+    std::vector<DnsAnswer> answers(questions.size());
+    const auto asking = stream();
+    for (std::size_t i = 0; i < questions.size(); ++i) asking->ask(questions[i], i);
+    for (std::size_t open = questions.size(); open > 0;) {
+      for (auto& [ticket, answer] : asking->take(kLongestPoll)) {
+        answers[ticket] = std::move(answer);
+        --open;
+      }
     }
     return answers;
   }
+
+  std::unique_ptr<DnsStream> stream() override;
 
   void interrupt() override {
     constexpr std::uint64_t kOne = 1;
@@ -342,28 +243,212 @@ class UnboundResolver final : public Resolver {
     static_cast<void>(write(stop_.get(), &kOne, sizeof kOne) == sizeof kOne);
   }
 
- private:
-  bool interrupted() const {
-    pollfd ready{stop_.get(), POLLIN, 0};
-    return poll(&ready, 1, 0) == 1;
-  }
-
-  Result<Context> take() {
+  Result<AgedContext> take() {
     {
       const std::lock_guard lock(mutex_);
-      if (!idle_.empty()) {
+      while (!idle_.empty()) {
         auto context = std::move(idle_.back());
         idle_.pop_back();
-        return context;
+        if (Steady::now() - context.made < kContextLife) return context;
       }
     }
-    return make_context(options_);
+    auto made = make_context(options_);
+    if (!made) return std::move(made).error();
+    return AgedContext{*std::move(made), Steady::now()};
   }
 
+  void give_back(AgedContext context) {
+    if (Steady::now() - context.made >= kContextLife) return;
+    const std::lock_guard lock(mutex_);
+    idle_.push_back(std::move(context));
+  }
+
+  const ResolverOptions& options() const { return options_; }
+  int stop() const { return stop_.get(); }  // readable after interrupt()
+
+ private:
   const ResolverOptions options_;
   const Fd stop_;  // an eventfd that stays readable after interrupt()
   std::mutex mutex_;
-  std::vector<Context> idle_;  // guarded by mutex_
+  std::vector<AgedContext> idle_;  // guarded by mutex_
+};
+
+// Asks through one context, some questions at a time.
+class UnboundStream final : public DnsStream {
+ public:
+  explicit UnboundStream(UnboundResolver& resolver)
+      : resolver_(resolver), options_(resolver.options()), context_(resolver.take()) {}
+
+  ~UnboundStream() override {
+    if (!context_) return;
+    for (const auto& query : under_way_) ub_cancel(unbound(), query.id);
+    // libunbound remembers servers as dead for minutes. If nothing was answered, the next try
+    // begins without that memory.
+    if (definite_ || !asked_) resolver_.give_back(*std::move(context_));
+  }
+  UnboundStream(const UnboundStream&) = delete;
+  UnboundStream& operator=(const UnboundStream&) = delete;
+
+  void ask(const DnsQuestion& question, std::size_t ticket) override {
+    waiting_.emplace_back(question, ticket);
+  }
+
+  std::vector<StreamedAnswer> take(std::chrono::milliseconds most) override {
+    const auto until = Steady::now() + most;
+    for (;;) {
+      start_some();
+      wait(done_.empty() ? until : Steady::now());
+      if (interrupted_) {
+        give_up("interrupted");
+      } else {
+        settle_late();
+        start_some();
+      }
+      const bool open = !under_way_.empty() || !waiting_.empty();
+      if (!done_.empty() || !open || Steady::now() >= until) return std::exchange(done_, {});
+    }
+  }
+
+ private:
+  // One query under way. libunbound keeps its address until it calls back or is cancelled.
+  struct Query {
+    UnboundStream* stream = nullptr;
+    std::list<Query>::iterator self;
+    std::size_t ticket = 0;
+    DnsType type = DnsType::kTxt;
+    Steady::time_point deadline;
+    int id = 0;
+  };
+
+  static void take_result(void* data, int error, ub_result* result) {
+    const std::unique_ptr<ub_result, ResultDeleter> owned(result);
+    const auto& query = *static_cast<Query*>(data);
+    auto& stream = *query.stream;
+    DnsAnswer answer;
+    answer.status = DnsAnswer::Status::kNone;  // of what cannot be a name
+    if (error != UB_SYNTAX) {
+      answer = error == 0 && result != nullptr ? read_result(*result, query.type)
+                                               : temporary(ub_strerror(error));
+    }
+    stream.finish(query.ticket, std::move(answer));
+    stream.under_way_.erase(query.self);
+  }
+
+  ub_ctx* unbound() const { return context_->context.get(); }
+
+  void finish(std::size_t ticket, DnsAnswer answer) {
+    definite_ = definite_ || answer.status != DnsAnswer::Status::kTemporary;
+    done_.push_back({ticket, std::move(answer)});
+  }
+
+  void start_some() {
+    const auto most = static_cast<std::size_t>(std::max(options_.concurrency, 1));
+    while (!waiting_.empty() && under_way_.size() < most) {
+      start(waiting_.front().first, waiting_.front().second);
+      waiting_.pop_front();
+    }
+  }
+
+  void start(const DnsQuestion& question, std::size_t ticket) {
+    asked_ = true;
+    if (!context_) return finish(ticket, temporary(context_.error().text));
+    DnsAnswer nothing;
+    nothing.status = DnsAnswer::Status::kNone;  // what cannot be a name has no record
+    const auto name = query_name(question);
+    if (!name) return finish(ticket, std::move(nothing));
+    auto& query = under_way_.emplace_back();
+    query.stream = this;
+    query.self = std::prev(under_way_.end());
+    query.ticket = ticket;
+    query.type = question.type;
+    query.deadline = Steady::now() + options_.timeout;
+    const int code = ub_resolve_async(unbound(), name->c_str(), type_number(question.type),
+                                      kClassIn, &query, take_result, &query.id);
+    if (code == 0) return;
+    under_way_.pop_back();
+    finish(ticket, code == UB_SYNTAX ? std::move(nothing) : temporary(ub_strerror(code)));
+  }
+
+  // Until an answer has come, the oldest query's time is over, the resolver is interrupted, or it
+  // is `until`.
+  void wait(Steady::time_point until) {
+    if (!under_way_.empty()) until = std::min(until, under_way_.front().deadline);
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Steady::now());
+    const bool asking = !under_way_.empty();
+    std::array<pollfd, 2> ready{
+        {{resolver_.stop(), POLLIN, 0}, {asking ? ub_fd(unbound()) : -1, POLLIN, 0}}};
+    const auto most =
+        asking || !waiting_.empty() ? std::clamp(left, kNoTime, kLongestPoll) : kNoTime;
+    poll(ready.data(), ready.size(), static_cast<int>(most.count()));
+    if (asking) ub_process(unbound());
+    interrupted_ = (ready[0].revents & POLLIN) != 0;
+  }
+
+  // All queries have the same time: the oldest is the first to be late.
+  void settle_late() {
+    const auto now = Steady::now();
+    while (!under_way_.empty() && under_way_.front().deadline <= now) {
+      auto late = temporary("no answer within " + format_duration(options_.timeout));
+      late.timed_out = true;
+      cancel_oldest(std::move(late));
+    }
+  }
+
+  void give_up(const std::string& why) {
+    while (!under_way_.empty()) cancel_oldest(temporary(why));
+    for (const auto& [question, ticket] : waiting_) finish(ticket, temporary(why));
+    waiting_.clear();
+  }
+
+  void cancel_oldest(DnsAnswer answer) {
+    const auto& query = under_way_.front();
+    ub_cancel(unbound(), query.id);
+    finish(query.ticket, std::move(answer));
+    under_way_.pop_front();
+  }
+
+  UnboundResolver& resolver_;
+  const ResolverOptions& options_;
+  Result<AgedContext> context_;
+  std::deque<std::pair<DnsQuestion, std::size_t>> waiting_;
+  std::list<Query> under_way_;  // in the order of their deadlines
+  std::vector<StreamedAnswer> done_;
+  bool asked_ = false;
+  bool definite_ = false;  // something was answered
+  bool interrupted_ = false;
+};
+
+std::unique_ptr<DnsStream> UnboundResolver::stream() {
+  return std::make_unique<UnboundStream>(*this);
+}
+
+// All that is open in one ask(), for resolvers that have nothing better.
+class PlainStream final : public DnsStream {
+ public:
+  explicit PlainStream(Resolver& resolver) : resolver_(resolver) {}
+
+  void ask(const DnsQuestion& question, std::size_t ticket) override {
+    questions_.push_back(question);
+    tickets_.push_back(ticket);
+  }
+
+  std::vector<StreamedAnswer> take(std::chrono::milliseconds /*most*/) override {
+    std::vector<StreamedAnswer> taken;
+    if (questions_.empty()) return taken;
+    auto answers = resolver_.ask(questions_);
+    taken.reserve(answers.size());
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+      taken.push_back({tickets_[i], std::move(answers[i])});
+    }
+    questions_.clear();
+    tickets_.clear();
+    return taken;
+  }
+
+ private:
+  Resolver& resolver_;
+  std::vector<DnsQuestion> questions_;
+  std::vector<std::size_t> tickets_;
 };
 
 Result<void> check_options(const ResolverOptions& options) {
@@ -380,6 +465,10 @@ Result<void> check_options(const ResolverOptions& options) {
 }
 
 }  // namespace
+
+std::unique_ptr<DnsStream> Resolver::stream() {
+  return std::make_unique<PlainStream>(*this);
+}
 
 std::vector<DnsAnswer> Resolver::txt(std::span<const std::string> names) {
   std::vector<DnsQuestion> questions;

@@ -2,6 +2,7 @@
 // Asks the DNS. The seam between this program and the DNS. Nothing is interpreted here beyond the
 // form of a record's data; see dns/tlsrpt_record.h and dns/caching_resolver.h.
 
+#include <chrono>
 #include <compare>
 #include <cstddef>
 #include <memory>
@@ -58,6 +59,24 @@ struct DnsAnswer {
   bool timed_out = false;  // kTemporary: the whole time-out went by without an answer
 };
 
+// An answer of a DnsStream, with the number that its question was given.
+struct StreamedAnswer {
+  std::size_t ticket = 0;
+  DnsAnswer answer;
+};
+
+// Questions whose answers are taken as they come, in any order: a name whose servers are silent
+// holds up no other. One thread. What is open when it ends is given up.
+class DnsStream {
+ public:
+  virtual ~DnsStream() = default;
+  // Asks as soon as it is the question's turn. Returns at once.
+  virtual void ask(const DnsQuestion& question, std::size_t ticket) = 0;
+  // What was answered since the last call. Waits for the first for `most` if there is none yet and
+  // a question is open, and no longer. Questions get their turn in here.
+  virtual std::vector<StreamedAnswer> take(std::chrono::milliseconds most) = 0;
+};
+
 class Resolver {
  public:
   virtual ~Resolver() = default;
@@ -65,8 +84,11 @@ class Resolver {
   // Returns when all are answered; no question takes longer than the time-out that the resolver was
   // made with, from the moment when it is its turn.
   virtual std::vector<DnsAnswer> ask(std::span<const DnsQuestion> questions) = 0;
-  // Makes ask() calls that are under way, and all later ones, answer kTemporary at once. Any
-  // thread.
+  // The same promises, but for the order and the time of the answers. The resolver must outlive it.
+  // Any thread. Unless a resolver knows better, all that is open is asked in one ask().
+  virtual std::unique_ptr<DnsStream> stream();
+  // Makes ask() calls and streams that are under way, and all later ones, answer kTemporary at
+  // once. Any thread.
   virtual void interrupt() = 0;
 
   // ask() for the TXT records of these names.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/hash.h"
 #include "schedule/evaluation.h"
 #include "schedule/window_math.h"
 
@@ -20,6 +21,19 @@ Frequency frequency_of(Period period) {
   const auto length = period.end - period.start;
   if (length <= std::chrono::hours{1}) return Frequency::kHourly;
   return length <= std::chrono::days{1} ? Frequency::kDaily : Frequency::kWeekly;
+}
+
+// A window with less time than this to its end is over before two lookups would tell.
+constexpr Seconds kLeastForLookups{3 * 3600};
+
+// When the record is looked up for the first time: spread over a quarter of the window's remaining
+// time, so that windows that open together at midnight are not looked up together.
+std::optional<Time> first_lookup(const std::string& domain, Period period, Time now) {
+  const auto left = period.end - now;
+  if (left <= kLeastForLookups) return std::nullopt;
+  const auto key = "lookup " + domain + ' ' + format_compact(period.start);
+  const auto width = static_cast<std::uint64_t>(left.count()) / 4;
+  return now + Seconds(static_cast<std::int64_t>(hash64(key) % width));
 }
 
 }  // namespace
@@ -45,6 +59,7 @@ WindowPlan SettingsPlanner::plan(const std::string& domain, Time time,
   const auto& schedule = config_->schedule;
   const auto delay = delay_of(domain, plan.period, plan.frequency, spread_of(schedule));
   plan.due = std::max(plan.period.end + schedule.grace + delay, now + schedule.grace);
+  if (plan.state == WindowState::kCollecting) plan.lookup = first_lookup(domain, plan.period, now);
   return plan;
 }
 

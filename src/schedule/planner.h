@@ -18,7 +18,7 @@ class SettingsPlanner final : public WindowPlanner {
 
   // If sendFrequency fails, the plan is a daily window that is blocked with the problem. A window
   // whose due time is past already falls due one `grace` from now, so that the rest of a batch gets
-  // in.
+  // in. A window that collects for more than three hours from now has an early lookup.
   WindowPlan plan(const std::string& domain, Time time, std::span<const Period> known,
                   Time now) override;
   // One hour and the window's delay from now, and never before the period and its grace are over.

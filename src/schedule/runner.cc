@@ -1,19 +1,29 @@
 #include "schedule/runner.h"
 
-#include <span>
-#include <string>
-#include <utility>
-#include <vector>
+#include <algorithm>
 
 #include "dns/tlsrpt_record.h"
-#include "schedule/assembler.h"
-#include "schedule/dns_answers.h"
 
 namespace rapporteur {
 
 namespace {
 
-constexpr std::size_t kPage = 200;
+using SteadyClock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+// Less room than this is not worth a claim.
+constexpr std::size_t kClaim = Runner::kPage / 5;
+// While lookups are under way, the store is asked for what has fallen due meanwhile so often.
+constexpr milliseconds kClaimAgain{500};
+
+// For how long a call waits for an answer when there is nothing else to do.
+constexpr milliseconds kPatience{200};
+
+// What is written together: so many windows, bytes of their parts, and what was made in such a
+// time.
+constexpr std::size_t kGroup = 64;
+constexpr std::size_t kGroupBytes = 4U << 20;
+constexpr milliseconds kGroupTime{50};
 
 // A window whose own rows cannot be read or written is put aside for so long.
 constexpr Seconds kBrokenRetry{15 * 60};
@@ -21,129 +31,282 @@ constexpr Seconds kBrokenRetry{15 * 60};
 // temporary file on a full disk.
 constexpr Seconds kTroubledRetry{60};
 
-// Lets the settings' questions to the DNS be asked for all windows together. Fails if the store
-// does.
-Result<void> prepare(const Config& config, Store& store, std::span<const Window> windows,
-                     std::span<const DnsAnswer> answers, DnsAnswers& dns) {
-  if (!config.settings.asks_dns()) return {};
-  std::vector<WindowFacts> facts;
-  facts.reserve(windows.size());
-  std::vector<Question> questions;
-  for (std::size_t i = 0; i < windows.size(); ++i) {
-    auto record = read_tlsrpt_answers(answers[i].records);
-    if (record.status != RecordStatus::kOk) continue;  // there is nothing to evaluate
-    const auto outline = store.outline(windows[i].id);
-    if (!outline) continue;  // its run will say so
-    facts.push_back(facts_of(config, windows[i], *outline, std::move(record.rua)));
-    questions.push_back({.domain = windows[i].domain,
-                         .window = &facts.back(),
-                         .part = nullptr,
-                         .delivery_id = {},
-                         .dns = nullptr});
-  }
-  dns.prepare(config, questions);
-  return {};
+std::size_t bytes_of(const Assembly& assembly) {
+  if (assembly.load) return kGroupBytes;  // it is too large to be held as it is
+  std::size_t bytes = 0;
+  for (const auto& part : assembly.parts) bytes += part.gz.size() + part.mail_body.size();
+  return bytes;
 }
 
 }  // namespace
 
 Result<RunSummary> Runner::run_page(const Config& config, const Signer& signer,
                                     const std::atomic<bool>& stopping) {
-  RunSummary summary;
-  const auto windows = store_.claim_due(clock_.now(), kPage, std::nullopt);
-  if (!windows) return windows.error();
-  if (windows->empty()) return summary;
-  std::vector<std::string> names;
-  names.reserve(windows->size());
-  for (const auto& window : *windows) names.push_back(tlsrpt_name(window.domain));
-  const auto answers = resolver_.txt(names);
-  DnsAnswers dns(resolver_);
-  if (auto prepared = prepare(config, store_, *windows, answers, dns); !prepared) {
-    return std::move(prepared).error();
+  Turn work{config, signer, stopping, {}};
+  if (auto done = turn(work); !done) {
+    let_go();
+    return std::move(done).error();
   }
-  for (std::size_t i = 0; i < windows->size() && !stopping; ++i) {
-    const auto pause = store_.pause();
-    if (!pause) return pause.error();
-    if (held_by(*pause, clock_.now()).everything) break;
-    const auto& window = (*windows)[i];
-    const auto began = std::chrono::steady_clock::now();
-    auto done = run({config, signer, store_, &dns}, window, answers.at(i), summary);
-    if (on_window_) on_window_(std::chrono::steady_clock::now() - began);
-    if (done) continue;
-    // If the store as a whole is away, this fails too, and the next run finds the windows as they
-    // are.
-    const bool passes = done.error().fault == Fault::kTransient;
-    const auto wait = passes ? kTroubledRetry : kBrokenRetry;
-    if (auto aside = put_aside(window, done.error().text, wait, summary); !aside) {
-      return std::move(aside).error();
-    }
-  }
-  summary.more = windows->size() == kPage;
-  return summary;
+  work.summary.more = !waiting_.empty() || !exhausted_;
+  return work.summary;
 }
 
-Result<void> Runner::run(const AssemblyContext& context, const Window& window,
-                         const DnsAnswer& answer, RunSummary& summary) {
-  const auto outline = store_.outline(window.id);
-  if (!outline) return outline.error();
-  const auto now = clock_.now();
-  auto decision = decide(context, window, *outline, answer, now);
-  if (!decision) return std::move(decision).error();
+Result<void> Runner::turn(Turn& turn) {
+  const auto goes_on = may_go_on(turn);
+  if (!goes_on) return goes_on.error();
+  if (!*goes_on) {
+    let_go();
+    exhausted_ = true;
+    return {};
+  }
+  if (auto claimed = claim(clock_.now()); !claimed) return claimed;
+  if (auto renewed = renew_leases(turn.config.store.lease); !renewed) return renewed;
+  auto ready = answered();
+  if (auto prepared = prepare(turn.config, ready); !prepared) return prepared;
+  for (auto& one : ready) {
+    if (group_.empty()) {
+      const auto still = may_go_on(turn);
+      if (!still) return still.error();
+      if (!*still) {
+        let_go();
+        exhausted_ = true;
+        return {};
+      }
+    }
+    if (turn.stopping) break;
+    if (auto done = run(turn, one); !done) return done;
+  }
+  if (auto written = write_group(turn); !written) return written;
+  if (turn.stopping) let_go();
+  return {};
+}
 
-  const auto start = format_rfc3339(window.period.start);
+// Further windows that are due, and questions about their records.
+Result<void> Runner::claim(Time now) {
+  const auto room = kPage - held_.size();
+  const auto steady = SteadyClock::now();
+  if (room < kClaim) return {};
+  if (exhausted_ && !held_.empty() && steady - claimed_ < kClaimAgain) return {};
+  claimed_ = steady;
+  // From the beginning, those that are held come again.
+  const auto limit = after_ ? room : kPage;
+  auto windows = store_.claim_due(now, limit, after_);
+  if (!windows) return std::move(windows).error();
+  exhausted_ = windows->size() < limit;
+  if (exhausted_) {
+    after_.reset();
+  } else {
+    after_ = {windows->back().due, windows->back().id};
+  }
+  if (held_.empty()) {
+    renewed_ = steady;
+    dns_.reset();
+  }
+  for (auto& window : *windows) {
+    if (!held_.insert(window.id).second) continue;
+    if (!lookups_) lookups_ = resolver_.stream();
+    lookups_->ask({tlsrpt_name(window.domain), DnsType::kTxt}, next_lookup_);
+    waiting_.emplace(next_lookup_++, std::move(window));
+  }
+  return {};
+}
+
+// The windows whose lookups have ended.
+std::vector<Runner::Ready> Runner::answered() {
+  std::vector<Ready> ready;
+  if (waiting_.empty()) return ready;
+  for (auto& [ticket, answer] : lookups_->take(kPatience)) {
+    const auto found = waiting_.find(ticket);
+    if (found == waiting_.end()) continue;
+    ready.push_back({std::move(found->second), std::move(answer), std::nullopt});
+    waiting_.erase(found);
+  }
+  // A resolver that has answered nothing for long begins anew with the next stream.
+  if (waiting_.empty()) lookups_.reset();
+  return ready;
+}
+
+// Lets the settings' questions to the DNS be asked for all these windows together. Fails if the
+// store does.
+Result<void> Runner::prepare(const Config& config, std::span<Ready> ready) {
+  if (!dns_ || dns_windows_ >= kPage) {
+    dns_.emplace(resolver_);
+    dns_windows_ = 0;
+  }
+  dns_windows_ += ready.size();
+  if (!config.settings.asks_dns()) return {};
+  std::vector<WindowFacts> facts;
+  facts.reserve(ready.size());
+  std::vector<Question> questions;
+  for (auto& one : ready) {
+    auto record = read_tlsrpt_answers(one.answer.records);
+    if (record.status != RecordStatus::kOk) continue;  // there is nothing to evaluate
+    auto outline = store_.outline(one.window.id);
+    if (!outline) continue;  // its run will say so
+    one.outline = *std::move(outline);
+    facts.push_back(facts_of(config, one.window, *one.outline, std::move(record.rua)));
+    questions.push_back({.domain = one.window.domain,
+                         .window = &facts.back(),
+                         .part = nullptr,
+                         .delivery_id = {},
+                         .dns = nullptr});
+  }
+  dns_->prepare(config, questions);
+  return {};
+}
+
+Result<bool> Runner::may_go_on(const Turn& turn) {
+  if (turn.stopping) return false;
+  const auto pause = store_.pause();
+  if (!pause) return pause.error();
+  return !held_by(*pause, clock_.now()).everything;
+}
+
+Result<void> Runner::run(Turn& turn, Ready& ready) {
+  const auto began = SteadyClock::now();
+  if (group_.empty()) group_began_ = began;
+  auto conclusion = conclusion_of(turn, ready);
+  const auto ended = SteadyClock::now();
+  if (!conclusion) {
+    // If the store as a whole is away, this fails too, and the next run finds the windows as they
+    // are.
+    held_.erase(ready.window.id);
+    if (on_window_) on_window_(ended - began);
+    return put_aside(ready.window, conclusion.error(), turn.summary);
+  }
+  const auto* const assembly = std::get_if<Assembly>(&*conclusion);
+  if (assembly != nullptr) group_bytes_ += bytes_of(*assembly);
+  group_.push_back(*std::move(conclusion));
+  concluded_.push_back({std::move(ready.window), ended - began});
+  if (group_.size() < kGroup && group_bytes_ < kGroupBytes && ended - group_began_ < kGroupTime) {
+    return {};
+  }
+  return write_group(turn);
+}
+
+Result<Conclusion> Runner::conclusion_of(const Turn& turn, Ready& ready) {
+  const auto& window = ready.window;
+  if (!ready.outline) {
+    auto outline = store_.outline(window.id);
+    if (!outline) return std::move(outline).error();
+    ready.outline = *std::move(outline);
+  }
+  const auto now = clock_.now();
+  auto decision =
+      decide({turn.config, turn.signer, store_, &*dns_}, window, *ready.outline, ready.answer, now);
+  if (!decision) return std::move(decision).error();
   if (decision->kind == Decision::Kind::kAssembled) {
-    const auto parts = std::to_string(decision->assembly.parts.size());
-    const auto deliveries = std::to_string(decision->assembly.deliveries.size());
     decision->assembly.fence = window.fence;
-    const auto written = store_.conclude(std::move(decision->assembly));
-    if (!written) return written.error();
-    if (!*written) return {};  // held or cancelled meanwhile, or it has taken more counts
+    return Conclusion(std::move(decision->assembly));
+  }
+  auto state = WindowState::kSuppressed;
+  if (decision->kind == Decision::Kind::kBlocked) state = WindowState::kBlocked;
+  if (decision->kind == Decision::Kind::kPostponed) state = WindowState::kDue;
+  return Conclusion(Postponement{window.id, window.fence, state, std::move(decision->reason),
+                                 decision->retry, now});
+}
+
+// Writes what was concluded, in one transaction.
+Result<void> Runner::write_group(Turn& turn) {
+  if (group_.empty()) return {};
+  const auto began = SteadyClock::now();
+  const auto written = store_.conclude(std::span<const Conclusion>(group_));
+  if (written) {
+    for (std::size_t i = 0; i < group_.size(); ++i) {
+      // False: held or cancelled meanwhile, or it has taken more counts.
+      if (written->at(i)) note(turn.summary, concluded_[i].window, group_[i]);
+    }
+  } else if (auto alone = write_alone(turn); !alone) {
+    return alone;
+  }
+  const auto share = (SteadyClock::now() - began) / group_.size();
+  for (const auto& concluded : concluded_) {
+    held_.erase(concluded.window.id);
+    if (on_window_) on_window_(concluded.took + share);
+  }
+  group_.clear();
+  concluded_.clear();
+  group_bytes_ = 0;
+  return renew_leases(turn.config.store.lease);
+}
+
+// The group could not be written: whatever it was about one of them stops no other.
+Result<void> Runner::write_alone(Turn& turn) {
+  for (std::size_t i = 0; i < group_.size(); ++i) {
+    const auto& window = concluded_[i].window;
+    const auto written = store_.conclude(group_[i]);
+    if (!written) {
+      // If the store as a whole is away, this fails, too.
+      auto aside = put_aside(window, written.error(), turn.summary);
+      if (!aside) return aside;
+    } else if (*written) {
+      note(turn.summary, window, group_[i]);
+    }
+  }
+  return {};
+}
+
+// Counts and tells of what was written.
+void Runner::note(RunSummary& summary, const Window& window, const Conclusion& conclusion) {
+  const auto start = format_rfc3339(window.period.start);
+  if (const auto* const assembly = std::get_if<Assembly>(&conclusion)) {
     ++summary.assembled;
     log_.info("window-assembled", {{"domain", window.domain},
                                    {"start", start},
-                                   {"parts", parts},
-                                   {"deliveries", deliveries}});
-    return {};
+                                   {"parts", std::to_string(assembly->parts.size())},
+                                   {"deliveries", std::to_string(assembly->deliveries.size())}});
+    return;
   }
-  auto state = WindowState::kSuppressed;
-  auto* counter = &summary.suppressed;
-  if (decision->kind == Decision::Kind::kBlocked) {
-    state = WindowState::kBlocked;
-    counter = &summary.blocked;
-  } else if (decision->kind == Decision::Kind::kPostponed) {
-    state = WindowState::kDue;
-    counter = &summary.postponed;
-  }
-  const auto moved = store_.conclude(
-      Postponement{window.id, window.fence, state, decision->reason, decision->retry, now});
-  if (!moved) return moved.error();
-  if (!*moved) return {};
-  ++*counter;
-  if (state == WindowState::kBlocked) {
+  const auto& postponement = std::get<Postponement>(conclusion);
+  const auto& reason = postponement.reason;
+  if (postponement.to == WindowState::kBlocked) {
+    ++summary.blocked;
     log_.warning("window-blocked",
-                 {{"domain", window.domain}, {"start", start}, {"reason", decision->reason}});
-  } else if (state == WindowState::kDue) {
+                 {{"domain", window.domain}, {"start", start}, {"reason", reason}});
+  } else if (postponement.to == WindowState::kDue) {
+    ++summary.postponed;
     log_.warning("window-postponed",
-                 {{"domain", window.domain}, {"start", start}, {"reason", decision->reason}});
+                 {{"domain", window.domain}, {"start", start}, {"reason", reason}});
   } else {
+    ++summary.suppressed;
     log_.info("window-suppressed",
-              {{"domain", window.domain}, {"start", start}, {"reason", decision->reason}});
+              {{"domain", window.domain}, {"start", start}, {"reason", reason}});
   }
-  return {};
 }
 
 // One broken window does not keep those behind it.
-Result<void> Runner::put_aside(const Window& window, const std::string& problem, Seconds wait,
-                               RunSummary& summary) {
+Result<void> Runner::put_aside(const Window& window, const Error& problem, RunSummary& summary) {
   log_.error("window-failed", {{"domain", window.domain},
                                {"start", format_rfc3339(window.period.start)},
-                               {"error", problem}});
+                               {"error", problem.text}});
   const auto now = clock_.now();
+  const auto wait = problem.fault == Fault::kTransient ? kTroubledRetry : kBrokenRetry;
   const auto moved = store_.conclude(Postponement{window.id, window.fence, WindowState::kBlocked,
-                                                  "the store: " + problem, now + wait, now});
+                                                  "the store: " + problem.text, now + wait, now});
   if (!moved) return moved.error();
   ++summary.blocked;
   return {};
+}
+
+// Every third of a lease, of all windows that are held.
+Result<void> Runner::renew_leases(Seconds lease) {
+  const auto now = SteadyClock::now();
+  if (held_.empty() || now - renewed_ < lease / 3) return {};
+  renewed_ = now;
+  const std::vector<WindowId> windows(held_.begin(), held_.end());
+  return store_.renew_leases(windows, {});
+}
+
+// Forgets what is held: it stays due.
+void Runner::let_go() {
+  lookups_.reset();
+  waiting_.clear();
+  held_.clear();
+  group_.clear();
+  concluded_.clear();
+  group_bytes_ = 0;
+  after_.reset();
+  exhausted_ = false;
 }
 
 Held held_by(const Pause& pause, Time now) {

@@ -55,7 +55,7 @@ Result<std::vector<EarlyLookup>> SqliteStore::lookups_due(Time now, std::size_t 
     {
       Query query(*database_,
                   "SELECT id, domain, absent_since FROM windows WHERE lookup <= ?1"
-                  " ORDER BY lookup LIMIT ?2",
+                  " AND state = 'collecting' ORDER BY lookup LIMIT ?2",
                   now, row_limit(limit));
       while (query.next()) {
         found.push_back({query.integer(0), query.text(1), query.optional_time(2)});
@@ -107,7 +107,7 @@ bool SqliteStore::drop_silent(const LookupNote& note) {
       "INSERT INTO silent_domains (domain, until) VALUES (?1, ?2) ON CONFLICT (domain)"
       " DO UPDATE SET until = max(until, excluded.until)",
       note.domain, note.silent_until);
-  add_counters({{"dropped.windows", 1}, {"dropped.sessions", sessions}});
+  add_counters({{std::string(kDroppedWindows), 1}, {std::string(kDroppedSessions), sessions}});
   return true;
 }
 

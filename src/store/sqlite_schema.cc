@@ -301,7 +301,8 @@ END;
                                                     R"sql(
 ALTER TABLE windows ADD COLUMN lookup INTEGER;
 ALTER TABLE windows ADD COLUMN absent_since INTEGER;
-CREATE INDEX windows_by_lookup ON windows (lookup) WHERE lookup IS NOT NULL;
+CREATE INDEX windows_by_lookup ON windows (lookup)
+  WHERE lookup IS NOT NULL AND state = 'collecting';
 
 ALTER TABLE deliveries ADD COLUMN destination_key TEXT NOT NULL DEFAULT '';
 UPDATE deliveries SET destination_key = 'mailto:' || mail_domain WHERE mail_domain IS NOT NULL;

@@ -38,6 +38,7 @@ std::uint64_t& place_of(SourceCounts& counts, std::string_view outcome, std::str
 IntakeCounts read_intake_counters(const std::map<std::string, std::uint64_t>& counters) {
   IntakeCounts found;
   for (const auto& [name, value] : counters) {
+    if (name == kDroppedWindows || name == kDroppedSessions) continue;
     std::string_view rest = name;
     auto word = take_word(rest);
     auto source = kUnknownSource;

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/time.h"
 #include "model/delivery.h"
@@ -68,6 +69,11 @@ struct IntakeCounts {
   std::map<std::string, SourceCounts> sources;
   std::uint64_t recipient_domain_guessed = 0;
 };
+
+// Counters of what early lookups dropped: windows of domains without a TLSRPT record, and the
+// sessions that had been counted in them.
+inline constexpr std::string_view kDroppedWindows = "dropped.windows";
+inline constexpr std::string_view kDroppedSessions = "dropped.sessions";
 
 // Counters are named "SOURCE.accepted", "SOURCE.late", "SOURCE.rejected.REASON",
 // "SOURCE.ignored.REASON", "SOURCE.dropped.REASON" and "SOURCE.recipient_domain_guessed". Those of

@@ -37,5 +37,31 @@ TEST(SettingsPlanner, ASupplementWaitsAnHourAndForTheEndOfItsPeriod) {
             at("2026-11-21T00:01:00Z"));
 }
 
+TEST(SettingsPlanner, TheFirstLookupIsSpreadOverAQuarterOfTheRemainingTime) {
+  SettingsPlanner planner(config_of(kNoSpread));
+  const auto now = at("2026-11-20T04:00:00Z");
+  std::vector<int> hours(5);
+  for (int i = 0; i < 1000; ++i) {
+    const auto domain = "d" + std::to_string(i) + ".example";
+    const auto plan = planner.plan(domain, now, {}, now);
+    ASSERT_TRUE(plan.lookup);
+    ASSERT_GE(*plan.lookup, now);
+    ASSERT_LT(*plan.lookup, now + 5h);
+    ++hours[static_cast<std::size_t>((*plan.lookup - now) / 1h)];
+    EXPECT_EQ(planner.plan(domain, now, {}, now).lookup, plan.lookup);
+  }
+  for (const auto count : hours) EXPECT_NEAR(count, 200, 60);
+}
+
+TEST(SettingsPlanner, AWindowThatEndsSoonHasNoEarlyLookup) {
+  SettingsPlanner planner(config_of(kNoSpread));
+  const auto lookup = [&](const char* now) {
+    return planner.plan("a.example", at("2026-11-20T12:00:00Z"), {}, at(now)).lookup;
+  };
+  EXPECT_TRUE(lookup("2026-11-20T20:59:59Z"));
+  EXPECT_FALSE(lookup("2026-11-20T21:00:00Z"));
+  EXPECT_FALSE(lookup("2026-11-23T12:00:00Z")) << "it is made from an old file";
+}
+
 }  // namespace
 }  // namespace rapporteur

@@ -1,6 +1,7 @@
 #pragma once
 // A signer that writes a line instead of a signature.
 
+#include <functional>
 #include <set>
 #include <string>
 
@@ -11,10 +12,12 @@ namespace rapporteur::testing_support {
 class MarkingSigner final : public Signer {
  public:
   std::set<std::string, std::less<>> domains = {"example.org"};
+  std::function<void()> on_sign;  // called by sign(), if set
 
   bool has_keys(std::string_view domain) const override { return domains.contains(domain); }
 
   Result<std::string> sign(std::string_view domain, const Message&, Time date) const override {
+    if (on_sign) on_sign();
     return "DKIM-Signature: d=" + std::string(domain) +
            "; t=" + std::to_string(date.time_since_epoch().count()) + "\r\n";
   }

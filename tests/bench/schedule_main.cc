@@ -1,0 +1,360 @@
+// rapporteur_schedule_bench: very many windows that are due, through the daemon into files, beside
+// signing and compressing the same reports alone; our signatures beside libopendkim's, and the
+// memory that signatures take. scripts/bench builds and runs it. Arguments: the program
+// `rapporteur`, the number of windows, the number of signatures of each kind.
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+// dkim.h is written for C and uses its Boolean type.
+#define _Bool bool
+#include <opendkim/dkim.h>
+#undef _Bool
+
+#include "base/hash.h"
+#include "base/private_key.h"
+#include "dkim/canonical.h"
+#include "dkim/signer.h"
+#include "dns/dns_responder.h"
+#include "report/gzip.h"
+#include "store/open.h"
+
+namespace rapporteur::bench {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+using testing_support::DnsResponder;
+
+constexpr std::size_t kBatch = 1000;
+constexpr std::size_t kSample = 10'000;  // reports that are signed and compressed alone
+constexpr double kLeastOfAlone = 0.35;
+constexpr double kLeastOfOpendkim = 0.7;
+constexpr double kMostGrowth = 10;  // MB
+constexpr auto kLongest = 30min;
+
+double seconds_of(const std::function<void()>& work) {
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+double best_of(int times, const std::function<void()>& work) {
+  double best = seconds_of(work);
+  for (int i = 1; i < times; ++i) best = std::min(best, seconds_of(work));
+  return best;
+}
+
+bool judge(const char* what, bool holds) {
+  std::printf("  %s: %s\n", what, holds ? "holds" : "DOES NOT HOLD");
+  return holds;
+}
+
+[[noreturn]] void die(const std::string& why) {
+  std::fprintf(stderr, "%s\n", why.c_str());
+  std::exit(2);
+}
+
+template <class T>
+T need(Result<T> result) {
+  if (!result) die(result.error().text);
+  return *std::move(result);
+}
+
+// A folder with keys and a configuration.
+class Place {
+ public:
+  Place() {
+    folder_ = (fs::temp_directory_path() / "schedule-bench-XXXXXX").string();
+    if (mkdtemp(folder_.data()) == nullptr) die("mkdtemp");
+    fs::create_directory(path("mails"));
+    for (const auto* const key : {"ed25519", "rsa -pkeyopt rsa_keygen_bits:2048"}) {
+      const auto file = path(std::string(key).substr(0, std::string(key).find(' ')) + ".pem");
+      const auto command = "umask 077; openssl genpkey -algorithm " + std::string(key) + " -out " +
+                           file + " 2>/dev/null";
+      if (std::system(command.c_str()) != 0) die(command);
+    }
+  }
+  ~Place() { fs::remove_all(folder_); }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+
+  std::string path(const std::string& name) const { return folder_ + "/" + name; }
+  std::string url() const { return "sqlite:" + path("store.db"); }
+  std::string config() const { return path("rapporteur.toml"); }
+
+  void configure(const std::string& name_server) const {
+    std::ofstream(config()) << "[system]\ndomain = \"a.example\"\nhostname = \"mx.a.example\"\n"
+                            << "[store]\nurl = \"" << url() << "\"\n[dns]\nservers = [\""
+                            << name_server << "\"]\n[[dkim]]\ndomain = \"a.example\"\n"
+                            << "selector = \"s\"\nkey = \"" << path("ed25519.pem")
+                            << "\"\n[delivery.smtp]\ntransport = \"directory\"\ndirectory = \""
+                            << path("mails") << "\"\n[log]\nlevel = \"error\"\n";
+  }
+  std::unique_ptr<Signer> signer(const std::string& key) const {
+    std::vector<SigningKey> keys;
+    keys.push_back({"a.example", "s", need(PrivateKey::from_file(path(key + ".pem")))});
+    return make_signer(std::move(keys));
+  }
+
+ private:
+  std::string folder_;
+};
+
+std::string domain_of(std::size_t number) {
+  return "d" + std::to_string(number) + ".example";
+}
+
+// Windows of a day that is over, all of them due; a tenth of them tells of failures.
+void fill(Store& store, std::size_t windows) {
+  const Time today = std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now());
+  CountBatch batch;
+  batch.now = today;
+  for (std::size_t number = 0; number < windows; ++number) {
+    WindowDelta delta;
+    delta.domain = domain_of(number);
+    delta.period = {today - 24h, today};
+    delta.first = delta.last = today - 1h;
+    PolicyCounts counts;
+    counts.policy = {
+        PolicyType::kSts,
+        delta.domain,
+        {"version: STSv1", "mode: enforce", "mx: mx." + delta.domain, "max_age: 86400"},
+        {"mx." + delta.domain}};
+    counts.successful = 1 + number % 1000;
+    if (number % 10 == 0) {
+      FailureDetail detail;
+      detail.result_type = ResultType::kCertificateExpired;
+      detail.receiving_mx_hostname = "mx." + delta.domain;
+      counts.failed = 3;
+      counts.details.push_back({detail, 3});
+    }
+    delta.counts = {counts};
+    delta.due = today;
+    batch.windows.push_back(std::move(delta));
+    if (batch.windows.size() < kBatch && number + 1 < windows) continue;
+    if (!need(store.add(batch)).stored()) die("a batch was not stored");
+    batch.windows.clear();
+  }
+}
+
+std::map<std::string, DnsResponder::Reply> records(std::size_t windows) {
+  std::map<std::string, DnsResponder::Reply> replies;
+  for (std::size_t number = 0; number < windows; ++number) {
+    DnsResponder::Reply reply;
+    reply.records = {
+        testing_support::txt_record({"v=TLSRPTv1; rua=mailto:tls-reports@" + domain_of(number)})};
+    replies.emplace("_smtp._tls." + domain_of(number), std::move(reply));
+  }
+  return replies;
+}
+
+pid_t start(const std::string& program, const std::string& config) {
+  const auto child = fork();
+  if (child != 0) return child;
+  execl(program.c_str(), program.c_str(), "--config", config.c_str(), "run", nullptr);
+  _exit(127);
+}
+
+std::uint64_t in_state(Store& store, WindowState state) {
+  const auto now = std::chrono::floor<Seconds>(std::chrono::system_clock::now());
+  const auto summary = need(store.summary(now));
+  const auto found = summary.windows.find(state);
+  return found == summary.windows.end() ? 0 : found->second;
+}
+
+// Seconds until all windows were assembled, and until all mails were in their files.
+std::pair<double, double> run_daemon(const Place& place, Store& store, const std::string& program,
+                                     std::size_t windows) {
+  double assembled = 0;
+  const auto began = std::chrono::steady_clock::now();
+  const auto elapsed = [&] { return std::chrono::steady_clock::now() - began; };
+  const auto child = start(program, place.config());
+  if (child < 0) die("fork");
+  std::uint64_t done = 0;
+  while (done < windows && elapsed() < kLongest) {
+    std::this_thread::sleep_for(100ms);
+    if (waitpid(child, nullptr, WNOHANG) != 0) die("the daemon has ended");
+    done = in_state(store, WindowState::kDone);
+    if (assembled == 0 && done + in_state(store, WindowState::kAssembled) >= windows) {
+      assembled = std::chrono::duration<double>(elapsed()).count();
+    }
+  }
+  const auto seconds = std::chrono::duration<double>(elapsed()).count();
+  kill(child, SIGTERM);
+  waitpid(child, nullptr, 0);
+  const auto files = std::distance(fs::directory_iterator(place.path("mails")), {});
+  if (static_cast<std::size_t>(files) != windows) die(std::to_string(files) + " mails");
+  return {assembled, seconds};
+}
+
+struct Sample {
+  Message message;  // without signature
+  std::string json;
+};
+
+std::vector<Sample> sample(Store& store, std::size_t most) {
+  std::vector<Sample> samples;
+  for (const auto& delivery : need(store.deliveries({.limit = most}))) {
+    auto submission = need(store.submission(delivery.id));
+    const auto report = need(store.report(delivery.report_id));
+    if (!submission || !report) die("a delivery is gone");
+    auto& header = submission->delivery.header;
+    for (const auto field : header_fields(header)) {
+      if (!field.starts_with("DKIM-Signature:")) break;
+      header.erase(0, header.find(field) + field.size() + 2);
+      break;
+    }
+    samples.push_back(
+        {{header, std::move(submission->body)}, need(gunzip(report->part.gz, 1 << 20))});
+  }
+  return samples;
+}
+
+bool measure_windows(const Place& place, const std::string& program, std::size_t windows,
+                     std::vector<Sample>& samples) {
+  DnsResponder name_server(records(windows));
+  place.configure(name_server.address());
+  SystemRandom random;
+  const auto store = need(open_store(place.url(), random));
+  fill(*store, windows);
+  const auto [assembled, done] = run_daemon(place, *store, program, windows);
+  samples = sample(*store, std::min(windows, kSample));
+  const auto signer = place.signer("ed25519");
+  const Time now = std::chrono::floor<Seconds>(std::chrono::system_clock::now());
+  const auto count = static_cast<double>(samples.size());
+  std::size_t bytes = 0;
+  const auto alone = count / best_of(3, [&] {
+                       for (const auto& one : samples) {
+                         bytes += need(signer->sign("a.example", one.message, now)).size();
+                         bytes += gzip(one.json).size();
+                       }
+                     });
+  const auto total = static_cast<double>(windows);
+  std::printf(
+      "%zu due windows, SQLite, Ed25519, into a directory\n  %.0f windows a second until all are "
+      "in "
+      "files, %.0f until they are assembled\n  signing and gzip alone, one thread: %.0f a second\n",
+      windows, total / done, total / assembled, alone);
+  std::printf("  ratio %.2f (assembly %.2f), at least %.2f\n", total / done / alone,
+              total / assembled / alone, kLeastOfAlone);
+  return judge("windows a second", bytes > 0 && total / done >= kLeastOfAlone * alone);
+}
+
+const unsigned char* bytes_of(const std::string& text) {
+  return reinterpret_cast<const unsigned char*>(text.c_str());
+}
+unsigned char* writable(std::string_view text) {
+  return reinterpret_cast<unsigned char*>(const_cast<char*>(text.data()));
+}
+
+void sign_plainly(DKIM_LIB* library, const PrivateKey& key, const Message& message) {
+  static const std::string id = "report";
+  static const std::string selector = "s";
+  static const std::string domain = "a.example";
+  DKIM_STAT status = DKIM_STAT_OK;
+  auto* const handle = dkim_sign(library, bytes_of(id), nullptr, writable(key.pem()),
+                                 bytes_of(selector), bytes_of(domain), DKIM_CANON_RELAXED,
+                                 DKIM_CANON_RELAXED, DKIM_SIGN_RSASHA256, -1, &status);
+  if (handle == nullptr) die("dkim_sign");
+  for (const auto field : header_fields(message.header)) {
+    if (dkim_header(handle, writable(field), field.size()) != DKIM_STAT_OK) die("dkim_header");
+  }
+  unsigned char* text = nullptr;
+  std::size_t length = 0;
+  if (dkim_eoh(handle) != DKIM_STAT_OK ||
+      dkim_body(handle, writable(message.body), message.body.size()) != DKIM_STAT_OK ||
+      dkim_eom(handle, nullptr) != DKIM_STAT_OK ||
+      dkim_getsighdr_d(handle, 0, &text, &length) != DKIM_STAT_OK) {
+    die("libopendkim");
+  }
+  dkim_free(handle);
+}
+
+bool measure_rsa(const Place& place, const std::vector<Sample>& samples) {
+  const auto few = std::min<std::size_t>(samples.size(), 2000);
+  const auto key = need(PrivateKey::from_file(place.path("rsa.pem")));
+  const auto signer = place.signer("rsa");
+  const Time now = std::chrono::floor<Seconds>(std::chrono::system_clock::now());
+  auto* const library = dkim_init(nullptr, nullptr);
+  const auto plain = best_of(3, [&] {
+    for (std::size_t i = 0; i < few; ++i) sign_plainly(library, key, samples[i].message);
+  });
+  dkim_close(library);
+  const auto ours = best_of(3, [&] {
+    for (std::size_t i = 0; i < few; ++i) need(signer->sign("a.example", samples[i].message, now));
+  });
+  const auto count = static_cast<double>(few);
+  std::printf(
+      "RSA-2048 signatures of the same mails\n  ours %.0f a second, libopendkim alone %.0f: "
+      "ratio %.2f, at least %.2f\n",
+      count / ours, count / plain, plain / ours, kLeastOfOpendkim);
+  return judge("RSA signatures a second", plain >= kLeastOfOpendkim * ours);
+}
+
+double resident_mb() {
+  std::ifstream file("/proc/self/statm");
+  long total = 0;
+  long resident = 0;
+  file >> total >> resident;
+  return static_cast<double>(resident * sysconf(_SC_PAGESIZE)) / 1e6;
+}
+
+bool measure_memory(const Place& place, const std::vector<Sample>& samples, std::size_t count) {
+  bool holds = true;
+  const Time now = std::chrono::floor<Seconds>(std::chrono::system_clock::now());
+  for (const char* const kind : {"ed25519", "rsa"}) {
+    const auto signer = place.signer(kind);
+    const auto some = [&](std::size_t signatures) {
+      for (std::size_t i = 0; i < signatures; ++i) {
+        need(signer->sign("a.example", samples[i % samples.size()].message, now));
+      }
+    };
+    some(100);  // what is allocated once
+    const auto before = resident_mb();
+    some(count);
+    const auto growth = resident_mb() - before;
+    std::printf("%zu signatures with %s\n  resident memory grows by %.1f MB, at most %.0f\n", count,
+                kind, growth, kMostGrowth);
+    holds &= judge("memory of signatures", growth < kMostGrowth);
+  }
+  return holds;
+}
+
+int run(const std::string& program, std::size_t windows, std::size_t signatures) {
+  const Place place;
+  std::vector<Sample> samples;
+  bool holds = measure_windows(place, program, windows, samples);
+  holds &= measure_rsa(place, samples);
+  holds &= measure_memory(place, samples, signatures);
+  return holds ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace rapporteur::bench
+
+int main(int argc, char** argv) {
+  if (argc < 2) {
+    std::fprintf(stderr, "usage: rapporteur_schedule_bench PROGRAM [WINDOWS [SIGNATURES]]\n");
+    return 2;
+  }
+  const auto number = [&](int index, std::size_t otherwise) {
+    return argc > index ? static_cast<std::size_t>(std::atol(argv[index])) : otherwise;
+  };
+  return rapporteur::bench::run(argv[1], number(2, 100'000), number(3, 200'000));
+}
