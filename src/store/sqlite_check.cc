@@ -248,9 +248,9 @@ class Checker {
     while (query.next()) numbers[query.text(0)].second = query.integer(1);
     for (const auto& [state, number] : numbers) {
       if (number.first == number.second) continue;
-      find(
-          FindingKind::kStateCount, std::string(tally.prefix) + state,
-          "it says " + std::to_string(number.first) + " and there are " + rows_text(number.second));
+      find(FindingKind::kStateCount, std::string(tally.prefix) + state,
+           "it says " + std::to_string(number.first) + ", the rows are " +
+               std::to_string(number.second));
     }
   }
 
@@ -261,8 +261,8 @@ class Checker {
                 " ON s.name = 'ended.' || d.state GROUP BY s.name HAVING s.value < count(*)");
     while (query.next()) {
       find(FindingKind::kStateCount, query.text(0),
-           "it says " + std::to_string(query.integer(1)) + " and there are " +
-               rows_text(query.integer(2)));
+           "it says " + std::to_string(query.integer(1)) + ", the rows are " +
+               std::to_string(query.integer(2)));
     }
   }
 

@@ -208,15 +208,15 @@ INSTANTIATE_TEST_SUITE_P(
                      "2026-11-20T01:00:00Z")}},
         Damage{"WindowNumber",
                "UPDATE state_counts SET value = 5 WHERE name = 'windows.assembled'",
-               {"state-count: windows.assembled: it says 5 and there are 1 row"}},
+               {"state-count: windows.assembled: it says 5, the rows are 1"}},
         Damage{"DeliveryNumber",
                "DELETE FROM state_counts WHERE name = 'deliveries.pending'",
-               {"state-count: deliveries.pending: it says 0 and there are 1 row"}},
+               {"state-count: deliveries.pending: it says 0, the rows are 1"}},
         Damage{"EndedNumber",
                "UPDATE deliveries SET state = 'delivered', ended = 1, next_attempt = NULL;"
                "UPDATE windows SET state = 'done', finished = 1 WHERE id = 1;"
                "UPDATE state_counts SET value = 0 WHERE name = 'ended.delivered'",
-               {"state-count: ended.delivered: it says 0 and there are 1 row"}},
+               {"state-count: ended.delivered: it says 0, the rows are 1"}},
         Damage{"UnknownFrequency",
                "UPDATE windows SET frequency = 'yearly' WHERE id = 2",
                {"unknown-word: table windows: 1 row with the unknown frequency 'yearly'"}},
