@@ -51,7 +51,9 @@ int main(int argc, char** argv) {
       .clock = clock,
       .random = random,
       .open_store =
-          [&random](const std::string& url) { return rapporteur::open_store(url, random); },
+          [&random](const std::string& url, const rapporteur::StoreOptions& options) {
+            return rapporteur::open_store(url, random, options);
+          },
       .make_resolver = rapporteur::make_resolver,
       .run_daemon =
           [](const rapporteur::RunRequest& request) {

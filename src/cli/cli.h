@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "dns/resolver.h"
+#include "store/open.h"
 #include "store/store.h"
 
 namespace rapporteur {
@@ -26,7 +27,8 @@ struct RunRequest {
 struct World {
   const Clock& clock;
   Random& random;
-  std::function<Result<std::unique_ptr<Store>>(const std::string& url)> open_store;
+  std::function<Result<std::unique_ptr<Store>>(const std::string& url, const StoreOptions& options)>
+      open_store;
   std::function<Result<std::unique_ptr<Resolver>>(const ResolverOptions&)> make_resolver;
   std::function<int(const RunRequest&)> run_daemon;
   std::function<std::string(const char* name)> environment;  // empty: not set

@@ -58,6 +58,7 @@ struct PauseRequest {
 int pause(const Context& context, const PauseRequest& request);
 int resume(const Context& context);
 int stats(const Context& context);
+int stats_nodes(const Context& context);
 
 struct ReportPreviewRequest {
   std::string domain;
@@ -125,6 +126,10 @@ struct ReceivedSummaryRequest {
   bool csv = false;
 };
 int received_summary(const Context& context, const ReceivedSummaryRequest& request);
+
+int store_backup(const Context& context, const std::string& file);
+int store_check(const Context& context);
+int store_prune(const Context& context, bool dry_run);
 
 int record(const Context& context, const std::string& domain);
 

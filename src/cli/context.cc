@@ -13,6 +13,7 @@
 #include "cli/print.h"
 #include "dns/tlsrpt_record.h"
 #include "schedule/dns_answers.h"
+#include "schedule/keeping.h"
 #include "schedule/runner.h"
 
 namespace rapporteur {
@@ -90,7 +91,7 @@ Opened open(const Context& context) {
     opened.exit_code = kExitConfig;
     return opened;
   }
-  auto store = context.world.open_store(opened.config->store.url);
+  auto store = context.world.open_store(opened.config->store.url, store_options(*opened.config));
   if (store) {
     opened.store = *std::move(store);
   } else {

@@ -12,7 +12,9 @@
 
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/parser_config.h"
 #include "cli/parser_received.h"
+#include "cli/parser_store.h"
 #include "cli/print.h"
 
 namespace rapporteur {
@@ -75,6 +77,7 @@ class Parser {
     add_deliveries();
     add_suppression();
     add_received();
+    add_store();
     add_lookups();
     add_common(&app_);
     app_.footer(
@@ -276,8 +279,9 @@ class Parser {
     app->add_flag("--smtp", pause_.smtp, "only deliveries by SMTP");
     app->add_flag("--https", pause_.https, "only deliveries by HTTPS");
     add_top("Schedule", "resume", "end every pause", "resume", [this] { return resume(context_); });
-    add_top("Schedule", "stats", "windows by state, sessions by outcome", "stats --json",
-            [this] { return stats(context_); });
+    add_top("Schedule", "stats", "windows by state, sessions by outcome", "stats --json", [this] {
+      return nodes_ ? stats_nodes(context_) : stats(context_);
+    })->add_flag("--nodes", nodes_, "the daemons that work on the store, instead");
   }
 
   void add_reports() {
@@ -359,13 +363,21 @@ class Parser {
         ->required();
   }
 
+  // Makes commands below a group.
+  AddCommand below(CLI::App* group) {
+    return [this, group](const auto& name, const auto& help, const auto& example, auto action) {
+      return add(group, name, help, example, std::move(action));
+    };
+  }
+
   void add_received() {
-    auto* received = add_top("Reports of others", "received", "TLS reports that others sent", "");
-    add_received_commands(
-        [this, received](const auto& name, const auto& help, const auto& example, auto action) {
-          return add(received, name, help, example, std::move(action));
-        },
-        context_, received_);
+    auto* group = add_top("Reports of others", "received", "TLS reports that others sent", "");
+    add_received_commands(below(group), context_, received_);
+  }
+
+  void add_store() {
+    auto* group = add_top("Keeping", "store", "the database: copies, checks, removal", "");
+    add_store_commands(below(group), context_, store_);
   }
 
   void add_lookups() {
@@ -374,16 +386,7 @@ class Parser {
         ->add_option("DOMAIN", domain_, "recipient domain")
         ->required();
     auto* config = add_top("Look and check", "config", "the configuration file", "");
-    add(config, "check", "tell everything that is wrong with it",
-        "config check --config ./rapporteur.toml", [this] { return config_check(context_); });
-    add(config, "show", "the whole configuration, defaults included", "config show",
-        [this] { return config_show(context_); });
-    add(config, "import-stalwart", "Stalwart's report settings as [report] and [report.tls]",
-        "config import-stalwart tls-report-settings.json",
-        [this] { return config_import_stalwart(context_, import_path_); })
-        ->add_option("FILE", import_path_,
-                     "JSON of Stalwart 0.16 or TOML of 0.15; - is standard input")
-        ->required();
+    add_config_commands(below(config), context_, import_path_);
     auto* expr = add_top("Look and check", "expr", "expressions of the configuration", "");
     auto* eval = add(expr, "eval", "evaluate an expression",
                      "expr eval --domain a.example \"'tls@' + rcpt_domain\"",
@@ -470,6 +473,8 @@ class Parser {
   DeliveryActionRequest delivery_;
   SuppressRequest suppress_;
   ReceivedArguments received_;
+  StoreArguments store_;
+  bool nodes_ = false;
   std::vector<std::string> paths_;
   ExprEvalRequest eval_;
   std::string import_path_;

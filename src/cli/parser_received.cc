@@ -29,7 +29,7 @@ void add_domain(CLI::App* app, std::string& target) {
 
 }  // namespace
 
-void add_received_commands(const AddReceivedCommand& add, const Context& context,
+void add_received_commands(const AddCommand& add, const Context& context,
                            ReceivedArguments& arguments) {
   add("add", "take reports: mails, JSON, gzip or zip", "received add - < report.eml",
       [&] { return received_add(context, arguments.paths); })

@@ -1,15 +1,11 @@
 #pragma once
 // The grammar of `rapporteur received`, apart from parser.cc for its length alone.
 
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "cli/commands.h"
-
-namespace CLI {
-class App;
-}
+#include "cli/parser_part.h"
 
 namespace rapporteur {
 
@@ -21,13 +17,8 @@ struct ReceivedArguments {
   ReceivedSummaryRequest summary;
 };
 
-// Makes a command below `received`: its name, help, example, and what it does.
-using AddReceivedCommand =
-    std::function<CLI::App*(const std::string& name, const std::string& help,
-                            const std::string& example, std::function<int()> action)>;
-
 // `context` and `arguments` outlive the commands.
-void add_received_commands(const AddReceivedCommand& add, const Context& context,
+void add_received_commands(const AddCommand& add, const Context& context,
                            ReceivedArguments& arguments);
 
 }  // namespace rapporteur

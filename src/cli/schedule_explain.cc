@@ -9,6 +9,7 @@
 #include "report/report.h"
 #include "schedule/dns_answers.h"
 #include "schedule/evaluation.h"
+#include "schedule/keeping.h"
 #include "schedule/window_math.h"
 #include "store/open.h"
 
@@ -56,7 +57,7 @@ Result<void> read_newest_window(Store& store, const Config& config, const std::s
 Result<void> ask_store(const Context& context, const Config& config, const std::string& domain,
                        Subject& subject, std::string& token) {
   if (!store_exists(config.store.url)) return {};
-  const auto store = context.world.open_store(config.store.url);
+  const auto store = context.world.open_store(config.store.url, store_options(config));
   if (!store) return store.error();
   token = (*store)->token();
   auto silent = silent_until(**store, domain, context.now());

@@ -1,6 +1,7 @@
 #include "daemon/daemon.h"
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include <array>
 #include <csignal>
@@ -23,6 +24,7 @@
 #include "daemon/scheduler.h"
 #include "daemon/shared_state.h"
 #include "ingest/datagram_socket.h"
+#include "schedule/keeping.h"
 #include "store/open.h"
 
 namespace rapporteur {
@@ -61,7 +63,7 @@ class Daemon {
     if (!lock) return std::move(lock).error();
     lock_ = *std::move(lock);
     for (auto* store : {&intake_store_, &schedule_store_, &delivery_store_}) {
-      auto opened = open_store(config->store.url, random_);
+      auto opened = open_store(config->store.url, random_, store_options(*config));
       if (!opened) return std::move(opened).error();
       *store = *std::move(opened);
     }
@@ -81,8 +83,8 @@ class Daemon {
 
   Result<void> open_http() {
     const auto config = shared_.config.get();
-    if (!ingests() || !config->http) return {};
-    auto store = open_store(config->store.url, random_);
+    if (!config->http) return {};
+    auto store = open_store(config->store.url, random_, store_options(*config));
     if (!store) return std::move(store).error();
     monitor_.emplace(*std::move(store), clock_, shared_.metrics, shared_.health);
     auto listener = open_http_listener(config->http->listen);
@@ -96,7 +98,7 @@ class Daemon {
     if (!ingests()) return {};
     std::array<std::unique_ptr<Store>, 2> stores;
     for (auto& store : stores) {
-      auto opened = open_store(config->store.url, random_);
+      auto opened = open_store(config->store.url, random_, store_options(*config));
       if (!opened) return std::move(opened).error();
       store = *std::move(opened);
     }
@@ -121,10 +123,16 @@ class Daemon {
     Recording recording(*intake_store_, clock_, *log_, shared_);
     Intake intake(recording, clock_, *log_, *config);
     if (auto recovered = recording.recover(); !recovered) return fail(recovered.error());
+    recording.announce(beat_of(*config), beat_every(config->store.lease));
     if (http_listener_) {
-      auto made =
-          HttpService::make(*config, *std::move(http_listener_),
-                            {recording, *monitor_, shared_.metrics, clock_, random_, *log_});
+      auto made = HttpService::make(*config, *std::move(http_listener_),
+                                    {.recording = recording,
+                                     .monitor = *monitor_,
+                                     .metrics = shared_.metrics,
+                                     .clock = clock_,
+                                     .random = random_,
+                                     .log = *log_,
+                                     .takes_sessions = ingests()});
       if (!made) return fail(made.error());
       http = *std::move(made);
       http_ = http.get();
@@ -176,6 +184,15 @@ class Daemon {
  private:
   bool ingests() const { return role_ != "schedule"; }
   bool schedules() const { return role_ != "ingest"; }
+
+  NodeBeat beat_of(const Config& config) const {
+    return {.name = store_options(config).node,
+            .role = role_,
+            .host = host_name(),
+            .process = getpid(),
+            .version = RAPPORTEUR_VERSION,
+            .started = clock_.now()};
+  }
 
   std::string received_address() const {
     return received_ && !received_->address().empty() ? received_->address() : "none";
@@ -260,6 +277,8 @@ class Daemon {
       log_->warning("restart-needed", {{"key", std::string(key)}});
     };
     if (before.store.url != after.store.url) say("store.url");
+    if (store_options(before).node != store_options(after).node) say("store.node");
+    if (before.store.lease != after.store.lease) say("store.lease");
     if (before.log.level != after.log.level || before.log.format != after.log.format) say("log");
     const auto socket = [](const Config& config) {
       const auto& datagram = config.ingest.datagram;

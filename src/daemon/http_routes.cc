@@ -19,6 +19,7 @@ using TargetKind = HttpTarget::Kind;
 constexpr std::string_view kReads = "GET, HEAD";
 constexpr std::size_t kMostIndexBytes = 255;  // as Elasticsearch has it
 constexpr std::size_t kMostIdBytes = 512;
+constexpr std::string_view kAskAnotherAfter = "60";  // seconds
 constexpr std::array<std::string_view, 2> kChallenges = {
     R"(Basic realm="rapporteur", charset="UTF-8")", R"(Bearer realm="rapporteur")"};
 
@@ -69,6 +70,11 @@ bool allows(std::string_view methods, std::string_view method) {
     if (trim(one) == method) return true;
   }
   return false;
+}
+
+bool is_upload(TargetKind kind) {
+  return kind == TargetKind::kSessions || kind == TargetKind::kDocument ||
+         kind == TargetKind::kBulk;
 }
 
 HttpAnswer health_answer(const HttpHead& head, const HealthAnswer& health) {
@@ -174,6 +180,13 @@ HttpAnswer HttpRoutes::wrong_method(const HttpHead& head, const HttpTarget& targ
   return answer;
 }
 
+// Whoever sends keeps what he has, and may ask another node.
+HttpAnswer HttpRoutes::takes_none(const HttpHead& head) {
+  auto answer = refusal(head, 503, "this node takes no sessions: it runs with --role schedule");
+  answer.fields.push_back({"Retry-After", std::string(kAskAnotherAfter)});
+  return answer;
+}
+
 HttpAnswer HttpRoutes::nothing_here(const HttpHead& head) {
   return refusal(head, 404,
                  "no handler found for uri [" + head.path + "] and method [" + head.method + "]");
@@ -194,6 +207,7 @@ std::unique_ptr<HttpExchange> HttpRoutes::begin(const HttpHead& head, const std:
                                        "Invalid index name or id"));
   }
   if (!allows(target.methods, head.method)) return fixed(wrong_method(head, target));
+  if (!needs_.takes_sessions && is_upload(target.kind)) return fixed(takes_none(head));
   switch (target.kind) {
     case TargetKind::kSessions:
       return begin_sessions(head, user, needs_.uploads);

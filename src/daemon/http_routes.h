@@ -46,7 +46,8 @@ class HttpRoutes final : public HttpHandler {
     HttpCredentials& credentials;
     DaemonMetrics& metrics;
     LogSampler& sampler;
-    std::string host;  // what the daemon calls itself
+    bool takes_sessions = true;  // false: uploads are refused so that they are sent elsewhere
+    std::string host;            // what the daemon calls itself
     // Texts for /metrics, /healthz and /readyz. All but `alive` may wait for the store.
     std::function<std::string()> metrics_text;
     std::function<HealthAnswer()> alive;
@@ -69,6 +70,7 @@ class HttpRoutes final : public HttpHandler {
 
   HttpAnswer unauthorised(const HttpHead& head, const AccessDecision& decision);
   HttpAnswer wrong_method(const HttpHead& head, const HttpTarget& target);
+  HttpAnswer takes_none(const HttpHead& head);
   HttpAnswer nothing_here(const HttpHead& head);
   std::unique_ptr<HttpExchange> look(std::function<HttpAnswer()> answer);
 

@@ -36,6 +36,7 @@ HttpService::HttpService(const Config& config, const HttpListener& listener, con
                .credentials = credentials_,
                .metrics = needs.metrics,
                .sampler = sampler_,
+               .takes_sessions = needs.takes_sessions,
                .host = config.hostname,
                .metrics_text = [&monitor = needs.monitor] { return monitor.metrics_text(); },
                .alive = [&monitor = needs.monitor] { return monitor.alive(); },

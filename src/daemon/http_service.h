@@ -38,6 +38,7 @@ class HttpService {
     const Clock& clock;
     Random& random;
     Log& log;
+    bool takes_sessions = true;  // false: metrics and health only
   };
 
   // `config` has [http]. Fails with Fault::kConfig as HttpServer::make(), and if others than this

@@ -52,6 +52,7 @@ RecorderOptions options_of(const Config& config) {
 Recording::Recording(Store& store, const Clock& clock, Log& log, SharedState& shared,
                      std::size_t few_entries)
     : store_(store),
+      clock_(clock),
       log_(log),
       shared_(shared),
       config_(shared.config.get()),
@@ -226,18 +227,39 @@ bool Recording::wait() {
   } else if (!journalled_.tallies.empty()) {
     submitted_here_.wait_until(lock, journalled_.since + fold_after_, ready);
   } else {
-    submitted_here_.wait_for(lock, kHeartbeat, ready);
+    const auto most = beat_ ? std::min(kHeartbeat, beat_every_) : kHeartbeat;
+    submitted_here_.wait_for(lock, most, ready);
   }
   return stopping_;
 }
 
+void Recording::announce(NodeBeat beat, Seconds every) {
+  beat_ = std::move(beat);
+  beat_every_ = every;
+}
+
+// A store that is known to be away is not asked: flushes find out when it is back.
+void Recording::say_alive() {
+  if (!beat_ || store_failing_ || SteadyClock::now() < next_beat_) return;
+  const auto said = store_.beat(*beat_, clock_.now());
+  next_beat_ = SteadyClock::now() + beat_every_;
+  if (said) {
+    beat_failing_ = false;
+  } else if (!std::exchange(beat_failing_, true)) {
+    log_.warning("beat-failed", {{"error", said.error().text}});
+  }
+}
+
 bool Recording::serve() {
   LoopWatch watch(shared_.health, Loop::kRecording);
+  store_.set_patience(kPatience);
+  say_alive();
   while (!wait()) {
     watch.beat();
     // Who comes while the store is known to be away hears of it soon.
     store_.set_patience(store_failing_ ? kLastPatience : kPatience);
     store_waiting();
+    say_alive();
   }
   store_.set_patience(kLastPatience);
   for (int attempts = 0; attempts < kLastAttempts;) {

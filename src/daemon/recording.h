@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,10 @@ class Recording {
   // Takes over what an earlier process has left in the journal. Before serve().
   Result<void> recover();
 
+  // Makes serve() say to the store, at its start and then so often, that this node lives. Before
+  // serve().
+  void announce(NodeBeat beat, Seconds every);
+
   // Stores what waits, once; what is journalled is recorded if its time has come or `all` is set.
   // False if the store failed. The recording thread's, or a test's.
   bool store_waiting(bool all = false);
@@ -92,8 +97,10 @@ class Recording {
   void finish(const std::vector<Recorded>& recorded);
   void fail(const Error& error);
   bool wait();
+  void say_alive();
 
   Store& store_;
+  const Clock& clock_;
   Log& log_;
   SharedState& shared_;
   std::shared_ptr<const Config> config_;
@@ -105,6 +112,10 @@ class Recording {
   std::chrono::milliseconds fold_after_;
   const std::size_t few_entries_;
   bool store_failing_ = false;
+  std::optional<NodeBeat> beat_;
+  std::chrono::seconds beat_every_{};
+  SteadyClock::time_point next_beat_{};
+  bool beat_failing_ = false;
   std::atomic<std::size_t> waiting_bytes_ = 0;  // of tallies with `done`
   std::atomic<std::size_t> unfinished_ = 0;     // tallies
   std::atomic<std::size_t> kept_ = 0;           // those without `done`

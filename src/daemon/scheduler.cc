@@ -8,6 +8,7 @@
 #include "schedule/assembler.h"
 #include "schedule/dns_answers.h"
 #include "schedule/evaluation.h"
+#include "schedule/keeping.h"
 #include "schedule/misplanned.h"
 #include "schedule/runner.h"
 
@@ -26,9 +27,6 @@ constexpr std::chrono::milliseconds kLookupPace{100};
 constexpr Seconds kResolverRetry{5};
 constexpr Seconds kPruneEvery{600};
 constexpr std::chrono::minutes kCorrectEvery{10};
-constexpr Seconds kRememberIds{7 * 86'400};
-constexpr Seconds kRememberReports{8 * 86'400};
-constexpr std::size_t kPrunePage = 100;
 
 }  // namespace
 
@@ -129,10 +127,8 @@ bool Scheduler::look_ahead(SharedState& shared) {
 void Scheduler::prune() {
   const auto now = clock_.now();
   if (pruned_ && *pruned_ <= now && now - *pruned_ < kPruneEvery) return;
-  // Late sessions and the rules about our own reports ask for what was reported.
-  const auto keep =
-      std::max({config_->store.keep_reports, config_->ingest.max_age, kRememberReports});
-  const auto removed = store_.prune(now - keep, now - kRememberIds, kPrunePage);
+  const auto old = expiry(*config_, now);
+  const auto removed = store_.prune(old.finished_before, old.ids_before, kPrunePage);
   if (!removed) log_.error("store-failed", {{"error", removed.error().text}});
   // A full page: the next one at the next turn.
   if (!removed || *removed < kPrunePage) pruned_ = now;

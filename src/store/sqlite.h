@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -53,6 +54,12 @@ class Database {
 
   // Absolute path of the file; empty for ":memory:".
   std::string file() const;
+
+  // Copies the whole database, as one transaction sees it, over the existing file; how many bytes.
+  // See back_up(), whose file has this, too.
+  Result<std::uint64_t> copy_to(
+      const std::string& path,
+      const std::function<void(std::uint64_t copied, std::uint64_t total)>& progress);
 
   bool failed() const { return error_.has_value(); }
   // Notes a failure that SQLite does not see, such as a stored value that cannot be. The first

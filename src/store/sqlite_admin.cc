@@ -205,13 +205,12 @@ Result<std::size_t> SqliteStore::prune(Time finished_before, Time ids_before, st
         " LIMIT ?2) HAVING max(ends) IS NOT NULL"
         " ON CONFLICT (name) DO UPDATE SET value = max(CAST(value AS INTEGER), excluded.value)",
         finished_before, row_limit(limit));
-    windows = static_cast<std::size_t>(database_->execute(
-        "DELETE FROM windows WHERE id IN (SELECT id FROM windows WHERE finished < ?1"
-        " AND state IN ('done', 'suppressed') ORDER BY finished LIMIT ?2)",
-        finished_before, row_limit(limit)));
-    database_->execute(
-        "DELETE FROM suppressions WHERE lifted < ?1 OR (automatic = 0 AND until < ?1)",
-        finished_before);
+    windows = static_cast<std::size_t>(
+        database_->execute("DELETE FROM windows WHERE id IN (SELECT id FROM windows WHERE " +
+                               std::string(kPrunedWindows) + " ORDER BY finished LIMIT ?2)",
+                           finished_before, row_limit(limit)));
+    database_->execute("DELETE FROM suppressions WHERE " + std::string(kPrunedSuppressions),
+                       finished_before);
     database_->execute("DELETE FROM flushes WHERE stored < ?1", ids_before);
     if (auto done = transaction.commit(); !done) return std::move(done).error();
   }

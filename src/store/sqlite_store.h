@@ -1,8 +1,8 @@
 #pragma once
 // The store of one node, in one SQLite file. Each part of the interface has its own file:
 // sqlite_intake, sqlite_counts, sqlite_schedule, sqlite_deliveries, sqlite_due,
-// sqlite_suppressions, sqlite_admin, sqlite_summary, sqlite_received, sqlite_nodes. docs/formats.md
-// has the tables.
+// sqlite_suppressions, sqlite_admin, sqlite_summary, sqlite_received, sqlite_nodes, sqlite_check.
+// docs/formats.md has the tables.
 
 #include <array>
 #include <chrono>
@@ -25,6 +25,12 @@ namespace rapporteur {
 constexpr std::chrono::milliseconds kBusyTimeout{10'000};
 
 struct KeptTwin;  // see sqlite_received.cc
+
+// What prune() removes and prunable() counts; ?1 is what they ended before.
+inline constexpr std::string_view kPrunedWindows =
+    "finished < ?1 AND state IN ('done', 'suppressed')";
+inline constexpr std::string_view kPrunedSuppressions =
+    "(lifted < ?1 OR (automatic = 0 AND until < ?1))";
 
 class SqliteStore final : public Store {
  public:
@@ -98,6 +104,9 @@ class SqliteStore final : public Store {
   Result<std::vector<NodeStatus>> nodes(Time now) override;
   Result<std::vector<EarlyLookup>> lookups_due(Time now, std::size_t limit) override;
   Result<std::size_t> note_lookups(std::span<const LookupNote> notes, Time now) override;
+
+  Result<CheckedRows> check(const std::function<void(const Finding&)>& found) override;
+  Result<Prunable> prunable(const Expiry& expiry) override;
 
   Result<std::vector<Window>> windows(const WindowFilter& filter) override;
   Result<std::map<WindowState, std::uint64_t>> window_states() override;

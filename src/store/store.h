@@ -34,6 +34,7 @@
 #include "store/lookup_store.h"
 #include "store/node_store.h"
 #include "store/received_store.h"
+#include "store/store_check.h"
 #include "store/store_summary.h"
 
 namespace rapporteur {
@@ -232,7 +233,7 @@ struct Pause {
 constexpr Seconds kFarthestAttempt = std::chrono::hours(25);
 constexpr Seconds kFarthestRetry = std::chrono::hours(2);
 
-class Store : public ReceivedStore, public NodeStore, public LookupStore {
+class Store : public ReceivedStore, public NodeStore, public LookupStore, public CheckedStore {
  public:
   // 8 characters a-z0-9, drawn when the store was made.
   virtual const std::string& token() const = 0;

@@ -94,7 +94,8 @@ class Place {
     const World world{
         .clock = clock,
         .random = random,
-        .open_store = [this](const std::string& where) { return open_store(where, random); },
+        .open_store = [this](const std::string& where,
+                             const StoreOptions&) { return open_store(where, random); },
         .make_resolver = [this](const ResolverOptions&) -> Result<std::unique_ptr<Resolver>> {
           return std::unique_ptr<Resolver>(std::make_unique<SharedResolver>(resolver));
         },

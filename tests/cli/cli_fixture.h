@@ -98,7 +98,11 @@ class CliTest : public testing::Test {
     const World world{
         .clock = clock,
         .random = random,
-        .open_store = [this](const std::string& url) { return open_store(url, random); },
+        .open_store =
+            [this](const std::string& url, const StoreOptions& options) {
+              store_options = options;
+              return open_store(url, random, options);
+            },
         .make_resolver =
             [this](const ResolverOptions& options) -> Result<std::unique_ptr<Resolver>> {
           resolver_options = options;
@@ -230,6 +234,7 @@ class CliTest : public testing::Test {
   testing_support::FixedRandom random;
   testing_support::TableResolver resolver;
   ResolverOptions resolver_options;
+  StoreOptions store_options;  // with which the last store was opened
   std::vector<RunRequest> daemon_requests;
   int daemon_exit = 0;
   std::string environment_config;

@@ -21,7 +21,7 @@ TEST_F(StatsTest, AnEmptyStoreHasTheSameKeys) {
   auto json = run({"stats", "--json"}).json();
   EXPECT_GT(json["store"]["database-bytes"], 0);
   EXPECT_GT(json["store"]["disk-free-bytes"], 0);
-  EXPECT_EQ(json["store"]["schema-version"], 4);
+  EXPECT_EQ(json["store"]["schema-version"], 5);
   json.erase("store");
   EXPECT_EQ(json, OrderedJson::parse(R"({
     "windows": {}, "sessions": {}, "sources": {}, "recipient-domain-guessed": 0,

@@ -87,6 +87,7 @@ class HttpRoutesTest : public testing::Test {
 
   void TearDown() override {
     routes.end();
+    without_sessions.end();
     credentials.end();
   }
 
@@ -100,13 +101,18 @@ class HttpRoutesTest : public testing::Test {
   // As the server does it; the body in pieces of `piece` bytes.
   HttpAnswer ask(const std::string& method, const std::string& path, const std::string& body = "",
                  std::vector<HttpField> fields = {}, std::size_t piece = 64 << 10) {
+    return ask_of(routes, method, path, body, std::move(fields), piece);
+  }
+  static HttpAnswer ask_of(HttpRoutes& asked, const std::string& method, const std::string& path,
+                           const std::string& body = "", std::vector<HttpField> fields = {},
+                           std::size_t piece = 64 << 10) {
     HttpHead head{.method = method, .path = path, .peer = "192.0.2.1"};
     head.fields = std::move(fields);
     std::promise<HttpAdmission> admitted;
-    routes.admit(head, [&](HttpAdmission admission) { admitted.set_value(std::move(admission)); });
+    asked.admit(head, [&](HttpAdmission admission) { admitted.set_value(std::move(admission)); });
     const auto admission = admitted.get_future().get();
     if (!admission.granted) return admission.refusal;
-    const auto exchange = routes.begin(head, admission.user);
+    const auto exchange = asked.begin(head, admission.user);
     bool more = exchange->reads_body();
     for (std::size_t at = 0; at < body.size() && more; at += piece) {
       more = exchange->body(std::string_view(body).substr(at, piece));
@@ -114,14 +120,44 @@ class HttpRoutesTest : public testing::Test {
     std::promise<HttpAnswer> answered;
     exchange->end([&](HttpAnswer answer) { answered.set_value(std::move(answer)); });
     auto answer = answered.get_future().get();
-    routes.answered(head, answer.status, {});
+    asked.answered(head, answer.status, {});
     return answer;
   }
+
+  HttpRoutes without_sessions{{.uploads = uploads,
+                               .credentials = credentials,
+                               .metrics = metrics,
+                               .sampler = sampler,
+                               .takes_sessions = false,
+                               .host = "mail.example.org",
+                               .metrics_text = [] { return std::string("metrics 1\n"); },
+                               .alive =
+                                   [] {
+                                     return HealthAnswer{true, "ok\n", "{}"};
+                                   },
+                               .ready =
+                                   [] {
+                                     return HealthAnswer{true, "ok\n", "{}"};
+                                   }}};
 
   HttpAnswer sessions(const std::string& body, std::vector<HttpField> fields = {}) {
     return ask("POST", "/v1/sessions", body, std::move(fields));
   }
 };
+
+TEST_F(HttpRoutesTest, ANodeThatTakesNoSessionsSendsThemElsewhereAndTellsHowItIs) {
+  for (const auto* path : {"/v1/sessions", "/_bulk", "/tls/_bulk", "/tls/_doc"}) {
+    const auto answer = ask_of(without_sessions, "POST", path, native("a.example"));
+    EXPECT_EQ(answer.status, 503) << path;
+    EXPECT_THAT(answer.body, HasSubstr("takes no sessions")) << path;
+    EXPECT_EQ(field(answer, "Retry-After"), "60") << path;
+  }
+  EXPECT_THAT(stored, IsEmpty());
+  EXPECT_EQ(ask_of(without_sessions, "GET", "/metrics").body, "metrics 1\n");
+  EXPECT_EQ(ask_of(without_sessions, "GET", "/readyz").status, 200);
+  EXPECT_EQ(ask_of(without_sessions, "GET", "/healthz").status, 200);
+  EXPECT_EQ(ask_of(without_sessions, "GET", "/v1/sessions").status, 405);
+}
 
 TEST_F(HttpRoutesTest, CountsLines) {
   const auto answer = sessions(native("a.example") + "\n" + native("b.example") + "\nrubbish\n\n");

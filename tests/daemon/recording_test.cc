@@ -66,6 +66,21 @@ class RecordingTest : public testing::Test {
   void fail_from_now_on() { clock.set(Time(Seconds{30})); }
 };
 
+TEST_F(RecordingTest, SaysWhenItBeginsThatThisNodeLives) {
+  NodeBeat beat{.name = "one", .role = "ingest", .host = "h", .process = 7, .version = "9"};
+  beat.started = clock.now();
+  recording.announce(beat, Seconds{20});
+  recording.stop();
+  EXPECT_TRUE(recording.serve());
+  const auto nodes = store->nodes(clock.now() + Seconds{5});
+  ASSERT_TRUE(nodes);
+  ASSERT_THAT(*nodes, SizeIs(1));
+  EXPECT_EQ(nodes->front().beat.name, "one");
+  EXPECT_EQ(nodes->front().beat.role, "ingest");
+  EXPECT_EQ(nodes->front().beat.process, 7);
+  EXPECT_EQ(nodes->front().silent_for, Seconds{5});
+}
+
 TEST_F(RecordingTest, StoresWhatWaitsTogetherAndTellsEach) {
   std::vector<std::string> told;
   for (const auto* name : {"first", "second"}) {

@@ -230,6 +230,10 @@ class FaultyStore : public Store {
   }
   Result<void> beat(const NodeBeat&, Time) override { return unused(); }
   Result<std::vector<NodeStatus>> nodes(Time) override { return unused(); }
+  Result<CheckedRows> check(const std::function<void(const Finding&)>&) override {
+    return unused();
+  }
+  Result<Prunable> prunable(const Expiry&) override { return unused(); }
   Result<std::vector<EarlyLookup>> lookups_due(Time, std::size_t) override { return unused(); }
   Result<std::size_t> note_lookups(std::span<const LookupNote>, Time) override { return unused(); }
   Result<std::vector<bool>> seen(std::span<const std::string>) override { return unused(); }

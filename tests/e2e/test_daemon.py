@@ -46,6 +46,7 @@ def test_after_a_crash_the_daemon_starts_again(site):
     publish(site, DOMAIN)
     site.feed_old([failed_session()])
     site.wait_for_delivery(DOMAIN, "delivered")
+    site.check_store()
 
 
 def test_it_stops_within_five_seconds_and_drains_the_socket(site):
@@ -87,6 +88,7 @@ def test_what_gets_no_final_reply_is_uncertain_and_sent_again_with_the_same_id(s
     wait_until(lambda: smtp.offered, lambda: f"a message\n{site.log()[-4000:]}")
     assert site.stop() < 7
     assert [d["state"] for d in site.deliveries(DOMAIN)] == ["uncertain"]
+    site.check_store()
     smtp.delay("DOT", 0)
     site.start()
     (delivery,) = site.wait_for_delivery(DOMAIN, "delivered")
@@ -156,6 +158,7 @@ def test_daemon_and_command_line_work_on_the_same_store(site):
         assert sum(w["failed-sessions"] for w in site.windows(domain)) == 6
         wait_until(lambda d=domain: any(x["state"] == "delivered" for x in site.deliveries(d)),
                    lambda: f"{domain}\n{site.log()[-4000:]}", 60)
+    site.check_store()
 
 
 def test_an_unknown_role_is_wrong_usage(site):

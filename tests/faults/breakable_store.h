@@ -168,6 +168,12 @@ class BreakableStore final : public Store {
   Result<std::vector<NodeStatus>> nodes(Time now) override {
     return pass("nodes", [&] { return real_->nodes(now); });
   }
+  Result<CheckedRows> check(const std::function<void(const Finding&)>& found) override {
+    return pass("check", [&] { return real_->check(found); });
+  }
+  Result<Prunable> prunable(const Expiry& expiry) override {
+    return pass("prunable", [&] { return real_->prunable(expiry); });
+  }
   Result<std::vector<EarlyLookup>> lookups_due(Time now, std::size_t limit) override {
     return pass("lookups_due", [&] { return real_->lookups_due(now, limit); });
   }

@@ -200,6 +200,12 @@ class Site:
         """The same; what is too old is sent all the same."""
         return self.feed(sessions, "--send-old", *options)
 
+    def check_store(self):
+        """Fails if rows of the store contradict each other; how many were looked at, by table."""
+        checked = self.json("store", "check", code=None)
+        assert checked["findings"] == [], json.dumps(checked, indent=1)
+        return checked["rows"]
+
     def windows(self, domain, code=DONE):
         return self.json("schedule", "show", domain, code=code).get("windows", [])
 
@@ -242,15 +248,16 @@ class Site:
 
     # The daemon
 
-    def start(self, wait=True, ignoring=()):
-        """`ignoring`: signals that the daemon is started with as ignored."""
+    def start(self, wait=True, ignoring=(), role=None):
+        """`ignoring`: signals that the daemon is started with as ignored. `role`: as --role; by default none is given."""
         assert self.process is None, "the daemon runs already"
         self.write_config()
         if self.socket_path.exists():
             self.socket_path.unlink()
+        self._log_before = len(self.log())
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [BINARY, "run"],
+                [BINARY, "run", *(["--role", role] if role else [])],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -263,7 +270,7 @@ class Site:
 
     def is_ready(self):
         assert self.process.poll() is None, f"the daemon ended:\n{self.log()}"
-        return self.socket_path.exists()
+        return self.socket_path.exists() or " started " in self.log()[self._log_before:]
 
     def log(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
