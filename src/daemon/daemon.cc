@@ -4,6 +4,7 @@
 
 #include <array>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -22,6 +23,7 @@
 #include "daemon/received_service.h"
 #include "daemon/scheduler.h"
 #include "daemon/shared_state.h"
+#include "daemon/spill.h"
 #include "ingest/datagram_socket.h"
 #include "store/open.h"
 
@@ -33,6 +35,9 @@ constexpr int kExitConfiguration = 78;
 
 // How small the kernel's datagram queue may be before a burst of sessions is lost in it.
 constexpr int kSmallDatagramQueue = 100;
+
+// Of what tells this process's flushes from those of earlier ones of its node.
+constexpr std::size_t kTokenLength = 16;
 
 sigset_t handled_signals() {
   sigset_t set;
@@ -68,6 +73,7 @@ class Daemon {
     auto options = courier_options(*config);
     if (!options) return std::move(options).error();
     courier_options_ = *std::move(options);
+    if (auto opened = open_spill(); !opened) return opened;
     if (auto opened = open_http(); !opened) return opened;
     if (auto opened = open_received(); !opened) return opened;
     if (!ingests() || !config->ingest.datagram) return {};
@@ -77,6 +83,30 @@ class Daemon {
     if (!socket) return std::move(socket).error();
     socket_ = *std::move(socket);
     return {};
+  }
+
+  // A folder that cannot be used keeps nobody from counting: it is tried again when it is needed.
+  Result<void> open_spill() {
+    const auto config = shared_.config.get();
+    const auto& store = config->store;
+    if (!ingests() || !store_is_shared(store.url) || store.spill_max_bytes == 0) return {};
+    spill_.emplace(store.spill, store.node, random_, *log_, shared_.metrics);
+    auto opened = spill_->open();
+    if (opened) return {};
+    if (opened.error().fault == Fault::kConfig) return opened;
+    log_->error("spill-failed", {{"error", opened.error().text}});
+    shared_.health.set_problem(Problem::kSpill, opened.error().text);
+    return {};
+  }
+
+  RecordingOptions recording_options() {
+    const auto config = shared_.config.get();
+    RecordingOptions options;
+    // A journal in the database of another machine costs more than the counts.
+    if (store_is_shared(config->store.url)) options.few_entries = SIZE_MAX;
+    options.source = config->store.node + '/' + random_token(random_, kTokenLength);
+    options.spill = spill_ ? &*spill_ : nullptr;
+    return options;
   }
 
   Result<void> open_http() {
@@ -118,7 +148,7 @@ class Daemon {
                           shared_.metrics);
     Scheduler scheduler(*schedule_store_, clock_, *log_, [&] { delivery.wake(); });
     std::unique_ptr<HttpService> http;  // goes after whoever answers through it
-    Recording recording(*intake_store_, clock_, *log_, shared_);
+    Recording recording(*intake_store_, clock_, *log_, shared_, recording_options());
     Intake intake(recording, clock_, *log_, *config);
     if (auto recovered = recording.recover(); !recovered) return fail(recovered.error());
     if (http_listener_) {
@@ -260,6 +290,8 @@ class Daemon {
       log_->warning("restart-needed", {{"key", std::string(key)}});
     };
     if (before.store.url != after.store.url) say("store.url");
+    if (before.store.node != after.store.node) say("store.node");
+    if (before.store.spill != after.store.spill) say("store.spill");
     if (before.log.level != after.log.level || before.log.format != after.log.format) say("log");
     const auto socket = [](const Config& config) {
       const auto& datagram = config.ingest.datagram;
@@ -281,6 +313,7 @@ class Daemon {
   SystemClock clock_;
   SystemRandom random_;
   std::unique_ptr<DaemonLock> lock_;
+  std::optional<Spill> spill_;
   std::unique_ptr<Store> intake_store_;
   std::unique_ptr<Store> schedule_store_;
   std::unique_ptr<Store> delivery_store_;

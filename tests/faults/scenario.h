@@ -50,7 +50,7 @@ struct Scenario {
   std::string name;
   std::string config;
   int threads = 1;
-  std::size_t few_entries = Recording::kFewEntries;  // 0: all counts go through the journal
+  std::size_t few_entries = RecordingOptions().few_entries;  // 0: all counts go through the journal
   // Plays it up to its last event; what follows is brought to rest by the caller.
   std::function<void(World&)> play;
 };
