@@ -124,7 +124,7 @@ TEST_F(RecordingTest, WhatCannotBeRecordedIsNotJournalledWithoutEnd) {
   recording.submit(tally(kFew + 1), {});
   EXPECT_FALSE(recording.store_waiting());
   EXPECT_THAT(store->journal()->pieces, SizeIs(1));
-  EXPECT_FALSE(recording.ready_for_more()) << "the next counts stay with those who count";
+  EXPECT_FALSE(recording.ready_for(*tally(1))) << "the next counts stay with those who count";
 }
 
 TEST_F(RecordingTest, HasNoRoomWhileMuchWaits) {

@@ -114,6 +114,7 @@ inline std::vector<Trouble> troubles_at(Seam seam, const std::string& call) {
   std::vector<Trouble> troubles = {kFails, kDiesBefore};
   if (!only_reads(call)) troubles.push_back(kDiesAfter);
   if (kOfOneWindow.contains(call)) troubles.push_back(kIsBroken);
+  if (call == "add") troubles.push_back(kLosesReply);
   return troubles;
 }
 
