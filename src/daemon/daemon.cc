@@ -85,18 +85,15 @@ class Daemon {
     return {};
   }
 
-  // A folder that cannot be used keeps nobody from counting: it is tried again when it is needed.
+  // A folder that cannot be used keeps nobody from counting: Recording tells, and tries it again.
   Result<void> open_spill() {
     const auto config = shared_.config.get();
     const auto& store = config->store;
     if (!ingests() || !store_is_shared(store.url) || store.spill_max_bytes == 0) return {};
     spill_.emplace(store.spill, store.node, random_, *log_, shared_.metrics);
     auto opened = spill_->open();
-    if (opened) return {};
-    if (opened.error().fault == Fault::kConfig) return opened;
-    log_->error("spill-failed", {{"error", opened.error().text}});
-    shared_.health.set_problem(Problem::kSpill, opened.error().text);
-    return {};
+    const bool taken = !opened && opened.error().fault == Fault::kConfig;
+    return taken ? std::move(opened) : Result<void>();
   }
 
   RecordingOptions recording_options() {

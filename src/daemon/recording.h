@@ -84,7 +84,8 @@ class Recording {
   bool store_waiting(bool all = false);
 
   // Records the oldest file of counts that waited for the store, if there is one and the store is
-  // not known to be away. False if it stays. The recording thread's, or a test's.
+  // not known to be away. False if it stays, or the folder cannot be used. The recording thread's,
+  // or a test's.
   bool recover_file();
 
   // Ends what store_waiting() could not: writes it to files, if it has some, and tells those who

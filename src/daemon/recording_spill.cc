@@ -132,8 +132,18 @@ bool Recording::recover_file() {
   if (options_.spill == nullptr || store_failing_ || SteadyClock::now() < recover_again_) {
     return true;
   }
+  if (const auto opened = options_.spill->open(); !opened) {
+    recover_again_ = SteadyClock::now() + kAgainAfter;
+    tell_of_spill(opened.error().text);
+    return false;
+  }
   const auto path = options_.spill->oldest();
-  if (!path) return true;
+  if (!path) {
+    if (spill_trouble_.empty()) return true;
+    const auto tidy = options_.spill->tidy();
+    tell_of_spill(tidy ? std::string() : tidy.error().text);
+    return static_cast<bool>(tidy);
+  }
   follow_config();
   auto bytes = read_regular_file(*path, kMaxFileBytes);
   if (!bytes) {

@@ -169,6 +169,10 @@ Spill::File Spill::take_oldest() {
 Result<void> Spill::remove() {
   stored_.push_back(take_oldest().name);
   metrics_.spills_recovered.add();
+  return tidy();
+}
+
+Result<void> Spill::tidy() {
   std::string why;
   std::erase_if(stored_, [&](const std::string& name) {
     if (unlink(path_of(name).c_str()) == 0 || errno == ENOENT) return true;

@@ -41,9 +41,10 @@ class Spill {
   // that one.
   std::optional<std::string> oldest() const;
 
-  // Its counts are stored. A file that cannot be removed is left out from here on, and tried to be
-  // removed again with the next one: then the result is Fault::kTransient.
+  // Its counts are stored. A file that cannot be removed is left out from here on: then the result
+  // is Fault::kTransient, and tidy() tries it again.
   Result<void> remove();
+  Result<void> tidy();
   // It cannot be read by anybody: it is named NAME.broken and left alone.
   void set_aside();
   // It cannot be read at the moment: the others come first.

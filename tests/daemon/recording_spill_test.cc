@@ -400,6 +400,8 @@ TEST_F(RecordingSpillTest, AFolderThatCannotBeWrittenLeavesCountsInMemory) {
   line = Line::kGood;
   EXPECT_TRUE(recording().store_waiting());
   EXPECT_EQ(sessions(), 5U);
+  EXPECT_TRUE(recording().recover_file());
+  EXPECT_FALSE(has_problem(Problem::kSpill)) << "nothing waits for it";
 }
 
 TEST_F(RecordingSpillTest, ADamagedFileIsSetAsideAndStopsNothing) {
@@ -477,46 +479,6 @@ TEST_F(RecordingSpillTest, ServesWhileTheStoreComesAndGoes) {
   start();
   while (process->spill.files() > 0) ASSERT_TRUE(recording().recover_file());
   EXPECT_EQ(sessions(), want);
-}
-
-// ---- The folder
-
-TEST_F(RecordingSpillTest, AFolderHasOneProcess) {
-  Spill second(folder(), "node 1", random, log, state.metrics);
-  const auto opened = second.open();
-  ASSERT_FALSE(opened);
-  EXPECT_EQ(opened.error().fault, Fault::kConfig);
-  EXPECT_EQ(opened.error().text, "another daemon (process " + std::to_string(getpid()) +
-                                     ") spills to " + own_folder() +
-                                     ": give each its own [store] node, or its own [store] spill");
-  Spill other(folder(), "node 2", random, log, state.metrics);
-  EXPECT_TRUE(other.open());
-}
-
-TEST_F(RecordingSpillTest, AFolderIsOfItsOwnerAlone) {
-  EXPECT_EQ(fs::status(folder()).permissions(), fs::perms::owner_all);
-  EXPECT_EQ(fs::status(own_folder()).permissions(), fs::perms::owner_all);
-}
-
-TEST_F(RecordingSpillTest, AFolderThatCannotBeMadeIsTriedAgain) {
-  const auto parent = path + "/mounted";
-  Spill spill(parent + "/spill", "node", random, log, state.metrics);
-  const auto opened = spill.open();
-  ASSERT_FALSE(opened);
-  EXPECT_EQ(opened.error().fault, Fault::kTransient);
-  fs::create_directory(parent);
-  const auto counts = tally(1);
-  const Tally* const one = counts.get();
-  EXPECT_TRUE(spill.write({&one, 1}, 1000));
-  EXPECT_EQ(spill.files(), 1U);
-}
-
-TEST_F(RecordingSpillTest, AFileThatWasNotFinishedIsRemoved) {
-  const auto unfinished = own_folder() + "/node-1.spill.abcdef";
-  std::ofstream(unfinished) << "half";
-  start();
-  EXPECT_FALSE(fs::exists(unfinished));
-  EXPECT_EQ(process->spill.files(), 0U);
 }
 
 }  // namespace
