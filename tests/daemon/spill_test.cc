@@ -24,10 +24,7 @@ using testing_support::RecordingLog;
 
 class SpillTest : public testing::Test {
  protected:
-  SpillTest() {
-    EXPECT_NE(mkdtemp(path.data()), nullptr);
-    EXPECT_TRUE(spill->open());
-  }
+  SpillTest() { EXPECT_TRUE(spill->open()); }
   ~SpillTest() override { fs::remove_all(path); }
 
   std::string folder() const { return path + "/spill"; }
@@ -39,7 +36,11 @@ class SpillTest : public testing::Test {
     return to.write({&one, 1}, max_bytes);
   }
 
-  std::string path = fs::temp_directory_path() / "rapporteur-spill-XXXXXX";
+  const std::string path = [] {
+    std::string name = fs::temp_directory_path() / "rapporteur-spill-XXXXXX";
+    EXPECT_NE(mkdtemp(name.data()), nullptr);
+    return name;
+  }();
   FixedRandom random;
   RecordingLog log;
   DaemonMetrics metrics;
