@@ -96,10 +96,11 @@ class Recorder::Placement {
     }
   }
 
-  // The store has taken it.
-  std::vector<Recorded> finish() {
+  // The store has taken it, now or, if it is `repeated`, before: then the windows that it would
+  // have made were not made now.
+  std::vector<Recorded> finish(bool repeated) {
     for (const auto& group : groups_) {
-      if (group.plan) recorder_.know(lines_[group.begin].domain_hash, {group.period});
+      if (group.plan && !repeated) recorder_.know(lines_[group.begin].domain_hash, {group.period});
     }
     return std::move(recorded_);
   }
@@ -150,6 +151,7 @@ class Recorder::Placement {
   Result<void> place_lines() {
     std::vector<DomainLines> unknown;
     std::vector<std::string> names;
+    const auto oldest = oldest_window();
     for (std::size_t begin = 0; begin < lines_.size();) {
       const auto domain = domain_at(begin);
       begin = domain.end;
@@ -160,7 +162,7 @@ class Recorder::Placement {
         names.emplace_back(PackedSession(lines_[domain.begin].packed).domain());
       }
       if (unknown.size() < kChunk && (begin < lines_.size() || unknown.empty())) continue;
-      const auto places = recorder_.store_.places(names, oldest_window(), now_);
+      const auto places = recorder_.store_.places(names, oldest, now_);
       if (!places) return places.error();
       for (std::size_t i = 0; i < unknown.size(); ++i) {
         place_domain(unknown[i], names[i], places->at(i));
@@ -211,9 +213,14 @@ class Recorder::Placement {
     }
   }
 
+  // Since when windows can have to do with the lines. What has waited for the store is older than
+  // what intake takes.
   Time oldest_window() const {
     const auto& options = recorder_.options_;
-    return options.from_file ? Time{} : now_ - options.max_age - kLongestWindow;
+    if (options.from_file) return Time{};
+    auto oldest = now_ - options.max_age;
+    for (const auto& line : lines_) oldest = std::min(oldest, line.first);
+    return oldest - kLongestWindow;
   }
 
   void place_line(std::size_t line, const std::string& domain, const DomainPlaces& places,
@@ -380,7 +387,7 @@ Result<std::vector<Recorded>> Recorder::record(std::span<const Tally* const> tal
     batch.flush = with.flush;
     const auto flushed = store_.add(batch);
     if (!flushed) return flushed.error();
-    if (flushed->stored()) return placement.finish();  // now or before
+    if (flushed->stored()) return placement.finish(flushed->repeated);
     seen.insert(flushed->seen.begin(), flushed->seen.end());
     placement.forget(flushed->misplaced);
   }

@@ -48,7 +48,8 @@ class Recorder {
   Recorder(Store& store, WindowPlanner& planner, const Clock& clock, RecorderOptions options);
 
   // Stores all of the tallies with their counters, and `with`, in one transaction, and tells
-  // what became of each. On failure nothing is stored, but for Fault::kUnknown (Store::add());
+  // what became of each. What was stored before under the same FlushId is told as if it were stored
+  // now. On failure nothing is stored, but for Fault::kUnknown (Store::add());
   // it fails with Fault::kTransient also while the clock is evidently not set. Duplicates, sessions
   // that are never reported and those of silent domains are moved from the counter "accepted" to
   // "ignored.duplicate", "ignored.never" and "ignored.no-tlsrpt-record".

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -23,6 +24,7 @@
 #include "daemon/received_service.h"
 #include "daemon/scheduler.h"
 #include "daemon/shared_state.h"
+#include "daemon/spill.h"
 #include "ingest/datagram_socket.h"
 #include "schedule/keeping.h"
 #include "store/open.h"
@@ -35,6 +37,9 @@ constexpr int kExitConfiguration = 78;
 
 // How small the kernel's datagram queue may be before a burst of sessions is lost in it.
 constexpr int kSmallDatagramQueue = 100;
+
+// Of what tells this process's flushes from those of earlier ones of its node.
+constexpr std::size_t kTokenLength = 16;
 
 sigset_t handled_signals() {
   sigset_t set;
@@ -70,6 +75,7 @@ class Daemon {
     auto options = courier_options(*config);
     if (!options) return std::move(options).error();
     courier_options_ = *std::move(options);
+    if (auto opened = open_spill(); !opened) return opened;
     if (auto opened = open_http(); !opened) return opened;
     if (auto opened = open_received(); !opened) return opened;
     if (!ingests() || !config->ingest.datagram) return {};
@@ -79,6 +85,27 @@ class Daemon {
     if (!socket) return std::move(socket).error();
     socket_ = *std::move(socket);
     return {};
+  }
+
+  // A folder that cannot be used keeps nobody from counting: Recording tells, and tries it again.
+  Result<void> open_spill() {
+    const auto config = shared_.config.get();
+    const auto& store = config->store;
+    if (!ingests() || !store_is_shared(store.url) || store.spill_max_bytes == 0) return {};
+    spill_.emplace(store.spill, store_options(*config).node, random_, *log_, shared_.metrics);
+    auto opened = spill_->open();
+    const bool taken = !opened && opened.error().fault == Fault::kConfig;
+    return taken ? std::move(opened) : Result<void>();
+  }
+
+  RecordingOptions recording_options() {
+    const auto config = shared_.config.get();
+    RecordingOptions options;
+    // A journal in the database of another machine costs more than the counts.
+    if (store_is_shared(config->store.url)) options.few_entries = SIZE_MAX;
+    options.source = store_options(*config).node + '/' + random_token(random_, kTokenLength);
+    options.spill = spill_ ? &*spill_ : nullptr;
+    return options;
   }
 
   Result<void> open_http() {
@@ -120,7 +147,7 @@ class Daemon {
                           shared_.metrics);
     Scheduler scheduler(*schedule_store_, clock_, *log_, [&] { delivery.wake(); });
     std::unique_ptr<HttpService> http;  // goes after whoever answers through it
-    Recording recording(*intake_store_, clock_, *log_, shared_);
+    Recording recording(*intake_store_, clock_, *log_, shared_, recording_options());
     Intake intake(recording, clock_, *log_, *config);
     if (auto recovered = recording.recover(); !recovered) return fail(recovered.error());
     recording.announce(beat_of(*config), beat_every(config->store.lease));
@@ -279,6 +306,7 @@ class Daemon {
     if (before.store.url != after.store.url) say("store.url");
     if (store_options(before).node != store_options(after).node) say("store.node");
     if (before.store.lease != after.store.lease) say("store.lease");
+    if (before.store.spill != after.store.spill) say("store.spill");
     if (before.log.level != after.log.level || before.log.format != after.log.format) say("log");
     const auto socket = [](const Config& config) {
       const auto& datagram = config.ingest.datagram;
@@ -300,6 +328,7 @@ class Daemon {
   SystemClock clock_;
   SystemRandom random_;
   std::unique_ptr<DaemonLock> lock_;
+  std::optional<Spill> spill_;
   std::unique_ptr<Store> intake_store_;
   std::unique_ptr<Store> schedule_store_;
   std::unique_ptr<Store> delivery_store_;

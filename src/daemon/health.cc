@@ -51,6 +51,7 @@ constexpr std::array<ProblemRules, kProblemCount> kProblems = {{
     {"received-mail", false},
     {"configuration", false},
     {"disk", false},
+    {"spill", false},
     {"paused", false},
 }};
 

@@ -39,9 +39,10 @@ enum class Problem : std::uint8_t {
   kReceivedMail,     // mails with reports: a Maildir or the store failed, or there is no resolver
   kConfiguration,    // main: the last reload was refused
   kDisk,             // little room on the store's disk
+  kSpill,            // recording: counts can be spilled no more, or not recorded after that
   kPaused,           // the administrator's word
 };
-inline constexpr std::size_t kProblemCount = 16;
+inline constexpr std::size_t kProblemCount = 17;
 std::string_view to_string(Problem problem);  // "relay"
 bool keeps_from_ready(Problem problem);
 

@@ -39,10 +39,6 @@ std::string parse_reason(std::string_view reason) {
   return "[1:1] failed to parse: " + std::string(reason) + " (docs/formats.md)";
 }
 
-std::string unavailable_reason(const Error& error) {
-  return "nothing was counted: " + error.text;
-}
-
 // What is refused before its body is read.
 std::optional<HttpAnswer> early_refusal(const HttpHead& head, const HttpUploads& uploads) {
   const auto type = head.field("Content-Type");
@@ -93,14 +89,14 @@ class ElasticsearchApi::Document final : public HttpExchange {
           {"Location", "/" + path_segment(index_) + "/_doc/" + path_segment(id_)});
     }
     auto head = std::make_shared<const HttpHead>(std::move(head_));
-    uploads.submit(
-        std::move(tally), [respond = std::move(respond), answer = std::move(answer),
-                           head = std::move(head)](const Result<Recorded>& recorded) mutable {
-          if (!recorded) {
-            answer = elasticsearch_refusal(*head, 503, unavailable_reason(recorded.error()));
-          }
-          respond(std::move(answer));
-        });
+    uploads.submit(std::move(tally),
+                   [respond = std::move(respond), answer = std::move(answer),
+                    head = std::move(head)](const Result<Recorded>& recorded) mutable {
+                     if (!recorded) {
+                       answer = elasticsearch_refusal(*head, 503, why_not_stored(recorded.error()));
+                     }
+                     respond(std::move(answer));
+                   });
   }
 
  private:
@@ -160,7 +156,7 @@ class ElasticsearchApi::Bulk final : public HttpExchange {
         [respond = std::move(respond), head = std::move(head), items = std::move(items_),
          errors = errors_, began = began_](const Result<Recorded>& recorded) {
           if (!recorded) {
-            return respond(elasticsearch_refusal(*head, 503, unavailable_reason(recorded.error())));
+            return respond(elasticsearch_refusal(*head, 503, why_not_stored(recorded.error())));
           }
           const auto took =
               std::chrono::duration_cast<std::chrono::milliseconds>(SteadyClock::now() - began);

@@ -45,7 +45,7 @@ class SessionsExchange final : public HttpExchange {
     uploads_.submit(std::move(tally), [respond = std::move(respond), counts = std::move(counts_)](
                                           const Result<Recorded>& recorded) mutable {
       if (!recorded) {
-        respond(plain_refusal(503, "nothing was counted: " + recorded.error().text));
+        respond(plain_refusal(503, why_not_stored(recorded.error())));
       } else {
         respond(counted(std::move(counts), *recorded));
       }

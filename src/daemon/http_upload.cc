@@ -27,4 +27,10 @@ void sample_rejected(LogSampler& sampler, std::string_view source, std::string_v
        {"sample", truncate_utf8(to_valid_utf8(text.substr(0, 2 * kSampleBytes)), kSampleBytes)}});
 }
 
+std::string why_not_stored(const Error& error) {
+  const bool unknown = error.fault == Fault::kUnknown;
+  return (unknown ? "nobody can tell whether it was counted: " : "nothing was counted: ") +
+         error.text;
+}
+
 }  // namespace rapporteur

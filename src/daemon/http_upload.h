@@ -57,6 +57,9 @@ class UploadShare {
 void sample_rejected(LogSampler& sampler, std::string_view source, std::string_view reason,
                      std::string_view text);
 
+// Why a request that the store did not take was not served.
+std::string why_not_stored(const Error& error);
+
 // How long a client that was not served for our sake should wait, in seconds.
 inline constexpr std::string_view kRetryAfter = "5";
 

@@ -70,7 +70,7 @@ void Intake::take(std::string_view datagram, Time now) {
 }
 
 bool Intake::hand_over() {
-  if (!recording_.ready_for_more()) return false;
+  if (!recording_.ready_for(counter_.tally())) return false;
   if (!counter_.tally().empty()) recording_.submit(counter_.hand_over());
   return true;
 }

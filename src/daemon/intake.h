@@ -28,7 +28,7 @@ class Intake {
   void take(std::string_view datagram) { take(datagram, clock_.now()); }
 
   // Hands over what was counted, unless the recording thread has not yet stored what it was given
-  // before: then it is false, and all stays as it is.
+  // before and has no file for it: then it is false, and all stays as it is.
   bool hand_over();
 
   // Everything that was taken was handed over.

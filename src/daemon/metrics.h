@@ -92,6 +92,9 @@ struct DaemonMetrics {
   // Intake.
   DurationHistogram flush;  // one flush of counts to the store, failed ones included
   Counter flush_failures;
+  Gauge spilled_bytes, spilled_files;  // that wait on disk for the store
+  // Files: written, stored and removed, found to be damaged.
+  Counter spills_written, spills_recovered, spills_broken;
 
   // Schedule: each window that was run ends in one of these.
   DurationHistogram window_run;

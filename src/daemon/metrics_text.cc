@@ -135,6 +135,14 @@ void write_intake(Exposition& out, const DaemonMetrics& metrics) {
   out.sample(std::nullopt, metrics.flush);
   out.counter("rapporteur_flush_failures_total", "Flushes of counts that the store did not take.");
   out.sample({}, metrics.flush_failures.value());
+  out.gauge("rapporteur_spill_bytes", "Size of the files of counts that wait for the store.");
+  out.sample({}, metrics.spilled_bytes.value());
+  out.gauge("rapporteur_spill_files", "Files of counts that wait for the store.");
+  out.sample({}, metrics.spilled_files.value());
+  out.counter("rapporteur_spill_files_total", "Files of counts by what became of them.");
+  out.sample({{"outcome", "broken"}}, metrics.spills_broken.value());
+  out.sample({{"outcome", "recovered"}}, metrics.spills_recovered.value());
+  out.sample({{"outcome", "written"}}, metrics.spills_written.value());
 }
 
 void write_schedule(Exposition& out, const DaemonMetrics& metrics) {

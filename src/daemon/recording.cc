@@ -50,7 +50,7 @@ RecorderOptions options_of(const Config& config) {
 }  // namespace
 
 Recording::Recording(Store& store, const Clock& clock, Log& log, SharedState& shared,
-                     std::size_t few_entries)
+                     const RecordingOptions& options)
     : store_(store),
       clock_(clock),
       log_(log),
@@ -59,7 +59,7 @@ Recording::Recording(Store& store, const Clock& clock, Log& log, SharedState& sh
       planner_(config_),
       recorder_(store, planner_, clock, options_of(*config_)),
       fold_after_(fold_after(*config_)),
-      few_entries_(few_entries) {}
+      options_(options) {}
 
 void Recording::submit(std::unique_ptr<Tally> tally, Done done) {
   const auto bytes = tally->bytes();
@@ -76,15 +76,19 @@ void Recording::submit(std::unique_ptr<Tally> tally, Done done) {
   submitted_here_.notify_one();
 }
 
+void Recording::follow_config() {
+  auto latest = shared_.config.get();
+  if (latest == config_) return;
+  config_ = std::move(latest);
+  recorder_.set_options(options_of(*config_));
+  fold_after_ = fold_after(*config_);
+  planner_.set_config(config_);
+  recorder_.forget_windows();
+  spill_again_ = {};
+}
+
 // Fills the round: what a failure has left, and what was submitted since.
 void Recording::take_submitted() {
-  if (auto latest = shared_.config.get(); latest != config_) {
-    config_ = std::move(latest);
-    recorder_.set_options(options_of(*config_));
-    fold_after_ = fold_after(*config_);
-    planner_.set_config(config_);
-    recorder_.forget_windows();
-  }
   const std::lock_guard lock(mutex_);
   std::size_t bytes = 0;
   for (const auto& waiting : round_) bytes += waiting.bytes;
@@ -115,7 +119,7 @@ bool Recording::journal_large() {
   // While it cannot be recorded, the journal takes no more: the bound of those who count holds.
   if (store_failing_ || journalled_.bytes > kMaxJournalledBytes) return true;
   for (auto waiting = round_.begin(); waiting != round_.end();) {
-    if (waiting->done || waiting->tally->entries() <= few_entries_) {
+    if (waiting->done || waiting->tally->entries() <= options_.few_entries) {
       ++waiting;
       continue;
     }
@@ -145,6 +149,11 @@ bool Recording::must_fold(bool all) const {
 }
 
 bool Recording::store_waiting(bool all) {
+  follow_config();
+  if (frozen_) {
+    const Stopwatch stopwatch(shared_.metrics.flush);
+    return record_round(frozen_->fold);
+  }
   take_submitted();
   // After a failure an empty round finds out whether the store is back.
   if (round_.empty() && !must_fold(all) && !store_failing_) return true;
@@ -152,6 +161,14 @@ bool Recording::store_waiting(bool all) {
   if (!journal_large()) return false;
   const bool fold = must_fold(all);
   return (round_.empty() && !fold && !store_failing_) || record_round(fold);
+}
+
+// Nobody can tell whether the round was stored: it waits as it is.
+void Recording::freeze(bool fold) {
+  frozen_ = Frozen{.fold = fold, .again = false};
+  const auto kept =
+      std::ranges::count_if(round_, [](const Waiting& one) { return one.done == nullptr; });
+  kept_ -= static_cast<std::size_t>(kept);
 }
 
 // Records the round, and what is journalled with it if `fold` is set.
@@ -168,11 +185,20 @@ bool Recording::record_round(bool fold) {
     with.journalled = journalled_.last;
     bytes += journalled_.bytes;
   }
+  if (!options_.source.empty()) with.flush = FlushId{options_.source, flush_number_};
   const auto recorded = recorder_.record(tallies, with);
   if (!recorded) {
+    if (frozen_) {
+      frozen_->again = true;  // that this try stored nothing says nothing of the first
+    } else if (recorded.error().fault == Fault::kUnknown) {
+      freeze(fold);
+    } else {
+      ++flush_number_;
+    }
     fail(recorded.error());
     return false;
   }
+  ++flush_number_;
   if (fold) {
     journalled_ = {};
     writer_.begin_anew();
@@ -184,11 +210,13 @@ bool Recording::record_round(bool fold) {
 
 void Recording::finish(const std::vector<Recorded>& recorded) {
   if (std::exchange(store_failing_, false)) log_.info("flush-recovered");
+  spills_ = false;
   shared_.health.clear_problem(Problem::kFlush);
+  const bool frozen = std::exchange(frozen_, std::nullopt).has_value();
   for (std::size_t index = 0; index < round_.size(); ++index) {
     const auto& [tally, done, bytes] = round_[index];
     if (!done) {
-      --kept_;
+      if (!frozen) --kept_;
       continue;
     }
     waiting_bytes_ -= bytes;
@@ -197,24 +225,41 @@ void Recording::finish(const std::vector<Recorded>& recorded) {
   unfinished_ -= std::exchange(round_, {}).size();
 }
 
-// Those who wait for an answer get it, the others' tallies wait for the store.
+// Those who wait for an answer get it, unless there is none yet; the others' tallies wait for the
+// store.
 void Recording::fail(const Error& error) {
   if (!std::exchange(store_failing_, true)) {
     log_.error("flush-failed", {{"error", error.text}});
   }
   shared_.metrics.flush_failures.add();
   shared_.health.set_problem(Problem::kFlush, error.text);
-  std::vector<Waiting> kept;
-  for (auto& waiting : round_) {
-    if (!waiting.done) {
-      kept.push_back(std::move(waiting));
-      continue;
-    }
-    waiting_bytes_ -= waiting.bytes;
-    waiting.done(error);
+  if (!frozen_) refuse(round_, error);
+  // Who comes behind a round that nobody knows the end of was not tried.
+  if (frozen_ && frozen_->again) refuse_submitted({Fault::kTransient, error.text});
+  spill_kept(false);
+}
+
+// Those with `done` are told, and go.
+void Recording::refuse(std::vector<Waiting>& waiting, const Error& error) {
+  std::erase_if(waiting, [&](const Waiting& one) {
+    if (!one.done) return false;
+    waiting_bytes_ -= one.bytes;
+    one.done(error);
     --unfinished_;
+    return true;
+  });
+}
+
+void Recording::refuse_submitted(const Error& error) {
+  std::vector<Waiting> waiting;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto first = std::ranges::stable_partition(
+        submitted_, [](const Waiting& one) { return one.done == nullptr; });
+    std::ranges::move(first, std::back_inserter(waiting));
+    submitted_.erase(first.begin(), first.end());
   }
-  round_ = std::move(kept);
+  refuse(waiting, error);
 }
 
 // Until there is something to do. True if it is to stop.
@@ -224,6 +269,8 @@ bool Recording::wait() {
   const auto ready = [this] { return stopping_ || !submitted_.empty(); };
   if (store_failing_) {
     submitted_here_.wait_for(lock, kRetryAfter, stopping);
+  } else if (options_.spill != nullptr && options_.spill->files() > 0) {
+    submitted_here_.wait_until(lock, recover_again_, ready);
   } else if (!journalled_.tallies.empty()) {
     submitted_here_.wait_until(lock, journalled_.since + fold_after_, ready);
   } else {
@@ -258,16 +305,16 @@ bool Recording::serve() {
     watch.beat();
     // Who comes while the store is known to be away hears of it soon.
     store_.set_patience(store_failing_ ? kLastPatience : kPatience);
-    store_waiting();
+    if (store_waiting()) recover_file();
     say_alive();
   }
   store_.set_patience(kLastPatience);
   for (int attempts = 0; attempts < kLastAttempts;) {
     if (!store_waiting(true)) ++attempts;
     const std::lock_guard lock(mutex_);
-    if (submitted_.empty() && round_.empty()) break;
+    if (submitted_.empty() && round_.empty() && !frozen_) break;
   }
-  return idle();  // what is in the journal alone is on disk, too
+  return give_up();  // what is in the journal alone is on disk, too
 }
 
 void Recording::stop() {

@@ -56,6 +56,15 @@ std::uint64_t size_of(const std::string& path) {
   return stat(path.c_str(), &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
 }
 
+// What to do where nobody can tell whether a batch was stored.
+Error explained(const Error& error, bool can_be_known) {
+  if (error.fault != Fault::kUnknown) return error;
+  return {error.fault,
+          error.text + (can_be_known ? "; whether the last batch was counted, the store knows: the "
+                                       "same file again goes on behind what was"
+                                     : "; nobody can tell whether the last batch was counted")};
+}
+
 void add(IngestCounts& to, const IngestCounts& from) {
   to.accepted += from.accepted;
   to.rejected += from.rejected;
@@ -157,7 +166,7 @@ class FileIngest {
     }
     const auto* const one = tally.get();
     const auto recorded = recorder_.record({&one, 1}, {.file = progress, .journalled = {}});
-    if (!recorded) return recorded.error();
+    if (!recorded) return explained(recorded.error(), file.has_value());
     file = progress;
     IngestCounts counts;
     add_counters(*tally, recorded->at(0), counts);

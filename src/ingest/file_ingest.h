@@ -40,7 +40,9 @@ using IngestProgress = std::function<void(std::uint64_t, std::uint64_t)>;
 
 // `path` is a file, or "-" for standard input; that and pipes cannot be resumed. A rejected line
 // stops nothing and is sampled in the log. Fails with Fault::kInput if the file cannot be read,
-// else as the store fails: what was stored by then stays.
+// else as the store fails: what was stored by then stays. After Fault::kUnknown the store tells how
+// far a file was taken, and it goes on behind that when it is taken again; of standard input nobody
+// can tell.
 Result<FileIngestResult> ingest_file(const std::string& path, const FileIngestOptions& options,
                                      Recorder& recorder, Store& store, const Clock& clock, Log& log,
                                      const IngestProgress& progress = {});

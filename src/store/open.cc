@@ -130,6 +130,10 @@ Result<std::unique_ptr<Store>> open_store(const std::string& url, Random& random
   return SqliteStore::open(*path, random);
 }
 
+bool store_is_shared(const std::string& url) {
+  return url.starts_with("postgresql://") || url.starts_with("postgres://");
+}
+
 bool store_exists(const std::string& url) {
   const auto path = sqlite_path(url);
   std::error_code ignored;

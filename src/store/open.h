@@ -26,6 +26,9 @@ struct StoreOptions {
 Result<std::unique_ptr<Store>> open_store(const std::string& url, Random& random,
                                           const StoreOptions& options = {});
 
+// Whether several nodes may work on the store: a database server's.
+bool store_is_shared(const std::string& url);
+
 // Whether there is such a store already, so that open_store() would make none.
 bool store_exists(const std::string& url);
 

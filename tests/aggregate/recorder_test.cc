@@ -440,6 +440,32 @@ TEST_F(RecorderTest, AWindowThatIsGoneIsMadeAnew) {
   EXPECT_EQ(windows("a.example").at(0).due, at("2026-11-21T00:01:00Z"));
 }
 
+TEST_F(RecorderTest, WhatWasStoredUnderTheSameFlushIsToldAndNotCountedAgain) {
+  const RecordWith with{.file = {}, .journalled = {}, .flush = FlushId{"node/1", 1}};
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    count(success("a.example", "2026-11-20T10:00:00Z", "id"));
+    count(success("b.example", "2026-11-20T10:00:00Z"));
+    tally->set_key("a request");
+    const auto recorded = record(with);
+    EXPECT_EQ(recorded.duplicates, 0U) << attempt;
+    EXPECT_FALSE(recorded.repeated) << attempt;
+  }
+  EXPECT_EQ(windows("a.example").at(0).successful, 1U);
+  EXPECT_EQ(windows("b.example").at(0).successful, 1U);
+  EXPECT_EQ(counter("accepted"), 2U);
+}
+
+TEST_F(RecorderTest, WhatIsOlderThanIntakeTakesCountsInTheWindowThatIsThere) {
+  count(success("a.example", "2026-11-20T10:00:00Z"));
+  record();
+  count(success("a.example", "2026-11-20T11:00:00Z"));
+  clock.advance(Seconds{90 * 86'400});
+  recorder.forget_windows();
+  record();
+  ASSERT_THAT(windows("a.example"), SizeIs(1));
+  EXPECT_EQ(windows("a.example").at(0).successful, 2U);
+}
+
 TEST_F(RecorderTest, WritesTheFilesProgressWithItsCounts) {
   count(success("a.example", "2026-11-20T10:00:00Z"));
   const FileProgress progress{std::string(64, 'a'), "x.jsonl", 100, false, 1};

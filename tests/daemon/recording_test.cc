@@ -38,7 +38,7 @@ class RecordingTest : public testing::Test {
   RecordingLog log;
   SharedState state{config_of("")};
   std::unique_ptr<Store> store = std::move(*open_store("sqlite::memory:", random));
-  Recording recording{*store, clock, log, state, kFew};
+  Recording recording{*store, clock, log, state, {.few_entries = kFew}};
 
   // One session of each of `domains` domains.
   std::unique_ptr<Tally> tally(int domains, const std::string& id = {}) {
@@ -139,7 +139,7 @@ TEST_F(RecordingTest, WhatCannotBeRecordedIsNotJournalledWithoutEnd) {
   recording.submit(tally(kFew + 1), {});
   EXPECT_FALSE(recording.store_waiting());
   EXPECT_THAT(store->journal()->pieces, SizeIs(1));
-  EXPECT_FALSE(recording.ready_for_more()) << "the next counts stay with those who count";
+  EXPECT_FALSE(recording.ready_for(*tally(1))) << "the next counts stay with those who count";
 }
 
 TEST_F(RecordingTest, HasNoRoomWhileMuchWaits) {
@@ -195,13 +195,13 @@ TEST_F(RecordingTest, WhatAnEarlierProcessHasJournalledIsRecovered) {
   recording.submit(tally(kFew + 1), {});
   recording.store_waiting();
 
-  Recording next(*store, clock, log, state, kFew);
+  Recording next(*store, clock, log, state, {.few_entries = kFew});
   ASSERT_TRUE(next.recover());
   next.submit(tally(kFew + 1), {});
   EXPECT_TRUE(next.store_waiting(true));
   EXPECT_EQ(sessions(), 3 * (kFew + 1));
   EXPECT_THAT(store->journal()->pieces, IsEmpty());
-  Recording last(*store, clock, log, state, kFew);
+  Recording last(*store, clock, log, state, {.few_entries = kFew});
   ASSERT_TRUE(last.recover());
   EXPECT_TRUE(last.store_waiting(true));
   EXPECT_EQ(sessions(), 3 * (kFew + 1));

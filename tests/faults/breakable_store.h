@@ -11,7 +11,7 @@
 
 namespace rapporteur::testing_support {
 
-class BreakableStore final : public Store {
+class BreakableStore : public Store {
  public:
   // `recorded` hears of every attempt that is on disk.
   BreakableStore(std::unique_ptr<Store> real, FaultPoints& points,
@@ -228,6 +228,10 @@ class BreakableStore final : public Store {
     if (*trouble == Trouble::kDiesAfter) {
       static_cast<void>(call());
       points_.die();
+    }
+    if (*trouble == Trouble::kLosesReply) {
+      static_cast<void>(call());
+      return Error{Fault::kUnknown, "the store's reply was lost: " + std::string(method)};
     }
     const auto fault = *trouble == Trouble::kIsBroken ? Fault::kCorrupt : Fault::kTransient;
     return Error{fault, "the store is away: " + std::string(method)};

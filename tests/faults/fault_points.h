@@ -25,7 +25,7 @@ inline std::string_view to_string(Seam seam) {
 enum class Trouble {
   kFails,       // nothing happens, and the caller is told so: try again
   kIsBroken,    // likewise, but not worth trying again at once: Fault::kCorrupt, a relay in trouble
-  kLosesReply,  // transport: it happens, and the caller does not know
+  kLosesReply,  // transport, counts to the store: it happens, and the caller does not know
   kDiesBefore,  // the process ends at the call
   kDiesAfter,   // the call happens, and the process ends before it hears of it
   kJumps,       // clock: it is wrong from here on

@@ -50,7 +50,7 @@ struct Scenario {
   std::string name;
   std::string config;
   int threads = 1;
-  std::size_t few_entries = Recording::kFewEntries;  // 0: all counts go through the journal
+  std::size_t few_entries = RecordingOptions().few_entries;  // 0: all counts go through the journal
   // Plays it up to its last event; what follows is brought to rest by the caller.
   std::function<void(World&)> play;
 };
@@ -114,6 +114,7 @@ inline std::vector<Trouble> troubles_at(Seam seam, const std::string& call) {
   std::vector<Trouble> troubles = {kFails, kDiesBefore};
   if (!only_reads(call)) troubles.push_back(kDiesAfter);
   if (kOfOneWindow.contains(call)) troubles.push_back(kIsBroken);
+  if (call == "add") troubles.push_back(kLosesReply);
   return troubles;
 }
 

@@ -209,14 +209,15 @@ inline CourierOptions courier_options_of(const Config& config, Mailbox& mailbox,
 // One life of the daemon.
 class Process {
  public:
-  Process(Surroundings& around, int threads, std::size_t few_entries)
+  Process(Surroundings& around, int threads, std::size_t few_entries, const std::string& source)
       : around_(around),
         intake_store_(around.open_breakable()),
         schedule_store_(around.open_breakable()),
         delivery_store_(around.open_breakable()),
         resolver_(around.table, around.points),
         shared_(around.config),
-        recording_(*intake_store_, around.clock, around.log, shared_, few_entries),
+        recording_(*intake_store_, around.clock, around.log, shared_,
+                   {.few_entries = few_entries, .source = source}),
         intake_(recording_, around.clock, around.log, *around.config),
         runner_(*schedule_store_, resolver_, around.clock, around.log),
         courier_(*delivery_store_, around.clock, around.random, around.log,
@@ -294,7 +295,7 @@ struct Ledger {
 class World : public Surroundings {
  public:
   World(std::shared_ptr<const Config> its_config, Time start, int threads = 1,
-        std::size_t few_entries = Recording::kFewEntries)
+        std::size_t few_entries = RecordingOptions().few_entries)
       : Surroundings(std::move(its_config), start),
         observer(open()),
         threads_(threads),
@@ -385,7 +386,8 @@ class World : public Surroundings {
       mailbox.next_process();
       ledger.lose();
       ++deaths;
-      process_ = std::make_unique<Process>(*this, threads_, few_entries_);
+      process_ = std::make_unique<Process>(*this, threads_, few_entries_,
+                                           "node/" + std::to_string(++processes_));
     } while (points.dead() || !process_->started());
   }
 
@@ -439,6 +441,7 @@ class World : public Surroundings {
 
   const int threads_;
   std::size_t few_entries_;
+  int processes_ = 0;
   std::unique_ptr<Process> process_;
 };
 

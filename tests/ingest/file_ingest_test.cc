@@ -9,6 +9,7 @@
 #include <string>
 #include <thread>
 
+#include "faults/breakable_store.h"
 #include "store/open.h"
 #include "support/fake_clock.h"
 #include "support/fixed_random.h"
@@ -112,6 +113,31 @@ TEST_F(FileIngestTest, GoesOnAfterTheLastBatchThatWasStored) {
   EXPECT_EQ(rest->counts.accepted, 4U);
   EXPECT_EQ(stored(), 10U);
   EXPECT_TRUE(ingest(path)->already_ingested);
+}
+
+TEST_F(FileIngestTest, GoesOnBehindABatchOfWhichNobodyCouldTell) {
+  using namespace testing_support;
+  const auto url = "sqlite:" + (folder / "test.db").string();
+  store = std::move(*open_store(url, random));
+  const auto path = file("x", line(1) + line(2) + line(3));
+  options.batch_lines = 2;
+  FaultPoints points;
+  BreakableStore far(std::move(*open_store(url, random)), points, [](const AttemptRecord&) {});
+  Recorder far_recorder(far, planner, clock, {.from_file = true});
+  const auto take = [&] { return ingest_file(path, options, far_recorder, far, clock, log); };
+  // The calls are: file, places, add.
+  points.plan({Seam::kStore, 2, Trouble::kLosesReply});
+  const auto lost = take();
+  ASSERT_FALSE(lost);
+  EXPECT_EQ(lost.error().fault, Fault::kUnknown);
+  EXPECT_EQ(lost.error().text,
+            "the store's reply was lost: add; whether the last batch was counted, the store "
+            "knows: the same file again goes on behind what was");
+  EXPECT_EQ(stored(), 2U);
+  const auto rest = take();
+  ASSERT_TRUE(rest);
+  EXPECT_EQ(rest->resumed_at, 2 * line(0).size());
+  EXPECT_EQ(stored(), 3U);
 }
 
 TEST_F(FileIngestTest, APipeIsReadOnceAndNotRemembered) {

@@ -189,6 +189,13 @@ TEST_F(SqliteStoreTest, TheFileAndItsCompanionsMayBeReadByTheGroupOnly) {
   EXPECT_EQ(files, 3U);
 }
 
+TEST_F(SqliteStoreTest, IsOfOneNode) {
+  EXPECT_FALSE(store_is_shared("sqlite::memory:"));
+  EXPECT_FALSE(store_is_shared("sqlite:/x/postgres://y"));
+  EXPECT_TRUE(store_is_shared("postgresql://user@host/database"));
+  EXPECT_TRUE(store_is_shared("postgres://host/database"));
+}
+
 TEST_F(SqliteStoreTest, AStoreInMemoryIsForgotten) {
   {
     const auto store = ok(open_store("sqlite::memory:", random));
