@@ -288,6 +288,7 @@ void Recording::announce(NodeBeat beat, Seconds every) {
 // A store that is known to be away is not asked: flushes find out when it is back.
 void Recording::say_alive() {
   if (!beat_ || store_failing_ || SteadyClock::now() < next_beat_) return;
+  beat_->spilled_bytes = spilled_bytes();
   const auto said = store_.beat(*beat_, clock_.now());
   next_beat_ = SteadyClock::now() + beat_every_;
   if (said) {
