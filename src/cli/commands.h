@@ -130,6 +130,7 @@ int received_summary(const Context& context, const ReceivedSummaryRequest& reque
 int store_backup(const Context& context, const std::string& file);
 int store_check(const Context& context);
 int store_prune(const Context& context, bool dry_run);
+int store_copy(const Context& context, const std::string& from, const std::string& to);
 
 int record(const Context& context, const std::string& domain);
 

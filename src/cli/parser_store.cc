@@ -12,6 +12,13 @@ void add_store_commands(const AddCommand& add, const Context& context, StoreArgu
       ->required();
   add("check", "look for rows that contradict each other", "store check",
       [&] { return store_check(context); });
+  auto* const copy =
+      add("copy", "copy an SQLite store, whose daemon is stopped, to a PostgreSQL database",
+          "store copy sqlite:/var/lib/rapporteur/rapporteur.db postgresql://rapporteur@db/tlsrpt",
+          [&] { return store_copy(context, arguments.from, arguments.to); });
+  copy->add_option("FROM", arguments.from, "sqlite:PATH")->required();
+  copy->add_option("TO", arguments.to, "postgresql://…: an empty database, or one half copied")
+      ->required();
   add("prune", "remove now what is older than [store] keepReports and [received] keep",
       "store prune --dry-run", [&] { return store_prune(context, arguments.dry_run); })
       ->add_flag("--dry-run", arguments.dry_run, "tell what would be removed, change nothing");

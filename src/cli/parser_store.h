@@ -11,6 +11,8 @@ namespace rapporteur {
 // What the arguments of its commands are read into.
 struct StoreArguments {
   std::string file;
+  std::string from;  // URLs
+  std::string to;
   bool dry_run = false;
 };
 
