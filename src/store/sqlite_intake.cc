@@ -41,25 +41,9 @@ std::pair<std::uint64_t, std::uint64_t> sums_of(const WindowDelta& delta) {
   return {successful, failed};
 }
 
-bool takes_counts(std::string_view state) {
-  return state == "collecting" || state == "held" || state == "blocked";
-}
-
 std::uint64_t window_key(const WindowDelta& delta) {
   const auto start = static_cast<std::uint64_t>(delta.period.start.time_since_epoch().count());
   return std::hash<std::string>()(delta.domain) ^ (start * 0x9e3779b97f4a7c15U);
-}
-
-std::string policy_key(const Policy& policy) {
-  return content_key(pack({std::string(to_string(policy.type)), policy.domain, pack(policy.strings),
-                           pack(policy.mx_hosts)}));
-}
-
-std::string detail_key(const FailureDetail& detail) {
-  return content_key(
-      pack({std::string(to_string(detail.result_type)), detail.sending_mta_ip,
-            detail.receiving_mx_hostname, detail.receiving_mx_helo, detail.receiving_ip,
-            detail.additional_information, detail.failure_reason_code}));
 }
 
 bool add_to_detail(Database& database, std::int64_t policy, const std::string& key,
@@ -271,9 +255,10 @@ std::vector<std::size_t> SqliteStore::add_windows(const CountBatch& batch,
   Progress progress{batch, 0, {}, late, {}};
   add_chunk(batch.windows, progress);
   std::vector<WindowDelta> deltas;
-  for (bool more = batch.more != nullptr; more && !database_->failed();) {
+  std::size_t first = 0;
+  for (bool more = batch.more != nullptr; more && !database_->failed(); first += deltas.size()) {
     deltas.clear();
-    more = batch.more(deltas);
+    more = batch.more(first, deltas);
     add_chunk(deltas, progress);
   }
   return std::move(progress.misplaced);
@@ -470,11 +455,6 @@ void SqliteStore::add_details(std::int64_t policy, const PolicyCounts& counts,
                               std::size_t max_details) {
   std::optional<std::uint64_t> stored;  // how many there are; read when the first new one comes
   std::uint64_t made = 0;
-  const auto bare = [](const FailureDetail& detail) {
-    FailureDetail result;
-    result.result_type = detail.result_type;
-    return result;
-  };
   for (const auto& [detail, sessions] : counts.details) {
     const auto key = detail_key(detail);
     if (add_to_detail(*database_, policy, key, sessions)) continue;
@@ -488,10 +468,10 @@ void SqliteStore::add_details(std::int64_t policy, const PolicyCounts& counts,
       ++made;
       continue;
     }
-    const auto folded = bare(detail);
-    const auto folded_key = detail_key(folded);
+    const auto bare = folded(detail);
+    const auto folded_key = detail_key(bare);
     if (add_to_detail(*database_, policy, folded_key, sessions)) continue;
-    insert_detail(*database_, policy, folded_key, folded, sessions);
+    insert_detail(*database_, policy, folded_key, bare, sessions);
     ++made;
   }
   if (made > 0) {
