@@ -58,6 +58,7 @@ CREATE INDEX windows_by_due ON windows (due, id);
 CREATE INDEX windows_by_state ON windows (state, due, id);
 CREATE INDEX windows_by_lookup ON windows (lookup) WHERE lookup IS NOT NULL;
 CREATE INDEX windows_by_finished ON windows (finished) WHERE finished IS NOT NULL;
+CREATE INDEX windows_by_assembly ON windows (assembled, id) WHERE assembled IS NOT NULL;
 
 CREATE TABLE policies (
   domain        TEXT NOT NULL,
@@ -134,6 +135,7 @@ CREATE TABLE deliveries (
 CREATE INDEX deliveries_by_id ON deliveries (id);
 CREATE INDEX deliveries_by_window ON deliveries (domain, window_id, part, rank);
 CREATE INDEX deliveries_by_order ON deliveries (window_id, part, rank, id);
+CREATE INDEX deliveries_by_state ON deliveries (state, window_id);
 CREATE INDEX deliveries_by_attempt ON deliveries (mail, next_attempt, id)
   WHERE next_attempt IS NOT NULL;
 CREATE INDEX deliveries_by_key ON deliveries (mail, destination_key, next_attempt, id)
@@ -233,6 +235,7 @@ CREATE INDEX received_by_key ON received (content_key);
 CREATE INDEX received_by_report_id ON received (report_id);
 CREATE INDEX received_by_time ON received (received);
 CREATE INDEX received_by_organization ON received (lower(organization), number);
+CREATE INDEX received_by_trust ON received (trust);
 CREATE INDEX received_failed ON received (number) WHERE failed > 0;
 
 CREATE TABLE received_json (
