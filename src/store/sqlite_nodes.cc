@@ -55,7 +55,7 @@ Result<std::vector<EarlyLookup>> SqliteStore::lookups_due(Time now, std::size_t 
     {
       Query query(*database_,
                   "SELECT id, domain, absent_since FROM windows WHERE lookup <= ?1"
-                  " ORDER BY lookup LIMIT ?2",
+                  " AND state = 'collecting' ORDER BY lookup LIMIT ?2",
                   now, row_limit(limit));
       while (query.next()) {
         found.push_back({query.integer(0), query.text(1), query.optional_time(2)});
