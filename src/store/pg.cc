@@ -8,6 +8,7 @@
 #include <libpq-fe.h>
 
 #include "base/text.h"
+#include "base/url.h"
 
 namespace rapporteur {
 
@@ -41,6 +42,15 @@ Fault fault_of(std::string_view state) {
 
 std::string one_line(const char* message) {
   return std::string(trim(without_controls(to_valid_utf8(message == nullptr ? "" : message))));
+}
+
+// Of a password: libpq would take what follows the first @ for the host, and tell it to everybody.
+bool has_stray_at(const std::string& url) {
+  const auto user = url.find("://");
+  if (user == url.npos) return false;
+  const auto first = url.find('@', user);
+  return first < url.find('/', user + 3) &&
+         url.find('@', first + 1) < url.find_first_of("/?", first);
 }
 
 std::int64_t changed_rows(PGresult* result) {
@@ -166,11 +176,16 @@ Result<std::unique_ptr<PgDatabase>> PgDatabase::open(const std::string& url,
                                                      const std::string& source,
                                                      std::chrono::milliseconds patience) {
   char* problem = nullptr;
-  PQconninfoOption* const options = PQconninfoParse(url.c_str(), &problem);
+  PQconninfoOption* const options =
+      has_stray_at(url) ? nullptr : PQconninfoParse(url.c_str(), &problem);
   if (options == nullptr) {
-    Error error{Fault::kConfig, "the store's URL cannot be read: " + one_line(problem)};
+    // What libpq says quotes what it could not read, which may belong to a password.
+    const bool secret = without_password(url) != url;
+    const auto why = secret ? "what is special in its password has to be written as %40 for @, %2F "
+                              "for /, and so on"
+                            : one_line(problem);
     PQfreemem(problem);
-    return error;
+    return Error{Fault::kConfig, "the store's URL cannot be read: " + why};
   }
   PQconninfoFree(options);
   std::unique_ptr<PgDatabase> database(new PgDatabase(url, source, patience));
@@ -197,19 +212,16 @@ bool PgDatabase::connect() {
   again_ = false;
   if (connection_ != nullptr && PQstatus(connection_) == CONNECTION_OK) return true;
   disconnect();
-  constexpr std::array kKeywords = {"dbname",          "fallback_application_name",
-                                    "connect_timeout", "client_encoding",
-                                    "keepalives_idle", "tcp_user_timeout",
-                                    "options",         static_cast<const char*>(nullptr)};
-  const std::array kValues = {url_.c_str(),
-                              "rapporteur",
-                              "5",
-                              "UTF8",
-                              "10",
-                              "15000",
-                              "-c standard_conforming_strings=on -c bytea_output=hex",
-                              static_cast<const char*>(nullptr)};
-  // What stands in the URL comes after, and wins, but for the first.
+  // Of what is said twice the last counts: the URL may say otherwise, but for the encoding.
+  constexpr std::array kKeywords = {"fallback_application_name",
+                                    "connect_timeout",
+                                    "keepalives_idle",
+                                    "tcp_user_timeout",
+                                    "dbname",
+                                    "client_encoding",
+                                    static_cast<const char*>(nullptr)};
+  const std::array kValues = {
+      "rapporteur", "5", "10", "15000", url_.c_str(), "UTF8", static_cast<const char*>(nullptr)};
   connection_ = PQconnectdbParams(kKeywords.data(), kValues.data(), 1);
   if (PQstatus(connection_) == CONNECTION_OK) {
     PQsetNoticeProcessor(
