@@ -25,15 +25,12 @@ constexpr std::string_view kEndLease = ", fence = fence + 1, lease_node = '', le
 
 constexpr std::string_view kOpen = " AND state IN ('collecting', 'due', 'blocked', 'held')";
 
-// A window in parts and what belongs to it.
+// With rows that belong to a window.
 constexpr std::array kTablesOfWindows = {"details", "policies", "deliveries", "parts"};
 
 std::string report_columns() {
   return "SELECT " + std::string(kWindowColumns) + std::string(kPartColumns);
 }
-
-constexpr std::string_view kReportTables =
-    " FROM parts AS p JOIN windows AS w ON w.domain = p.domain AND w.id = p.window_id";
 
 ReportEntry read_report(PgDatabase& database, const PgRows& row) {
   ReportEntry entry;
@@ -183,16 +180,19 @@ Result<bool> PgStore::send_now(WindowId window, Time now) {
   });
 }
 
+// Each window has a part at least, so that the newest windows have the newest parts. Not all are
+// joined to find them.
 Result<std::vector<ReportEntry>> PgStore::reports(const std::string& domain, std::size_t limit) {
   PgConditions conditions;
   conditions.plain("w.assembled IS NOT NULL");
   conditions.name("w.domain", domain);
+  const auto sql = report_columns() + " FROM (SELECT * FROM windows AS w" + conditions.sql() +
+                   "ORDER BY w.assembled DESC, w.id DESC LIMIT ?) AS w"
+                   " JOIN parts AS p ON p.domain = w.domain AND p.window_id = w.id"
+                   " ORDER BY w.assembled DESC, w.id DESC, p.number DESC LIMIT ?";
   return database_->read([&] {
     std::vector<ReportEntry> found;
-    auto rows = conditions.query(*database_,
-                                 report_columns() + std::string(kReportTables) + conditions.sql() +
-                                     "ORDER BY w.assembled DESC, w.id DESC, p.number DESC LIMIT ?",
-                                 saturated(limit));
+    auto rows = conditions.query(*database_, sql, saturated(limit), saturated(limit));
     while (rows.next()) found.push_back(read_report(*database_, rows));
     return found;
   });
@@ -201,8 +201,10 @@ Result<std::vector<ReportEntry>> PgStore::reports(const std::string& domain, std
 Result<std::optional<ReportEntry>> PgStore::report(const std::string& report_id) {
   return database_->read([&] {
     std::optional<ReportEntry> found;
-    auto rows = database_->query(report_columns() + ", p.gz, p.mail_body" +
-                                     std::string(kReportTables) + " WHERE p.report_id = $1",
+    auto rows = database_->query(report_columns() +
+                                     ", p.gz, p.mail_body FROM parts AS p"
+                                     " JOIN windows AS w ON w.domain = p.domain"
+                                     " AND w.id = p.window_id WHERE p.report_id = $1",
                                  storable_text(report_id));
     if (rows.next()) {
       found = read_report(*database_, rows);
