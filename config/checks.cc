@@ -53,14 +53,6 @@ void check_socket(Loading& loading) {
   }
 }
 
-void check_store(Loading& loading) {
-  if (!all_sound(loading, "store", {"url"})) return;
-  if (!loading.config.store.url.starts_with("postgresql://")) return;
-  loading.reporter.advice(span_of(loading, "store", "url", {}),
-                          "this version keeps its store in SQLite only: no command will start",
-                          "write \"sqlite:/path/to/file\"");
-}
-
 void check_transport(Loading& loading) {
   const auto& smtp = loading.config.delivery.smtp;
   if (!all_sound(loading, "delivery.smtp", {"transport", "command", "directory"})) return;
@@ -303,7 +295,6 @@ void advise_on_settings(Loading& loading) {
 
 void check_together(Loading& loading) {
   check_socket(loading);
-  check_store(loading);
   check_transport(loading);
   check_relay(loading);
   check_listeners(loading);

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "base/time.h"
+#include "base/url.h"
 #include "config/schema.h"
 
 namespace rapporteur {
@@ -19,22 +20,6 @@ std::string size_as_toml(std::int64_t bytes) {
       return "\"" + std::to_string(bytes / size) + unit + "\"";
   }
   return std::to_string(bytes);
-}
-
-// "postgresql://user:secret@host/db" with *** for the secret.
-std::string without_password(std::string url) {
-  const auto begin = url.find("://");
-  if (begin == url.npos) return url;
-  const auto end = url.find_first_of("/?#", begin + 3);
-  const auto at = url.rfind('@', end);
-  const auto colon = url.find(':', begin + 3);
-  if (at != url.npos && at > begin && colon < at) url.replace(colon + 1, at - colon - 1, "***");
-  const auto parameter = url.find("password=", begin);
-  if (parameter != url.npos) {
-    const auto value = parameter + 9;
-    url.replace(value, std::min(url.find('&', value), url.size()) - value, "***");
-  }
-  return url;
 }
 
 std::string value_as_toml(const KeySpec& spec, Config& config) {

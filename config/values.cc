@@ -11,6 +11,7 @@
 #include "base/ip.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "base/url.h"
 #include "config/endpoint.h"
 
 namespace rapporteur {
@@ -195,9 +196,10 @@ void read_store_url(const Reading& reading) {
   const auto text = reading.string();
   if (!text) return;
   const bool sqlite = text->starts_with("sqlite:") && text->size() > 7;
-  const bool postgres = text->starts_with("postgresql://") && text->size() > 13;
+  const bool postgres = (text->starts_with("postgresql://") || text->starts_with("postgres://")) &&
+                        !text->ends_with("://");
   if (!sqlite && !postgres) {
-    return reading.wrong(quoted(*text) + " names no store",
+    return reading.wrong(quoted(without_password(*text)) + " names no store",
                          "write \"sqlite:/path/to/file\" or \"postgresql://user@host/database\"");
   }
   reading.put(*text);

@@ -20,6 +20,12 @@ test_packages=(clang-format libgtest-dev libgmock-dev libbenchmark-dev python3-c
 # What Debian's Postfix needs to run without being installed.
 postfix_libraries=(libdb5.3 libicu72 libnsl2 libsasl2-2 libssl3)
 
+# Likewise for PostgreSQL, without what it compiles queries with.
+postgres_libraries=(
+  libgssapi-krb5-2 libicu72 libldap-2.5-0 liblz4-1 libpam0g libpq5 libselinux1 libssl3 libsystemd0 libuuid1 libxml2
+  libxslt1.1 libzstd1 tzdata
+)
+
 # Installs those of the named packages that are missing; one call of dpkg-query if none is.
 install_packages() {
   local missing=() package installed
@@ -42,28 +48,45 @@ install_packages() {
     apt-get -qq install -y --no-install-recommends "${missing[@]}"
 }
 
-# Puts Debian's Postfix, a peer of the end-to-end tests, into build/peers/postfix, once. It is unpacked and not
-# installed: that would take the place of this machine's own mail server, and start it. An installed one is used.
-fetch_postfix() {
-  local target=build/peers/postfix work attempt
-  if [[ -x /usr/lib/postfix/sbin/master || -x $target/usr/lib/postfix/sbin/master ]]; then return 0; fi
-  install_packages "${postfix_libraries[@]}"
-  echo "== Fetching Postfix"
+# Puts packages of Debian into a folder, once. They are unpacked and not installed: that would start a server of
+# theirs, which might take the place of one of this machine's.
+unpack_packages() { # folder packages...
+  local target=$1 work attempt package
+  shift
+  echo "== Fetching $*"
   mkdir -p build/peers
   work=$(mktemp -d "$PWD/build/peers/fetch.XXXXXX")
   for attempt in 1 2; do
-    if (cd "$work" && timeout 300 apt-get -qq -o APT::Sandbox::User="$(id -un)" download postfix); then break; fi
+    if (cd "$work" && timeout 300 apt-get -qq -o APT::Sandbox::User="$(id -un)" download "$@"); then break; fi
     # The list of packages may be old, or missing.
     if [[ $attempt -eq 2 ]] || ! refresh_package_list; then
-      echo "Debian's package 'postfix' cannot be downloaded; the tests need it, installed or in $target" >&2
+      echo "Debian's packages $* cannot be downloaded; the tests need them, installed or in $target" >&2
       rm -rf "$work"
       return 1
     fi
   done
-  dpkg-deb -x "$work"/postfix_*.deb "$work/postfix"
+  for package in "$work"/*.deb; do dpkg-deb -x "$package" "$work/unpacked"; done
+  chmod 755 "$work/unpacked"
   rm -rf "$target"
-  mv "$work/postfix" "$target"
+  mv "$work/unpacked" "$target"
   rm -rf "$work"
+}
+
+# Postfix, a peer of the end-to-end tests, in build/peers/postfix. An installed one is used.
+fetch_postfix() {
+  local target=build/peers/postfix
+  if [[ -x /usr/lib/postfix/sbin/master || -x $target/usr/lib/postfix/sbin/master ]]; then return 0; fi
+  install_packages "${postfix_libraries[@]}"
+  unpack_packages "$target" postfix
+}
+
+# PostgreSQL, for the tests of stores that several nodes share, in build/peers/postgresql, where scripts/lib/postgres.sh
+# finds it. An installed one is used.
+fetch_postgres() {
+  local target=build/peers/postgresql
+  if [[ -x /usr/lib/postgresql/15/bin/initdb || -x $target/usr/lib/postgresql/15/bin/initdb ]]; then return 0; fi
+  install_packages "${postgres_libraries[@]}"
+  unpack_packages "$target" postgresql-15 postgresql-client-15
 }
 
 refresh_package_list() {

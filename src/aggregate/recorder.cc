@@ -69,10 +69,10 @@ class Recorder::Placement {
     batch.max_details = recorder_.options_.max_details;
     batch.session_ids = ids_;
     batch.counters = counters();
-    batch.more = [this, next = std::size_t{0}](std::vector<WindowDelta>& deltas) mutable {
-      const auto end = std::min(next + kChunk, groups_.size());
-      for (; next < end; ++next) deltas.push_back(delta_of(groups_[next]));
-      return next < groups_.size();
+    batch.more = [this](std::size_t first, std::vector<WindowDelta>& deltas) {
+      const auto end = std::min(first + kChunk, groups_.size());
+      for (auto next = first; next < end; ++next) deltas.push_back(delta_of(groups_[next]));
+      return end < groups_.size();
     };
     batch.supplement_due = [this](const std::string& domain, Period period) {
       return recorder_.planner_.supplement_due(domain, period, now_);

@@ -16,6 +16,8 @@ namespace rapporteur {
 struct StoreOptions {
   std::string node;   // this one's name; unlike all others'
   Seconds lease{60};  // how long a due window or delivery is one node's
+  // How old the numbers of windows, deliveries and received reports in a summary may be.
+  Seconds summary_age{30};
 };
 
 // "sqlite:/path/to/file" or "sqlite::memory:". Makes the database if there is none, and brings an

@@ -16,23 +16,12 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "store/values.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
 
 namespace rapporteur {
-
-// Marks bytes that are stored as a BLOB.
-struct Blob {
-  std::string_view bytes;
-};
-
-// What a report may tell at most (I-JSON, RFC 7493, section 2.2); what is more stays there.
-constexpr std::uint64_t kMaxCount = (std::uint64_t{1} << 53) - 1;
-
-constexpr std::int64_t saturated(std::uint64_t count) {
-  return static_cast<std::int64_t>(count < kMaxCount ? count : kMaxCount);
-}
 
 // One connection. One thread at a time.
 class Database {

@@ -99,8 +99,9 @@ Result<bool> SqliteStore::cancel(WindowId window, const std::string& reason, Tim
   Transaction transaction(*database_, Kind::kWrite);
   bool cancelled =
       database_->execute(
-          "UPDATE windows SET state = 'suppressed', reason = ?2, retry = NULL, finished = ?3,"
-          " cancelled = (supplement = 0) WHERE id = ?1 AND state IN ('collecting', 'due', "
+          "UPDATE windows SET state = 'suppressed', reason = ?2, retry = NULL, lookup = NULL,"
+          " finished = ?3, cancelled = (supplement = 0) WHERE id = ?1 AND state IN ('collecting', "
+          "'due', "
           "'blocked', 'held')",
           window, reason, now) == 1;
   if (!cancelled) {
@@ -127,7 +128,7 @@ Result<bool> SqliteStore::send_now(WindowId window, Time now) {
       window, now);
   const bool sent = database_->execute(
                         "UPDATE windows SET state = 'due', reason = '', first_attempt = NULL, "
-                        "lookup_since = NULL, send_old = 1,"
+                        "lookup_since = NULL, lookup = NULL, send_old = 1,"
                         " due = max(?2, ends), retry = CASE WHEN ends > ?2 THEN ends END"
                         " WHERE id = ?1 AND state IN ('collecting', 'due', 'blocked', 'held')",
                         window, now) == 1;

@@ -1,9 +1,9 @@
 // Intake: what was seen before, and the counts of a batch.
 
 #include <algorithm>
-#include <functional>
 #include <utility>
 
+#include "store/deltas.h"
 #include "store/sqlite_rows.h"
 #include "store/sqlite_store.h"
 
@@ -24,43 +24,6 @@ constexpr std::string_view kAddToWindow =
     " tlsrpt_record = CASE WHEN ?5 <> '' AND ?4 >= record_seen THEN ?5 ELSE tlsrpt_record END,"
     " record_seen = CASE WHEN ?5 <> '' THEN max(record_seen, ?4) ELSE record_seen END"
     " WHERE id = ?1";
-
-std::uint64_t saturating_sum(std::uint64_t a, std::uint64_t b) {
-  const auto sum = a + b;
-  return sum < a ? UINT64_MAX : sum;
-}
-
-// Successful and failed sessions over all policies.
-std::pair<std::uint64_t, std::uint64_t> sums_of(const WindowDelta& delta) {
-  std::uint64_t successful = 0;
-  std::uint64_t failed = 0;
-  for (const auto& policy : delta.counts) {
-    successful = saturating_sum(successful, policy.successful);
-    failed = saturating_sum(failed, policy.failed);
-  }
-  return {successful, failed};
-}
-
-bool takes_counts(std::string_view state) {
-  return state == "collecting" || state == "held" || state == "blocked";
-}
-
-std::uint64_t window_key(const WindowDelta& delta) {
-  const auto start = static_cast<std::uint64_t>(delta.period.start.time_since_epoch().count());
-  return std::hash<std::string>()(delta.domain) ^ (start * 0x9e3779b97f4a7c15U);
-}
-
-std::string policy_key(const Policy& policy) {
-  return content_key(pack({std::string(to_string(policy.type)), policy.domain, pack(policy.strings),
-                           pack(policy.mx_hosts)}));
-}
-
-std::string detail_key(const FailureDetail& detail) {
-  return content_key(
-      pack({std::string(to_string(detail.result_type)), detail.sending_mta_ip,
-            detail.receiving_mx_hostname, detail.receiving_mx_helo, detail.receiving_ip,
-            detail.additional_information, detail.failure_reason_code}));
-}
 
 bool add_to_detail(Database& database, std::int64_t policy, const std::string& key,
                    std::uint64_t sessions) {
@@ -271,9 +234,10 @@ std::vector<std::size_t> SqliteStore::add_windows(const CountBatch& batch,
   Progress progress{batch, 0, {}, late, {}};
   add_chunk(batch.windows, progress);
   std::vector<WindowDelta> deltas;
-  for (bool more = batch.more != nullptr; more && !database_->failed();) {
+  std::size_t first = 0;
+  for (bool more = batch.more != nullptr; more && !database_->failed(); first += deltas.size()) {
     deltas.clear();
-    more = batch.more(deltas);
+    more = batch.more(first, deltas);
     add_chunk(deltas, progress);
   }
   return std::move(progress.misplaced);
@@ -284,7 +248,7 @@ void SqliteStore::add_chunk(std::span<const WindowDelta> deltas, Progress& progr
   std::vector<std::pair<WindowPlace, std::size_t>> order;
   order.reserve(deltas.size());
   for (std::size_t index = 0; index < deltas.size(); ++index) {
-    const auto known = known_windows_.find(window_key(deltas[index]));
+    const auto known = known_windows_.find(place_key(deltas[index]));
     order.emplace_back(known == known_windows_.end() ? WindowPlace{} : known->second, index);
   }
   std::ranges::sort(order);
@@ -300,7 +264,7 @@ void SqliteStore::add_chunk(std::span<const WindowDelta> deltas, Progress& progr
       const bool made = std::exchange(place.made, false);
       if (!made) add_to(place.id, delta);
       if (known_windows_.size() >= kMaxKnown) known_windows_.clear();
-      known_windows_[window_key(delta)] = place;
+      known_windows_[place_key(delta)] = place;
     }
     if (place.supplement) progress.late.push_back(progress.done + index);
     if (progress.misplaced.empty()) add_policies(place.id, delta, progress.batch.max_details);
@@ -354,19 +318,12 @@ bool SqliteStore::overlaps_stored(const WindowDelta& delta) {
   return false;
 }
 
-// Windows of this period may have been reported and removed since. The parts of a new one are
-// numbered from where no earlier one has come: its hour of birth.
-int SqliteStore::first_part_of(const Period& period, Progress& progress) {
-  constexpr std::int64_t kPartsAnHour = 1000;
-  constexpr std::int64_t kMostHours = 2'000'000;
+int SqliteStore::first_part(const Period& period, Progress& progress) {
   if (!progress.pruned) {
     Query query(*database_, "SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'pruned_ends'");
     progress.pruned = query.next() ? query.time(0) : Time::min();
   }
-  if (*progress.pruned <= period.start) return 1;
-  const auto age = progress.batch.now - period.start;
-  const auto hours = std::chrono::duration_cast<std::chrono::hours>(age).count();
-  return static_cast<int>(kPartsAnHour * std::clamp<std::int64_t>(hours, 1, kMostHours) + 1);
+  return first_part_of(period, *progress.pruned, progress.batch.now);
 }
 
 WindowId SqliteStore::make_window(const WindowDelta& delta, Progress& progress) {
@@ -380,7 +337,7 @@ WindowId SqliteStore::make_window(const WindowDelta& delta, Progress& progress) 
       " VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
       delta.domain, delta.period.start, delta.period.end, to_string(delta.frequency),
       to_string(delta.state), delta.reason, delta.due, retry, delta.send_old, delta.last,
-      record_seen, delta.tlsrpt_record, successful, failed, first_part_of(delta.period, progress),
+      record_seen, delta.tlsrpt_record, successful, failed, first_part(delta.period, progress),
       delta.lookup);
   return database_->last_row();
 }
@@ -470,11 +427,6 @@ void SqliteStore::add_details(std::int64_t policy, const PolicyCounts& counts,
                               std::size_t max_details) {
   std::optional<std::uint64_t> stored;  // how many there are; read when the first new one comes
   std::uint64_t made = 0;
-  const auto bare = [](const FailureDetail& detail) {
-    FailureDetail result;
-    result.result_type = detail.result_type;
-    return result;
-  };
   for (const auto& [detail, sessions] : counts.details) {
     const auto key = detail_key(detail);
     if (add_to_detail(*database_, policy, key, sessions)) continue;
@@ -488,10 +440,10 @@ void SqliteStore::add_details(std::int64_t policy, const PolicyCounts& counts,
       ++made;
       continue;
     }
-    const auto folded = bare(detail);
-    const auto folded_key = detail_key(folded);
+    const auto bare = folded(detail);
+    const auto folded_key = detail_key(bare);
     if (add_to_detail(*database_, policy, folded_key, sessions)) continue;
-    insert_detail(*database_, policy, folded_key, folded, sessions);
+    insert_detail(*database_, policy, folded_key, bare, sessions);
     ++made;
   }
   if (made > 0) {

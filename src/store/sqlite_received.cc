@@ -1,111 +1,32 @@
 // Reports that others sent: each kept once, with rows for summaries beside it. docs/formats.md has
 // the tables.
 
-#include <algorithm>
-
-#include "base/domain.h"
-#include "base/hash.h"
 #include "base/text.h"
+#include "store/received_rules.h"
 #include "store/sqlite_rows.h"
 #include "store/sqlite_store.h"
 
 namespace rapporteur {
 
-// A kept report of the same key.
-struct KeptTwin {
-  std::int64_t number = 0;
-  std::string id;
-  std::string digest;
-  std::string part;
-  std::string signer;
-  Trust trust = Trust::kUnverified;
-  Time received;
-  std::int64_t new_failures = 0;
-};
-
 namespace {
 
 using Kind = Transaction::Kind;
 
-constexpr std::size_t kIdBytes = 8;
-constexpr std::size_t kLeastIdDigits = 4;
-
-constexpr std::string_view kReceivedColumns =
-    "SELECT r.number, r.id, r.organization, r.contact, r.report_id, r.starts, r.ends, r.received,"
-    " r.trust, r.signer, r.voucher, r.source, r.successful, r.failed, r.domains, r.oddities,"
-    " r.new_failures"
-    " FROM received AS r";
-
-Trust read_trust(Database& database, const std::string& text) {
-  const auto trust = parse_trust(text);
-  if (!trust) database.fail(Fault::kCorrupt, "a report has the unknown class '" + text + "'");
-  return trust.value_or(Trust::kUnverified);
-}
-
-std::vector<std::string> read_list(Database& database, const std::string& packed) {
-  auto list = unpack(packed);
-  if (!list) database.fail(Fault::kCorrupt, "a received report is unreadable");
-  return list ? *std::move(list) : std::vector<std::string>();
-}
-
-KeptReport read_kept(Database& database, const Query& row) {
-  KeptReport report;
-  report.number = row.integer(0);
-  report.id = row.text(1);
-  report.organization = row.text(2);
-  report.contact = row.text(3);
-  report.report_id = row.text(4);
-  report.start = row.time(5);
-  report.end = row.time(6);
-  report.received = row.time(7);
-  report.trust = read_trust(database, row.text(8));
-  report.signer = row.text(9);
-  report.voucher = row.text(10);
-  report.source = row.text(11);
-  report.successful = row.count(12);
-  report.failed = row.count(13);
-  report.domains = read_list(database, row.text(14));
-  report.oddities = read_list(database, row.text(15));
-  report.new_failures = row.count(16);
-  return report;
-}
-
-// Whether a report that tells something else is another one although their ids are the same: a
-// further part, or that of somebody else. Whoever has a domain can sign a report in anybody's name,
-// and must not keep out the genuine one.
-bool is_another(const KeptTwin& twin, const ReceivedAddition& addition) {
-  if (!twin.part.empty() && !addition.part.empty() && twin.part != addition.part) return true;
-  // A signed one does not take the place of one that was posted: either may be the genuine.
-  if (twin.trust == Trust::kHttps && outranks(addition.report.trust, twin.trust)) return true;
-  const auto& signer = addition.report.signer;
-  return !twin.signer.empty() && !signer.empty() && !is_same_or_below(twin.signer, signer) &&
-         !is_same_or_below(signer, twin.signer);
-}
-
-// The first id that no other report has: they are short enough for somebody to make two of them
-// collide.
 std::string free_id(Database& database, const ReceivedAddition& addition, bool first) {
-  auto digest =
-      first ? addition.key : sha256(addition.key + addition.part + '\0' + addition.report.signer);
-  for (;;) {
-    auto id = hex(digest.substr(0, kIdBytes));
+  for (ReceivedIds ids(addition, first);;) {
+    auto id = ids.next();
     Query query(database, "SELECT 1 FROM received WHERE id = ?1", id);
     if (!query.next()) return id;
-    digest = sha256(digest);
   }
 }
 
 std::vector<KeptTwin> twins_of(Database& database, const std::string& key) {
   std::vector<KeptTwin> found;
   Query query(database,
-              "SELECT number, id, digest, part, signer, trust, received, new_failures FROM "
-              "received WHERE content_key = ?1"
-              " ORDER BY number",
+              "SELECT " + std::string(kTwinColumns) +
+                  " FROM received WHERE content_key = ?1 ORDER BY number",
               Blob{key});
-  while (query.next()) {
-    found.push_back({query.integer(0), query.text(1), query.text(2), query.text(3), query.text(4),
-                     read_trust(database, query.text(5)), query.time(6), query.integer(7)});
-  }
+  while (query.next()) found.push_back(read_twin(database, query, query.text(2)));
   return found;
 }
 
@@ -114,10 +35,6 @@ std::string trust_list(const std::vector<Trust>& classes) {
   std::vector<std::string> names;
   for (const auto trust : classes) names.push_back("'" + std::string(to_string(trust)) + "'");
   return "(" + join(names, ", ") + ")";
-}
-
-bool contains(const std::vector<Trust>& classes, Trust trust) {
-  return std::ranges::find(classes, trust) != classes.end();
 }
 
 // Rows whose report's range starts from `since` on and before `until`.
@@ -168,7 +85,7 @@ std::int64_t SqliteStore::insert_received(const ReceivedAddition& addition, cons
 std::vector<FailureTally> SqliteStore::new_failures(const ReceivedAddition& addition,
                                                     std::int64_t number) {
   std::vector<FailureTally> news;
-  if (!contains(addition.counted, addition.report.trust)) return news;
+  if (!is_counted(addition, addition.report.trust)) return news;
   const auto sql =
       "SELECT 1 FROM received_failures WHERE organization = ?1 AND result_type = ?2 AND mx = ?3"
       " AND received >= ?4 AND number <> ?5 AND trust IN " +
@@ -186,33 +103,22 @@ std::vector<FailureTally> SqliteStore::new_failures(const ReceivedAddition& addi
 }
 
 ReceivedAdded SqliteStore::add_one_received(const ReceivedAddition& addition) {
-  ReceivedAdded added;
   const auto twins = twins_of(*database_, addition.key);
-  auto known = std::ranges::find(twins, addition.digest, &KeptTwin::digest);
-  added.same = known != twins.end();
-  if (!added.same) {
-    known = std::ranges::find_if_not(
-        twins, [&](const KeptTwin& twin) { return is_another(twin, addition); });
+  const auto fate = fate_of(addition, twins);
+  ReceivedAdded added;
+  added.kind = fate.kind;
+  added.same = fate.same;
+  added.id = fate.kept ? fate.kept->id : free_id(*database_, addition, twins.empty());
+  if (fate.kind == ReceivedAdded::Kind::kDuplicate) {
+    add_counters({{"received.duplicate", 1}});
+    return added;
   }
-  std::int64_t number = 0;
-  if (known == twins.end()) {
-    added.same = true;
-    added.id = free_id(*database_, addition, twins.empty());
-    number = insert_received(addition, added.id);
-  } else {
-    const auto& kept = *known;
-    added.id = kept.id;
-    if (!outranks(addition.report.trust, kept.trust)) {
-      added.kind = ReceivedAdded::Kind::kDuplicate;
-      add_counters({{"received.duplicate", 1}});
-      return added;
-    }
+  if (fate.kept) {
     // It is stored anew with all that is known of it now, under the id that it had.
-    database_->execute("DELETE FROM received WHERE number = ?1", kept.number);
-    if (added.same) return raise_received(addition, kept);
-    added.kind = ReceivedAdded::Kind::kReplaced;
-    number = insert_received(addition, added.id);
+    database_->execute("DELETE FROM received WHERE number = ?1", fate.kept->number);
+    if (fate.same) return raise_received(addition, *fate.kept);
   }
+  const auto number = insert_received(addition, added.id);
   add_counters({{"received.stored." + std::string(to_string(addition.report.trust)), 1}});
   added.new_failures = new_failures(addition, number);
   return added;
@@ -229,7 +135,7 @@ ReceivedAdded SqliteStore::raise_received(ReceivedAddition addition, const KeptT
   database_->execute("UPDATE received SET new_failures = ?2 WHERE number = ?1", number,
                      kept.new_failures);
   add_counters({{"received.duplicate", 1}});
-  if (!contains(addition.counted, kept.trust)) added.new_failures = new_failures(addition, number);
+  if (!is_counted(addition, kept.trust)) added.new_failures = new_failures(addition, number);
   return added;
 }
 
@@ -249,11 +155,10 @@ Result<std::vector<KeptReport>> SqliteStore::received(const ReceivedFilter& filt
   Conditions conditions;
   if (filter.before) conditions.integers("r.number < ?", {*filter.before});
   if (!filter.id.empty()) {
-    const bool prefix = filter.id.size() >= kLeastIdDigits &&
-                        filter.id.find_first_not_of("0123456789abcdef") == filter.id.npos;
+    const bool beginning = is_beginning_of_id(filter.id);
     // Up to what follows the digits: an index can be searched for that.
-    conditions.texts(prefix ? "r.id >= ? AND r.id < ?" : "r.id = ? AND r.id = ?",
-                     {filter.id, prefix ? filter.id + "g" : filter.id});
+    conditions.texts(beginning ? "r.id >= ? AND r.id < ?" : "r.id = ? AND r.id = ?",
+                     {filter.id, beginning ? filter.id + "g" : filter.id});
   }
   if (!filter.report_id.empty()) conditions.text("r.report_id = ?", filter.report_id);
   conditions.nocase("r.organization", filter.organization);
@@ -265,8 +170,8 @@ Result<std::vector<KeptReport>> SqliteStore::received(const ReceivedFilter& filt
   }
   std::vector<KeptReport> found;
   {
-    Query query(*database_, std::string(kReceivedColumns) + conditions.sql() +
-                                "ORDER BY r.number DESC LIMIT ?");
+    Query query(*database_, "SELECT " + std::string(kReceivedColumns) + " FROM received AS r" +
+                                conditions.sql() + "ORDER BY r.number DESC LIMIT ?");
     conditions.bind_to(query);
     query.bind(row_limit(filter.limit));
     while (query.next()) found.push_back(read_kept(*database_, query));

@@ -1,49 +1,22 @@
 #pragma once
-// Between rows of the tables and the words of the model, for the files of the SQLite store.
+// What the files of the SQLite store share beyond store/rows.h.
 
 #include <cstdint>
 #include <initializer_list>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "model/counts.h"
-#include "model/delivery.h"
-#include "model/window.h"
+#include "store/rows.h"
 #include "store/sqlite.h"
 
 namespace rapporteur {
 
-// The columns that read_window() expects, from column 0, of table windows as w.
-extern const std::string_view kWindowColumns;
-inline constexpr int kWindowColumnCount = 18;
-
-// The columns that read_delivery() expects, of tables deliveries as d, windows as w, parts as p.
-extern const std::string_view kDeliveryColumns;
-inline constexpr int kDeliveryColumnCount = 18;
-extern const std::string_view kDeliveryTables;  // what they are of
+extern const std::string_view kDeliveryTables;  // what the columns of a delivery are of
 
 // Selects a delivery's columns and then what is submitted of it.
 std::string submission_sql(std::string_view condition);
-
-// Rows of policies (id, type, domain, strings, mx_hosts, successful, failed, …) without details,
-// and of details (anything, result_type, …, failure_reason_code, sessions). A stored word that is
-// none of its enumeration marks the database as corrupt.
-Window read_window(Database& database, const Query& row);
-Delivery read_delivery(Database& database, const Query& row);
-PolicyCounts read_policy(Database& database, const Query& row);
-DetailCount read_detail(Database& database, const Query& row);
-WindowState read_window_state(Database& database, const std::string& text);
-
-// Several texts as one that can be taken apart again, whatever they hold: each as its length in
-// bytes, ':', itself and ','.
-std::string pack(const std::vector<std::string>& texts);
-std::optional<std::vector<std::string>> unpack(std::string_view packed);
-
-// The first 16 bytes of the SHA-256 of what makes a row itself.
-std::string content_key(std::string_view content);
 
 // Conditions of a SELECT whose values are bound in the order in which they were added.
 class Conditions {

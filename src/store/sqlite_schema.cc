@@ -10,9 +10,6 @@ namespace {
 // "RPRT": tells file(1), and us, whose database this is.
 constexpr std::int64_t kApplicationId = 0x52505254;
 
-constexpr std::size_t kTokenLength = 8;
-constexpr std::size_t kSecretLength = 32;
-
 // Element n leads from version n to version n + 1. Elements are appended, never changed.
 constexpr std::array<const char*, 5> kMigrations = {R"sql(
 CREATE TABLE meta (

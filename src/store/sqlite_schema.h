@@ -2,10 +2,9 @@
 // The tables of an SQLite store and how older ones are brought up to date. docs/formats.md
 // describes them.
 
-#include <string>
-
 #include "base/random.h"
 #include "base/result.h"
+#include "store/identity.h"
 #include "store/sqlite.h"
 
 namespace rapporteur {
@@ -13,12 +12,6 @@ namespace rapporteur {
 // Fails with Fault::kCorrupt if the file is no database or another program's, and leaves it as it
 // is.
 Result<void> check_owner(Database& database);
-
-// What `random` gives to a store once; store.h says what for.
-struct StoreIdentity {
-  std::string token;
-  std::string secret;
-};
 
 // Makes or updates the tables in one transaction. Fails with Fault::kCorrupt for a newer schema.
 Result<StoreIdentity> prepare_schema(Database& database, Random& random);

@@ -24,7 +24,7 @@ namespace rapporteur {
 
 constexpr std::chrono::milliseconds kBusyTimeout{10'000};
 
-struct KeptTwin;  // see sqlite_received.cc
+struct KeptTwin;  // see received_rules.h
 
 // What prune() removes and prunable() counts; ?1 is what they ended before.
 inline constexpr std::string_view kPrunedWindows =
@@ -144,7 +144,7 @@ class SqliteStore final : public Store {
     std::size_t done = 0;  // deltas of earlier chunks
     std::vector<std::size_t> misplaced;
     std::vector<std::size_t>& late;
-    std::optional<Time> pruned;  // see first_part_of(); absent: not asked yet
+    std::optional<Time> pruned;  // see first_part(); absent: not asked yet
   };
   struct Sibling {  // a window that covers the sessions of a delta but takes no counts
     Period period;
@@ -166,7 +166,7 @@ class SqliteStore final : public Store {
   std::vector<std::size_t> add_windows(const CountBatch& batch, std::vector<std::size_t>& late);
   void add_chunk(std::span<const WindowDelta> deltas, Progress& progress);
   WindowPlace place_for(const WindowDelta& delta, Progress& progress);
-  int first_part_of(const Period& period, Progress& progress);
+  int first_part(const Period& period, Progress& progress);
   WindowId make_window(const WindowDelta& delta, Progress& progress);
   WindowId make_supplement(const WindowDelta& delta, const Sibling& sibling,
                            const CountBatch& batch);

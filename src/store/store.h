@@ -82,9 +82,10 @@ struct FlushId {
 
 struct CountBatch {
   std::vector<WindowDelta> windows;
-  // Where there are too many to be held at once: appends further ones; called, after those of
-  // `windows`, until it returns false.
-  std::function<bool(std::vector<WindowDelta>& windows)> more;
+  // Where there are too many to be held at once: appends the next ones from number `first` on, some
+  // of them, to `windows`; true if there are further ones. They come after those of `windows`. A
+  // store that must begin again asks from 0 again.
+  std::function<bool(std::size_t first, std::vector<WindowDelta>& windows)> more;
   std::function<Time(const std::string& domain, Period period)> supplement_due;
   // Asked once, with the ordinals of the deltas that were counted in supplements: further counters
   // to be added.

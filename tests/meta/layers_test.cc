@@ -77,6 +77,7 @@ const std::vector<Library> kLibraries = {
     {"RE2", {"re2/"}, {"expr"}},
     {"libidn2", {"idn2.h"}, {"base"}},
     {"SQLite", {"sqlite3.h"}, {"store"}},
+    {"libpq", {"libpq-fe.h"}, {"store"}, {{"store", "src/store/pg."}}},
     {"libdeflate", {"libdeflate.h"}, {"report"}},
     {"zlib", {"zlib.h"}, {"report", "base"}, {{"base", "src/base/gunzip"}}},
     {"CLI11", {"CLI/"}, {"cli"}},

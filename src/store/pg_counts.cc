@@ -1,0 +1,184 @@
+// A window's counts, and how its report tells them.
+
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+
+#include "store/held_counts.h"
+#include "store/pg_store.h"
+#include "store/pg_text.h"
+#include "store/rows.h"
+#include "store/sorted_counts.h"
+#include "store/sqlite.h"
+
+namespace rapporteur {
+
+namespace {
+
+// Details that are read at once where there are many.
+constexpr std::int64_t kPage = 5000;
+
+constexpr std::string_view kDetailColumns =
+    "policy_key, result_type, sending_mta_ip, receiving_mx_hostname, receiving_mx_helo,"
+    " receiving_ip, additional_information, failure_reason_code, sessions, content_key";
+
+// As the tables of an SQLite store, for store/sorted_counts.h.
+constexpr std::string_view kTemporaryDetails = R"sql(
+CREATE TEMP TABLE IF NOT EXISTS details (
+  policy_id              INTEGER NOT NULL,
+  result_type            TEXT NOT NULL,
+  sending_mta_ip         TEXT NOT NULL,
+  receiving_mx_hostname  TEXT NOT NULL,
+  receiving_mx_helo      TEXT NOT NULL,
+  receiving_ip           TEXT NOT NULL,
+  additional_information TEXT NOT NULL,
+  failure_reason_code    TEXT NOT NULL,
+  sessions               INTEGER NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS temp.details_by_policy ON details (policy_id);
+DELETE FROM temp.details;
+)sql";
+
+// Where a window's rows are.
+struct WindowKey {
+  std::string domain;
+  WindowId id = 0;
+};
+
+struct Policies {
+  std::vector<StoredPolicy> rows;                       // sorted; numbered by their place
+  std::unordered_map<std::string, std::size_t> places;  // by key
+};
+
+Policies policies_of(PgDatabase& database, const WindowKey& window) {
+  std::vector<std::string> keys;
+  Policies found;
+  {
+    auto rows = database.query(
+        "SELECT 0, type, policy_domain, strings, mx_hosts, successful, failed, details,"
+        " content_key FROM policies WHERE domain = $1 AND window_id = $2",
+        window.domain, window.id);
+    const RestoredRow row(rows);
+    while (rows.next()) {
+      found.rows.push_back(
+          {static_cast<std::int64_t>(keys.size()), rows.count(7), read_policy(database, row)});
+      keys.push_back(rows.bytes(8));
+    }
+  }
+  sort_by_policy(found.rows);
+  for (std::size_t i = 0; i < found.rows.size(); ++i) {
+    const auto number = std::exchange(found.rows[i].id, static_cast<std::int64_t>(i));
+    found.places[keys[static_cast<std::size_t>(number)]] = i;
+  }
+  return found;
+}
+
+// The policies with what `rows` tell of their details.
+WindowCounts with_details(PgDatabase& database, Policies policies, PgRows rows) {
+  WindowCounts counts;
+  for (auto& row : policies.rows) counts.push_back(std::move(row.counts));
+  const RestoredRow row(rows);
+  while (rows.next()) {
+    const auto place = policies.places.find(rows.bytes(0));
+    if (place == policies.places.end()) continue;
+    counts[place->second].details.push_back(read_detail(database, row));
+  }
+  for (auto& policy : counts) std::ranges::sort(policy.details);
+  return counts;
+}
+
+WindowCounts counts_of(PgDatabase& database, const WindowKey& window, Policies policies) {
+  auto rows = database.query("SELECT " + std::string(kDetailColumns) +
+                                 " FROM details WHERE domain = $1 AND window_id = $2",
+                             window.domain, window.id);
+  return with_details(database, std::move(policies), std::move(rows));
+}
+
+// Copies the window's details, page by page, into the temporary table.
+void copy_details(PgDatabase& database, const WindowKey& window, const Policies& policies,
+                  Database& sorting) {
+  const auto sql = "SELECT " + std::string(kDetailColumns) +
+                   " FROM details WHERE domain = $1 AND window_id = $2"
+                   " AND (policy_key, content_key) > ($3::bytea, $4::bytea)"
+                   " ORDER BY policy_key, content_key LIMIT $5::bigint";
+  std::string policy_key;
+  std::string content_key;
+  for (bool more = true; more && !database.failed() && !sorting.failed();) {
+    auto rows =
+        database.query(sql, window.domain, window.id, Blob{policy_key}, Blob{content_key}, kPage);
+    more = rows.size() == static_cast<std::size_t>(kPage);
+    const RestoredRow row(rows);
+    while (rows.next()) {
+      policy_key = rows.bytes(0);
+      content_key = rows.bytes(9);
+      const auto place = policies.places.find(policy_key);
+      if (place == policies.places.end()) continue;
+      sorting.execute(
+          "INSERT INTO temp.details (policy_id, result_type, sending_mta_ip,"
+          " receiving_mx_hostname, receiving_mx_helo, receiving_ip, additional_information,"
+          " failure_reason_code, sessions) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+          place->second, row.text(1), row.text(2), row.text(3), row.text(4), row.text(5),
+          row.text(6), row.text(7), row.integer(8));
+    }
+  }
+}
+
+}  // namespace
+
+Result<WindowCounts> PgStore::counts(WindowId window) {
+  return database_->read(
+      [&] {
+        const WindowKey key{domain_of(window), window};
+        return counts_of(*database_, key, policies_of(*database_, key));
+      },
+      true);
+}
+
+Result<WindowCounts> PgStore::outline(WindowId window) {
+  return database_->read(
+      [&] {
+        const WindowKey key{domain_of(window), window};
+        auto policies = policies_of(*database_, key);
+        auto rows = database_->query(
+            "SELECT policy_key, result_type, '', '', '', '', '', '',"
+            " least(sum(sessions), 9007199254740991)::bigint FROM details"
+            " WHERE domain = $1 AND window_id = $2 GROUP BY policy_key, result_type",
+            key.domain, key.id);
+        return with_details(*database_, std::move(policies), std::move(rows));
+      },
+      true);
+}
+
+Result<std::unique_ptr<CountsSource>> PgStore::read_counts(WindowId window,
+                                                           const AddressShown& shown) {
+  if (!sorting_) {
+    auto opened = Database::open(":memory:", std::chrono::seconds(1));
+    if (!opened) return std::move(opened).error();
+    sorting_ = *std::move(opened);
+  }
+  return database_->read(
+      [&]() -> std::unique_ptr<CountsSource> {
+        const WindowKey key{domain_of(window), window};
+        auto policies = policies_of(*database_, key);
+        std::uint64_t details = 0;
+        for (const auto& policy : policies.rows) details += policy.details;
+        if (details <= kHeldDetails) {
+          return std::make_unique<HeldCounts>(counts_of(*database_, key, std::move(policies)),
+                                              shown);
+        }
+        // A private database whose temporary tables are on disk.
+        ++counts_generation_;
+        Transaction transaction(*sorting_, Transaction::Kind::kWrite);
+        sorting_->run_script(std::string(kTemporaryDetails));
+        copy_details(*database_, key, policies, *sorting_);
+        auto sorted = sort_counts(*sorting_, counts_generation_, policies.rows, shown);
+        sorting_->run_script("DELETE FROM temp.details");
+        if (auto done = transaction.commit(); !done) {
+          database_->fail(done.error().fault, done.error().text);
+        }
+        return sorted;
+      },
+      true);
+}
+
+}  // namespace rapporteur
