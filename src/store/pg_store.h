@@ -4,20 +4,27 @@
 // pg_suppressions, pg_admin, pg_summary, pg_received, pg_nodes. docs/formats.md has the tables,
 // docs/scaling.md what they are made for.
 
+#include <array>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "store/identity.h"
 #include "store/open.h"
 #include "store/pg.h"
+#include "store/pg_places.h"
+#include "store/pg_summary.h"
+#include "store/pg_settle.h"
+#include "store/sqlite.h"
 #include "store/store.h"
 
 namespace rapporteur {
@@ -28,6 +35,9 @@ class PgStore final : public Store {
   static Result<std::unique_ptr<Store>> open(
       const std::string& url, Random& random, const StoreOptions& options,
       std::chrono::milliseconds patience = std::chrono::seconds(10));
+
+  // Whether the database that `url` names has our tables, or cannot be asked.
+  static bool exists(const std::string& url);
 
   const std::string& token() const override { return identity_.token; }
   const std::string& secret() const override { return identity_.secret; }
@@ -123,10 +133,102 @@ class PgStore final : public Store {
   std::string domain_of_delivery(const std::string& delivery);
   void know_domain(WindowId window, const std::string& domain);
 
+  // The first of `count` ids in a row that no other window has or will have. Not within a
+  // transaction: it is one of its own where the block that was taken last is used up.
+  Result<WindowId> next_window_ids(std::size_t count);
+
+  // ---- Nodes; see pg_nodes.cc.
+
+  // The names of the nodes that run windows and were heard of within three leases, sorted, this one
+  // among them whatever it has said. A few seconds old. Within a transaction.
+  const std::vector<std::string>& live_nodes();
+  std::vector<std::string> live_nodes_;
+  std::optional<std::chrono::steady_clock::time_point> live_nodes_read_;
+  // The rest within transactions, too, but for the last.
+  std::vector<EarlyLookup> find_lookups(Time now, std::size_t limit);
+  std::unordered_set<WindowId> drop_silent(std::span<const LookupNote> notes);
+  void note_next(std::span<const LookupNote> notes, const std::unordered_set<WindowId>& gone);
+  void forget_silences(Time now);
+
+  // ---- Administration; see pg_admin.cc. Within transactions.
+
+  // Removes what belongs to windows whose own rows the transaction has removed.
+  void remove_rows_of(const PgArray& domains, const PgArray& windows);
+  // prune() for up to `limit` windows. How many it has found, and how many of them it has removed.
+  std::pair<std::size_t, std::size_t> prune_windows(Time finished_before, std::size_t limit);
+
+  // ---- Numbers; see pg_summary.cc.
+
+  Remembered<PgTallies> tallies_;
+  Remembered<PgBacklog> backlog_;
+  Remembered<std::uint64_t> session_ids_;
+
+  // ---- Intake; see pg_intake.cc. All run inside the transaction of add(), but for the counters:
+  // inside any.
+  struct Added;
+  Added add_once(const CountBatch& batch);
+  bool claim_flush(const FlushId& flush, Time now);
+  std::vector<std::string> remember_ids(std::span<const std::string> session_ids, Time now);
+  std::vector<std::size_t> add_windows(const CountBatch& batch, Added& added);
+  void advance_file(const FileProgress& progress, Time now);
+  PgKnownPlaces known_places_;
+  PgWindowIds spare_ids_;  // that add() has taken and no window has yet
+
+  // ---- What read_counts() sorts; see pg_counts.cc.
+  std::unique_ptr<Database> sorting_;  // absent: nothing yet
+  std::uint64_t counts_generation_ = 0;
+
+  // Within a transaction; see pg_intake.cc. Each node adds to its own rows.
+  void add_counters(const std::map<std::string, std::uint64_t>& counters);
+
+  // ---- Windows that fall due; see pg_schedule.cc. All run inside a transaction.
+  struct DueWindow {
+    Time due;
+    WindowId id = 0;
+    std::string domain;
+    std::string state;
+    Fence fence = 0;
+    bool leased = true;  // false: it only falls due
+  };
+  std::vector<DueWindow> find_due_windows(Time now, std::size_t limit,
+                                          const std::optional<std::pair<Time, WindowId>>& after);
+  void lease_windows(std::span<DueWindow> windows, std::vector<Window>& leased);
+
+  // ---- What runs come to; see pg_conclude.cc. Within a transaction.
+  struct Concluded {
+    std::vector<bool> written;
+    std::optional<Error> problem;  // not the database's
+  };
+  void conclude_some(std::span<const Conclusion> conclusions, Concluded& concluded);
+  std::unordered_set<WindowId> postpone(std::span<const Postponement* const> postponements);
+
+  // ---- Deliveries; see pg_deliveries.cc and pg_due.cc. All but two run inside a transaction.
+  struct DeliveryKeys {
+    PgArray domains;
+    PgArray ids;
+  };
+  void know_deliveries(std::span<const std::string> ids);
+  void know_delivery(const std::string& id, DeliveryPlace place);
+  const DeliveryPlace* delivery_place(const std::string& id) const;  // of one that is known
+  DeliveryKeys delivery_keys(std::span<const std::string> ids);
+  void add_ended(const EndedCounts& ended);
+  using DeliveryKey = std::pair<std::string, std::string>;  // domain and id
+  // A transaction of its own.
+  Result<std::vector<Submission>> submissions(std::span<const DeliveryKey> keys);
+  Result<bool> change_delivery(
+      const std::string& delivery,
+      const std::function<bool(DeliveryBook& book, const DeliveryPlace& place, DeliveryRow& row)>&
+          change);
+
   std::unique_ptr<PgDatabase> database_;
   const StoreIdentity identity_;
   const StoreOptions options_;
   std::unordered_map<WindowId, std::string> domains_;  // of windows that were met lately
+  WindowId next_id_ = 0;  // of the block of window ids; it ends before end_of_ids_
+  WindowId end_of_ids_ = 0;
+  std::unordered_map<std::string, DeliveryPlace> delivery_places_;  // of those met lately
+  // Behind which destination_key the next turn begins, of posts and of mails; see pg_due.cc.
+  std::array<std::string, 2> turns_;
 };
 
 }  // namespace rapporteur
