@@ -3,6 +3,7 @@
 // destinations are walked by turns: each call begins behind the key at which the last one ended.
 
 #include <algorithm>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "store/pg_leases.h"
@@ -23,9 +24,8 @@ constexpr std::size_t kMostPages = 16;
 constexpr std::size_t kRowsOfAPage = 128;
 // So many deliveries of one key are taken at its turn.
 constexpr std::size_t kMostOfATurn = 4;
-// What one call returns is held in memory: it is read in pieces, and ends beyond so many bytes.
+// What one call returns is read in pieces.
 constexpr std::size_t kSubmissionsAtOnce = 32;
-constexpr std::size_t kMostBytes = std::size_t{64} << 20;
 
 // A delivery that could be had, with the lease that its row showed.
 struct Candidate {
@@ -79,7 +79,12 @@ class DueSearch {
  public:
   DueSearch(PgDatabase& database, bool mail, const DueQuery& wanted, std::size_t enough,
             const std::string& node)
-      : database_(database), mail_(mail), now_(wanted.now), enough_(enough), node_(node) {
+      : database_(database),
+        mail_(mail),
+        now_(wanted.now),
+        enough_(enough),
+        per_destination_(wanted.per_destination),
+        node_(node) {
     for (const auto& id : wanted.except) except_.add(id);
     for (const auto& key : wanted.full) full_.add(key);
   }
@@ -95,7 +100,11 @@ class DueSearch {
   bool enough() const { return found_.size() >= enough_; }
 
   void take(Candidate candidate) {
-    if (ids_.insert(candidate.id).second) found_.push_back(std::move(candidate));
+    auto& taken = taken_[candidate.key];
+    if (per_destination_ != 0 && taken == per_destination_) return;
+    if (!ids_.insert(candidate.id).second) return;
+    ++taken;
+    found_.push_back(std::move(candidate));
   }
 
   // False: too many rows had to be skipped.
@@ -157,10 +166,12 @@ class DueSearch {
   const bool mail_;
   const Time now_;
   const std::size_t enough_;
+  const std::size_t per_destination_;  // 0: as many as there are
   const std::string& node_;
   PgArray except_;
   PgArray full_;
   std::unordered_set<std::string> ids_;
+  std::unordered_map<std::string, std::size_t> taken_;  // by key
   std::vector<Candidate> found_;
 };
 
@@ -256,7 +267,7 @@ Result<std::vector<Store::Submission>> PgStore::submissions(std::span<const Deli
   return database_->read([&] {
     std::vector<Submission> found;
     std::size_t bytes = 0;
-    for (std::size_t next = 0; next < keys.size() && bytes < kMostBytes;
+    for (std::size_t next = 0; next < keys.size() && bytes < kMostDueBytes;
          next += kSubmissionsAtOnce) {
       PgArray domains, ids, places;
       for (const auto& [domain, id] :
