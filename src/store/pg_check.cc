@@ -165,18 +165,18 @@ void check_words(PgDatabase& database, const WordRule& rule, std::vector<Finding
   while (rows.next()) {
     const auto text = rows.text(0);
     if (rule.known(text)) continue;
-    findings.push_back({FindingKind::kUnknownWord, "table " + table,
-                        rows_text(rows.integer(1)) + " with the unknown " + column + " '" + text +
-                            "'"});
+    findings.push_back(
+        {FindingKind::kUnknownWord, "table " + table,
+         rows_text(rows.integer(1)) + " with the unknown " + column + " '" + text + "'"});
   }
 }
 
 void check_belonging(PgDatabase& database, const Belonging& belonging,
                      std::vector<Finding>& findings) {
-  auto rows = database.query("SELECT count(*) FROM " + std::string(belonging.child) +
-                             " AS c WHERE NOT EXISTS (SELECT 1 FROM " +
-                             std::string(belonging.parent) + " AS p WHERE " +
-                             std::string(belonging.join) + ")");
+  auto rows =
+      database.query("SELECT count(*) FROM " + std::string(belonging.child) +
+                     " AS c WHERE NOT EXISTS (SELECT 1 FROM " + std::string(belonging.parent) +
+                     " AS p WHERE " + std::string(belonging.join) + ")");
   if (!rows.next() || rows.integer(0) == 0) return;
   findings.push_back({FindingKind::kOrphan, "table " + std::string(belonging.child),
                       rows_text(rows.integer(0)) + " without the row of " +
@@ -250,9 +250,10 @@ Result<Prunable> PgStore::prunable(const Expiry& expiry) {
           return rows.next() ? rows.count(0) : 0;
         };
         const auto of_ended = [&](const std::string& table) {
-          return count(table + " AS c JOIN windows AS w ON w.domain = c.domain"
-                               " AND w.id = c.window_id WHERE w.finished < $1"
-                               " AND w.state IN ('done', 'suppressed')",
+          return count(table +
+                           " AS c JOIN windows AS w ON w.domain = c.domain"
+                           " AND w.id = c.window_id WHERE w.finished < $1"
+                           " AND w.state IN ('done', 'suppressed')",
                        expiry.finished_before);
         };
         Prunable prunable;
