@@ -35,7 +35,8 @@ class EarlyLookupsTest : public testing_support::ScheduleTest {
     told.tlsrpt_record = record;
     told.outcomes.push_back({{PolicyType::kSts, domain, {}, {}}, true, {}});
     Tally tally("http", std::make_shared<SessionTable>());
-    tally.count(told, clock.now(), {});
+    EXPECT_EQ(tally.count(told, clock.now(), {}), Counted::kAccepted);
+    tally.note_accepted();
     const Tally* const one = &tally;
     const auto recorded = recorder.record({&one, 1});
     EXPECT_TRUE(recorded) << recorded.error().text;
