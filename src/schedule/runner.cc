@@ -103,7 +103,11 @@ Result<void> Runner::claim(Time now) {
     dns_.reset();
   }
   for (auto& window : *windows) {
-    if (!held_.insert(window.id).second) continue;
+    const auto [held, is_new] = held_.try_emplace(window.id, next_lookup_);
+    if (!is_new) {
+      waiting_.at(held->second).fence = window.fence;  // its lease may be another one by now
+      continue;
+    }
     if (!lookups_) lookups_ = resolver_.stream();
     lookups_->ask({tlsrpt_name(window.domain), DnsType::kTxt}, next_lookup_);
     waiting_.emplace(next_lookup_++, std::move(window));
@@ -293,7 +297,9 @@ Result<void> Runner::renew_leases(Seconds lease) {
   const auto now = SteadyClock::now();
   if (held_.empty() || now - renewed_ < lease / 3) return {};
   renewed_ = now;
-  const std::vector<WindowId> windows(held_.begin(), held_.end());
+  std::vector<WindowId> windows;
+  windows.reserve(held_.size());
+  for (const auto& [window, lookup] : held_) windows.push_back(window);
   return store_.renew_leases(windows, {});
 }
 

@@ -11,7 +11,6 @@
 #include <span>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -100,7 +99,7 @@ class Runner {
 
   // What is held. Every window of `waiting_`, of a turn's ready ones and of the group is in
   // `held_`.
-  std::unordered_set<WindowId> held_;
+  std::unordered_map<WindowId, std::size_t> held_;  // with the number of its lookup
   std::unique_ptr<DnsStream> lookups_;
   std::unordered_map<std::size_t, Window> waiting_;  // by the number of their lookup
   std::size_t next_lookup_ = 0;

@@ -210,7 +210,9 @@ struct Sample {
 
 std::vector<Sample> sample(Store& store, std::size_t most) {
   std::vector<Sample> samples;
-  for (const auto& delivery : need(store.deliveries({.limit = most}))) {
+  DeliveryFilter filter;
+  filter.limit = most;
+  for (const auto& delivery : need(store.deliveries(filter))) {
     auto submission = need(store.submission(delivery.id));
     const auto report = need(store.report(delivery.report_id));
     if (!submission || !report) die("a delivery is gone");

@@ -298,5 +298,32 @@ TEST_F(ExplainTest, ForPeopleNamesValueRuleAndPlace) {
                                      "of fromAddress\n"));
 }
 
+TEST_F(CliTest, ShowAndExplainTellUntilWhenADomainIsSilent) {
+  ingest(session("example.org", "2026-11-20T10:00:00Z"));
+  {
+    const auto opened = store();
+    const auto window = opened->windows({.domain = "example.org"})->at(0).id;
+    const LookupNote note{window, "example.org", std::nullopt, clock.now(),
+                          clock.now() + std::chrono::hours(2)};
+    ASSERT_EQ(*opened->note_lookups(std::span(&note, 1), clock.now()), 1U);
+  }
+  const auto shown = run({"schedule", "show", "example.org"});
+  EXPECT_EQ(shown.code, 0);
+  EXPECT_THAT(shown.out, HasSubstr("until 2026-11-20T14:00:00Z (in 2h)"));
+  EXPECT_EQ(
+      run({"schedule", "show", "example.org", "--json"}).json(),
+      OrderedJson::parse(
+          R"({"domain": "example.org", "silent-until": "2026-11-20T14:00:00Z", "windows": []})"));
+  EXPECT_THAT(run({"schedule", "explain", "example.org"}).out,
+              HasSubstr("until 2026-11-20T14:00:00Z (in 2h)"));
+  EXPECT_EQ(run({"schedule", "explain", "example.org", "--json"}).json()["silent-until"],
+            "2026-11-20T14:00:00Z");
+
+  clock.advance(std::chrono::hours(2));
+  EXPECT_EQ(run({"schedule", "show", "example.org"}).code, 3);
+  EXPECT_FALSE(
+      run({"schedule", "explain", "example.org", "--json"}).json().contains("silent-until"));
+}
+
 }  // namespace
 }  // namespace rapporteur

@@ -34,6 +34,9 @@ StoreSummary full_summary() {
                       {"datagram.recipient_domain_guessed", 2},
                       {"datagram.rejected.not-json", 4},
                       {"datagram.rejected.too-old", 1},
+                      {"datagram.ignored.no-tlsrpt-record", 11},
+                      {"dropped.sessions", 12},
+                      {"dropped.windows", 13},
                       {"file.ignored.own-report", 5},
                       {"http.dropped.store-away", 6}};
   summary.windows = {{WindowState::kCollecting, 7}, {WindowState::kHeld, 0}};
@@ -136,12 +139,31 @@ TEST(Metrics, SessionsAreToldBySourceOutcomeAndReason) {
            R"(rapporteur_sessions_total{source="elasticsearch",outcome="dropped"} 0)",
            R"(rapporteur_sessions_rejected_total{source="datagram",reason="not-json"} 4)",
            R"(rapporteur_sessions_ignored_total{source="file",reason="own-report"} 5)",
+           R"(rapporteur_sessions_ignored_total{source="datagram",reason="no-tlsrpt-record"} 11)",
            R"(rapporteur_sessions_dropped_total{source="http",reason="store-away"} 6)",
+           R"(rapporteur_windows_dropped_total 13)",
+           R"(rapporteur_windows_dropped_sessions_total 12)",
            R"(rapporteur_sessions_late_total{source="datagram"} 3)",
            R"(rapporteur_recipient_domain_guessed_total 2)",
        }) {
     EXPECT_THAT(text, HasSubstr("\n" + line + "\n"));
   }
+}
+
+TEST(Metrics, DroppedWindowsAreNoDroppedSessionsOfIntake) {
+  const auto text = full_text();
+  EXPECT_THAT(text, HasSubstr("{source=\"unknown\",outcome=\"dropped\"} 0\n"));
+  EXPECT_THAT(text, Not(HasSubstr("reason=\"sessions\"")));
+}
+
+TEST(Metrics, EarlyLookupsAreToldByResult) {
+  DaemonMetrics metrics;
+  metrics.early_lookups_absent.add(3);
+  metrics.early_lookups_failed.add(2);
+  const auto text = prometheus_text(metrics, Health(), nullptr);
+  EXPECT_THAT(text, HasSubstr("\nrapporteur_early_lookups_total{result=\"absent\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("\nrapporteur_early_lookups_total{result=\"failed\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("\nrapporteur_early_lookups_total{result=\"present\"} 0\n"));
 }
 
 TEST(Metrics, WhatTheStoreHoldsIsTold) {

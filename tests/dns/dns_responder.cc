@@ -44,7 +44,7 @@ std::string resource(const std::string& owner, unsigned type, std::uint32_t ttl,
 std::string soa(std::uint32_t minimum) {
   const auto data = encode_name("ns.example") + encode_name("admin.example") + u32(1) + u32(60) +
                     u32(60) + u32(60) + u32(minimum);
-  return resource(encode_name(""), kSoa, 3000, data);
+  return resource(encode_name(""), kSoa, std::max<std::uint32_t>(3000, minimum), data);
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ class TimedResolver final : public Resolver {
   std::chrono::milliseconds waited{0};  // altogether
   std::multiset<std::string> asked;
 
-  explicit TimedResolver(FakeClock& clock) : clock_(clock), began_(clock.now()) {}
+  explicit TimedResolver(FakeClock& clock) : clock_(clock) {}
 
   std::vector<DnsAnswer> ask(std::span<const DnsQuestion> questions) override {
     return std::vector<DnsAnswer>(questions.size());
@@ -53,8 +53,8 @@ class TimedResolver final : public Resolver {
       const auto until = resolver_.waited + most;
       std::vector<StreamedAnswer> taken;
       if (open_.empty()) return taken;
-      const auto next = open_.begin()->first;
-      if (next > resolver_.waited) resolver_.move_to(std::min(next, until));
+      const auto next = std::min(open_.begin()->first, until);
+      if (next > resolver_.waited) resolver_.move_to(next);
       while (!open_.empty() && open_.begin()->first <= resolver_.waited) {
         taken.push_back(std::move(open_.begin()->second));
         open_.erase(open_.begin());
@@ -79,12 +79,11 @@ class TimedResolver final : public Resolver {
   };
 
   void move_to(Milliseconds to) {
+    clock_.advance(std::chrono::floor<Seconds>(to) - std::chrono::floor<Seconds>(waited));
     waited = to;
-    clock_.set(began_ + std::chrono::floor<Seconds>(to));
   }
 
   FakeClock& clock_;
-  const Time began_;
 };
 
 }  // namespace rapporteur::testing_support
