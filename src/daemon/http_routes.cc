@@ -19,7 +19,7 @@ using TargetKind = HttpTarget::Kind;
 constexpr std::string_view kReads = "GET, HEAD";
 constexpr std::size_t kMostIndexBytes = 255;  // as Elasticsearch has it
 constexpr std::size_t kMostIdBytes = 512;
-constexpr std::string_view kAskAnotherAfter = "60";  // seconds
+constexpr std::string_view kAskAnotherAfter = "5";  // seconds, as Elasticsearch's refusals have it
 constexpr std::array<std::string_view, 2> kChallenges = {
     R"(Basic realm="rapporteur", charset="UTF-8")", R"(Bearer realm="rapporteur")"};
 
@@ -183,7 +183,7 @@ HttpAnswer HttpRoutes::wrong_method(const HttpHead& head, const HttpTarget& targ
 // Whoever sends keeps what he has, and may ask another node.
 HttpAnswer HttpRoutes::takes_none(const HttpHead& head) {
   auto answer = refusal(head, 503, "this node takes no sessions: it runs with --role schedule");
-  answer.fields.push_back({"Retry-After", std::string(kAskAnotherAfter)});
+  if (is_own(head.path)) answer.fields.push_back({"Retry-After", std::string(kAskAnotherAfter)});
   return answer;
 }
 

@@ -35,9 +35,9 @@ TEST_F(StoreCommandTest, BackupIsAStoreOfTheSameContent) {
   std::filesystem::remove(folder / "store.db-shm");
   EXPECT_EQ(run({"store", "check"}).code, 0);
   EXPECT_EQ(states("a.example"), std::vector<std::string>{"collecting"});
-  EXPECT_EQ(
-      run({"store", "backup", file}).out,
-      file + " holds the store, " + std::to_string(std::filesystem::file_size(file)) + " bytes\n");
+  outcome = run({"store", "backup", file});
+  EXPECT_EQ(outcome.out, file + " holds the store, " +
+                             std::to_string(std::filesystem::file_size(file)) + " bytes\n");
 }
 
 TEST_F(StoreCommandTest, BackupOverwritesNothingAndMakesNoStore) {

@@ -150,7 +150,7 @@ TEST_F(HttpRoutesTest, ANodeThatTakesNoSessionsSendsThemElsewhereAndTellsHowItIs
     const auto answer = ask_of(without_sessions, "POST", path, native("a.example"));
     EXPECT_EQ(answer.status, 503) << path;
     EXPECT_THAT(answer.body, HasSubstr("takes no sessions")) << path;
-    EXPECT_EQ(field(answer, "Retry-After"), "60") << path;
+    EXPECT_EQ(field(answer, "Retry-After"), "5") << path;
   }
   EXPECT_THAT(stored, IsEmpty());
   EXPECT_EQ(ask_of(without_sessions, "GET", "/metrics").body, "metrics 1\n");
