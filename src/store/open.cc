@@ -13,6 +13,8 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "base/url.h"
+#include "store/pg_store.h"
 #include "store/sqlite_schema.h"
 #include "store/sqlite_store.h"
 
@@ -25,17 +27,22 @@ namespace fs = std::filesystem;
 constexpr std::string_view kMemory = ":memory:";
 constexpr mode_t kFileMode = 0640;
 
+bool is_postgres(const std::string& url) {
+  return url.starts_with("postgresql://") || url.starts_with("postgres://");
+}
+
 // The file's path, or ":memory:".
 Result<std::string> sqlite_path(const std::string& url) {
   constexpr std::string_view kScheme = "sqlite:";
+  const auto shown = "'" + without_controls(to_valid_utf8(without_password(url))) + "'";
   if (!url.starts_with(kScheme)) {
-    return Error{Fault::kConfig, "'" + without_controls(to_valid_utf8(url)) +
-                                     "' names no store that this program has: write sqlite:PATH"};
+    return Error{Fault::kConfig, shown +
+                                     " names no store that this program has: write sqlite:PATH or "
+                                     "postgresql://USER@HOST/DATABASE"};
   }
   auto path = url.substr(kScheme.size());
   if (path.empty() || path.find('\0') != path.npos) {
-    return Error{Fault::kConfig,
-                 "'" + without_controls(to_valid_utf8(url)) + "' names no file: write sqlite:PATH"};
+    return Error{Fault::kConfig, shown + " names no file: write sqlite:PATH"};
   }
   return path;
 }
@@ -124,19 +131,22 @@ Result<std::unique_ptr<Store>> SqliteStore::open(const std::string& path, Random
 }
 
 Result<std::unique_ptr<Store>> open_store(const std::string& url, Random& random,
-                                          const StoreOptions& /*options*/) {
+                                          const StoreOptions& options) {
+  if (is_postgres(url)) return PgStore::open(url, random, options);
   auto path = sqlite_path(url);
   if (!path) return std::move(path).error();
   return SqliteStore::open(*path, random);
 }
 
 bool store_exists(const std::string& url) {
+  if (is_postgres(url)) return PgStore::exists(url);
   const auto path = sqlite_path(url);
   std::error_code ignored;
   return path && fs::exists(*path, ignored);
 }
 
 bool has_disk_room(const std::string& url) {
+  if (is_postgres(url)) return true;
   const auto path = sqlite_path(url);
   if (!path || *path == kMemory) return true;
   std::error_code failure;
@@ -145,6 +155,7 @@ bool has_disk_room(const std::string& url) {
 }
 
 Result<std::unique_ptr<DaemonLock>> lock_for_daemon(const std::string& url) {
+  if (is_postgres(url)) return std::unique_ptr<DaemonLock>(new NoLock);
   auto path = sqlite_path(url);
   if (!path) return std::move(path).error();
   if (*path == kMemory) return std::unique_ptr<DaemonLock>(new NoLock);

@@ -1,6 +1,7 @@
 #pragma once
 // Opens the store that a URL names.
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -18,17 +19,21 @@ struct StoreOptions {
   Seconds lease{60};  // how long a due window or delivery is one node's
   // How old the numbers of windows, deliveries and received reports in a summary may be.
   Seconds summary_age{30};
+  // How many ids of windows are taken at once: those of different connections are in no order.
+  std::size_t id_block = 1'000;
 };
 
-// "sqlite:/path/to/file" or "sqlite::memory:". Makes the database if there is none, and brings an
-// older schema up to date. Fails with Fault::kConfig for a URL of another kind, a folder that does
-// not exist or a file that may not be written, with Fault::kCorrupt for a schema newer than this
-// program or a file that is no database, with Fault::kTransient otherwise. `random` gives the token
-// of a new store.
+// "sqlite:/path/to/file", "sqlite::memory:" or "postgresql://user@host/database" as libpq reads it.
+// Makes the file or the tables if there are none, and brings an older schema up to date. Fails with
+// Fault::kConfig for a URL of another kind, a folder that does not exist, a file that may not be
+// written or a database that refuses us, with Fault::kCorrupt for a schema newer than this program
+// or a file that is no database, with Fault::kTransient otherwise. `random` gives the token of a
+// new store.
 Result<std::unique_ptr<Store>> open_store(const std::string& url, Random& random,
                                           const StoreOptions& options = {});
 
-// Whether there is such a store already, so that open_store() would make none.
+// Whether there is such a store already, so that open_store() would make none. True also for a
+// database that does not answer: open_store() tells why.
 bool store_exists(const std::string& url);
 
 // Whether there is room left on the disk of the store for more than what has to be stored anyhow:
@@ -36,7 +41,7 @@ bool store_exists(const std::string& url);
 constexpr std::uint64_t kLeastDiskRoom = std::uint64_t{256} << 20;
 bool has_disk_room(const std::string& url);
 
-// Held by the one daemon that may work on an SQLite store.
+// Held by the one daemon that may work on an SQLite store. Many may on a shared one.
 class DaemonLock {
  public:
   virtual ~DaemonLock() = default;

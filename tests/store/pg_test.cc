@@ -21,7 +21,8 @@ using testing::SizeIs;
 class PgPlace final : public StorePlace {
  public:
   std::unique_ptr<Store> open() override {
-    auto opened = open_store(schema_.url(), random_, {.node = "mail1", .summary_age = Seconds(0)});
+    auto opened = open_store(schema_.url(), random_,
+                             {.node = "mail1", .summary_age = Seconds(0), .id_block = 1});
     if (!opened) {
       ADD_FAILURE() << opened.error().text;
       std::abort();
