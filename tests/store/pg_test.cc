@@ -39,10 +39,10 @@ std::unique_ptr<StorePlace> make_postgres() {
   return std::make_unique<PgPlace>();
 }
 
-const auto kKinds =
-    testing::Values(StoreKind{"Pg", make_postgres, StoreKind::Access::kOne},
-                    StoreKind{"PgReopenedForEachCall", make_postgres, StoreKind::Access::kReopened},
-                    StoreKind{"PgByTwoInTurns", make_postgres, StoreKind::Access::kTwo});
+const auto kKinds = testing::Values(
+    StoreKind{"Pg", make_postgres, StoreKind::Access::kOne, 1},
+    StoreKind{"PgReopenedForEachCall", make_postgres, StoreKind::Access::kReopened, 1},
+    StoreKind{"PgByTwoInTurns", make_postgres, StoreKind::Access::kTwo, 1});
 
 std::string kind_name(const testing::TestParamInfo<StoreKind>& test) {
   return test.param.name;
