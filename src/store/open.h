@@ -1,6 +1,7 @@
 #pragma once
 // Opens the store that a URL names.
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -18,6 +19,8 @@ struct StoreOptions {
   Seconds lease{60};  // how long a due window or delivery is one node's
   // How old the numbers of windows, deliveries and received reports in a summary may be.
   Seconds summary_age{30};
+  // How many ids of windows are taken at once: those of different connections are in no order.
+  std::size_t id_block = 1'000;
 };
 
 // "sqlite:/path/to/file", "sqlite::memory:" or "postgresql://user@host/database" as libpq reads it.

@@ -44,13 +44,16 @@ std::string one_line(const char* message) {
   return std::string(trim(without_controls(to_valid_utf8(message == nullptr ? "" : message))));
 }
 
-// Of a password: libpq would take what follows the first @ for the host, and tell it to everybody.
+// Whether a password seems to hold what ends one. libpq would take what follows for the host or the
+// port, and tell it to everybody.
 bool has_stray_at(const std::string& url) {
-  const auto user = url.find("://");
-  if (user == url.npos) return false;
-  const auto first = url.find('@', user);
-  return first < url.find('/', user + 3) &&
-         url.find('@', first + 1) < url.find_first_of("/?", first);
+  const auto scheme = url.find("://");
+  if (scheme == url.npos) return false;
+  const auto rest = std::string_view(url).substr(scheme + 3);
+  const auto slash = rest.find('/');
+  const auto first = rest.find('@');
+  if (first < slash) return rest.find('@', first + 1) < rest.find_first_of("/?", first);
+  return first < rest.find('?') && rest.find(':') < slash;
 }
 
 std::int64_t changed_rows(PGresult* result) {

@@ -17,8 +17,9 @@ namespace {
 // How many deltas are added together, or session ids.
 constexpr std::size_t kChunk = 4000;
 
-// Where ids are needed before all deltas are known, this many are taken at least.
-constexpr std::size_t kManyIds = 20'000;
+// Where ids are needed before all deltas are known, this many are taken at least: beginning again
+// costs all that was done, and ids that no window gets cost nothing.
+constexpr std::size_t kManyIds = 200'000;
 
 struct StoredPeriod {
   Period period;

@@ -9,7 +9,6 @@ namespace rapporteur {
 namespace {
 
 constexpr std::size_t kMostDomains = 100'000;
-constexpr std::size_t kIdBlock = 1'000;
 constexpr std::size_t kSourceLength = 20;
 constexpr std::chrono::milliseconds kPatienceToAsk{2'000};
 
@@ -67,7 +66,7 @@ void PgStore::know_domain(WindowId window, const std::string& domain) {
 
 Result<WindowId> PgStore::next_window_ids(std::size_t count) {
   if (static_cast<std::size_t>(end_of_ids_ - next_id_) < count) {
-    const auto block = std::max(count, kIdBlock);
+    const auto block = std::max(count, options_.id_block);
     const auto end = database_->write([&]() -> WindowId {
       auto rows = database_->query(
           "UPDATE sequences SET next = next + $1 WHERE name = 'windows' RETURNING next", block);

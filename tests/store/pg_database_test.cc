@@ -73,7 +73,7 @@ TEST_F(PgDatabaseTest, ValuesComeBackAsTheyWent) {
         Blob{bytes}, true, Time(Seconds(7)), std::optional<Time>(), "");
     ASSERT_TRUE(rows.next());
     EXPECT_EQ(rows.integer(0), std::numeric_limits<std::int64_t>::min());
-    EXPECT_EQ(rows.integer(1), std::numeric_limits<std::int64_t>::max()) << "saturated";
+    EXPECT_EQ(rows.integer(1), saturated(std::numeric_limits<std::uint64_t>::max()));
     EXPECT_EQ(rows.count(0), 0U) << "no count is negative";
     EXPECT_EQ(rows.text(2), text);
     EXPECT_EQ(rows.bytes(3), bytes);

@@ -2,6 +2,7 @@
 // The PostgreSQL server of the tests, and a schema of its own for each of them.
 
 #include <cstdlib>
+#include <iostream>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,14 +25,16 @@ inline std::optional<std::string> postgres_url() {
   return std::string(trim(*file));
 }
 
-// Fails the whole program where there is none, so that no test is thought to have passed.
+// Ends the program where there is none, so that no test is thought to have passed or to have been
+// left out.
 class PostgresIsThere final : public testing::Environment {
  public:
   void SetUp() override {
     if (postgres_url()) return;
-    FAIL() << "These tests need a PostgreSQL server. ctest starts one; by hand:\n"
-              "  export RAPPORTEUR_TEST_POSTGRES=$(scripts/lib/postgres.sh start /tmp/pg)\n"
-              "and in the end: scripts/lib/postgres.sh stop /tmp/pg";
+    std::cerr << "These tests need a PostgreSQL server. ctest starts one; by hand:\n"
+                 "  export RAPPORTEUR_TEST_POSTGRES=$(scripts/lib/postgres.sh start /tmp/pg)\n"
+                 "and in the end: scripts/lib/postgres.sh stop /tmp/pg\n";
+    std::exit(EXIT_FAILURE);
   }
 };
 

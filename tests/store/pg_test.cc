@@ -21,7 +21,8 @@ using testing::SizeIs;
 class PgPlace final : public StorePlace {
  public:
   std::unique_ptr<Store> open() override {
-    auto opened = open_store(schema_.url(), random_, {.node = "mail1", .summary_age = Seconds(0)});
+    auto opened = open_store(schema_.url(), random_,
+                             {.node = "mail1", .summary_age = Seconds(0), .id_block = 1});
     if (!opened) {
       ADD_FAILURE() << opened.error().text;
       std::abort();
@@ -38,10 +39,10 @@ std::unique_ptr<StorePlace> make_postgres() {
   return std::make_unique<PgPlace>();
 }
 
-const auto kKinds =
-    testing::Values(StoreKind{"Pg", make_postgres, StoreKind::Access::kOne},
-                    StoreKind{"PgReopenedForEachCall", make_postgres, StoreKind::Access::kReopened},
-                    StoreKind{"PgByTwoInTurns", make_postgres, StoreKind::Access::kTwo});
+const auto kKinds = testing::Values(
+    StoreKind{"Pg", make_postgres, StoreKind::Access::kOne, 1},
+    StoreKind{"PgReopenedForEachCall", make_postgres, StoreKind::Access::kReopened, 1},
+    StoreKind{"PgByTwoInTurns", make_postgres, StoreKind::Access::kTwo, 1});
 
 std::string kind_name(const testing::TestParamInfo<StoreKind>& test) {
   return test.param.name;

@@ -70,9 +70,9 @@ std::unique_ptr<StorePlace> make_sqlite() {
 }
 
 const auto kKinds = testing::Values(
-    StoreKind{"Sqlite", make_sqlite, StoreKind::Access::kOne},
-    StoreKind{"SqliteReopenedForEachCall", make_sqlite, StoreKind::Access::kReopened},
-    StoreKind{"SqliteByTwoInTurns", make_sqlite, StoreKind::Access::kTwo});
+    StoreKind{"Sqlite", make_sqlite, StoreKind::Access::kOne, 5},
+    StoreKind{"SqliteReopenedForEachCall", make_sqlite, StoreKind::Access::kReopened, 5},
+    StoreKind{"SqliteByTwoInTurns", make_sqlite, StoreKind::Access::kTwo, 5});
 
 std::string kind_name(const testing::TestParamInfo<StoreKind>& test) {
   return test.param.name;
@@ -210,8 +210,8 @@ TEST_F(SqliteStoreTest, TwoStoresGetTwoTokens) {
 }
 
 TEST_F(SqliteStoreTest, OtherUrlsAreRefused) {
-  expect_fault(open_store("postgresql://u@host/db", random), Fault::kConfig,
-               "'postgresql://u@host/db' names no store that this program has: write sqlite:PATH");
+  expect_fault(open_store("mysql://u@host/db", random), Fault::kConfig,
+               "'mysql://u@host/db' names no store that this program has: write sqlite:PATH");
   expect_fault(open_store("sqlite:", random), Fault::kConfig, "names no file");
   expect_fault(open_store("", random), Fault::kConfig, "'' names no store");
 }
@@ -495,7 +495,7 @@ TEST_F(SqliteStoreTest, AFolderThatIsNotThereCannotBeLocked) {
   const auto lock = lock_for_daemon("sqlite:" + folder.file("none/store.db"));
   ASSERT_FALSE(lock);
   EXPECT_EQ(lock.error().fault, Fault::kConfig);
-  EXPECT_EQ(lock_for_daemon("postgresql://host/db").error().fault, Fault::kConfig);
+  EXPECT_EQ(lock_for_daemon("mysql://host/db").error().fault, Fault::kConfig);
 }
 
 }  // namespace

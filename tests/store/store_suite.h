@@ -41,6 +41,7 @@ struct StoreKind {
   // How the tests reach the store: one connection throughout, a new one for each call, or two that
   // take turns, as processes do.
   enum class Access { kOne, kReopened, kTwo } access;
+  int schema_version;
 };
 
 inline void PrintTo(const StoreKind& kind, std::ostream* out) {
