@@ -4,6 +4,7 @@
 #
 #   scripts/lib/postgres.sh start DIR    prints the URL of the database, once it answers; again, if it runs already
 #   scripts/lib/postgres.sh stop DIR     stops the server and removes DIR
+#   scripts/lib/postgres.sh halt DIR fast|immediate, then resume DIR    as when the machine of a database restarts
 #
 # DIR is made. Its path is at most 80 bytes long, since that of a socket has to fit into 107. Sourced, it offers
 # start_postgres DIR and stop_postgres DIR.
@@ -51,6 +52,26 @@ postgres_answers() { # folder of programs, DIR
   "$1/pg_isready" --quiet --timeout=3 --host="$2" --port=5432 --dbname=rapporteur
 }
 
+launch_postgres() { # folder of programs, DIR
+  as_postgres_user "$1/pg_ctl" --pgdata="$2/data" --log="$2/server.log" --silent --wait --timeout=60 \
+    --options="-c listen_addresses='' -c unix_socket_directories='$2' -c port=5432 -c fsync=off \
+-c full_page_writes=off -c jit=off -c max_connections=200" start </dev/null >>"$2/log" 2>&1
+}
+
+# Ends the server as an administrator (fast) or a crash (immediate) does, and leaves its data.
+halt_postgres() { # DIR, mode
+  local programs target
+  target=$(cd "$1" && pwd) && programs=$(postgres_folder) || return 1
+  as_postgres_user "$programs/pg_ctl" --pgdata="$target/data" --mode="$2" --silent --wait --timeout=60 stop >/dev/null
+}
+
+# Starts it again behind halt_postgres.
+resume_postgres() { # DIR
+  local programs target
+  target=$(cd "$1" && pwd) && programs=$(postgres_folder) || return 1
+  launch_postgres "$programs" "$target"
+}
+
 # The port only names the socket, and DIR is this server's alone.
 start_postgres() { # DIR
   local programs target user url
@@ -76,9 +97,7 @@ start_postgres() { # DIR
   fi
   if ! as_postgres_user "$programs/initdb" --pgdata="$target/data" --username="$user" --auth=trust --encoding=UTF8 \
     --locale=C --no-sync >"$target/log" 2>&1 ||
-    ! as_postgres_user "$programs/pg_ctl" --pgdata="$target/data" --log="$target/server.log" --silent --wait --timeout=60 \
-      --options="-c listen_addresses='' -c unix_socket_directories='$target' -c port=5432 -c fsync=off \
--c full_page_writes=off -c jit=off -c max_connections=200" start </dev/null >>"$target/log" 2>&1 ||
+    ! launch_postgres "$programs" "$target" ||
     ! as_postgres_user "$programs/createdb" --host="$target" --port=5432 --username="$user" rapporteur \
       >>"$target/log" 2>&1; then
     echo "PostgreSQL does not start:" >&2
@@ -107,8 +126,10 @@ if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
   case ${1-}:$# in
     start:2) start_postgres "$2" ;;
     stop:2) stop_postgres "$2" ;;
+    halt:3) halt_postgres "$2" "$3" ;;
+    resume:2) resume_postgres "$2" ;;
     *)
-      echo "usage: scripts/lib/postgres.sh start|stop DIR" >&2
+      echo "usage: scripts/lib/postgres.sh start|stop|resume DIR, or halt DIR fast|immediate" >&2
       exit 2
       ;;
   esac

@@ -217,9 +217,9 @@ class Cluster:
         node.paused = False
 
     def database(self):
-        self.postgres.stop(self.chance.choice(["fast", "immediate"]))
+        self.postgres.halt(self.chance.choice(["fast", "immediate"]))
         time.sleep(self.chance.uniform(0.5, 5))
-        self.postgres.start()
+        self.postgres.resume()
 
     # The run
 

@@ -16,20 +16,19 @@ class Postgres:
     def __init__(self):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="rapporteur-pg-", dir="/tmp"))
         self.directory.chmod(0o755)
-        self.url = None
-        self.start()
+        self.url = self._script("start", str(self.directory)).splitlines()[-1]
 
     def _script(self, *arguments):
         done = subprocess.run([SCRIPT, *arguments], capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
         return done.stdout.strip()
 
-    def start(self):
-        self.url = self._script("start", str(self.directory)).splitlines()[-1]
-
-    def stop(self, mode="fast"):
+    def halt(self, mode="fast"):
         """`mode`: "fast" breaks connections off and ends cleanly, "immediate" ends as a crash does."""
-        self._script("stop", str(self.directory), mode)
+        self._script("halt", str(self.directory), mode)
+
+    def resume(self):
+        self._script("resume", str(self.directory))
 
     def query(self, sql):
         """The rows of a statement, columns separated by '|'."""
@@ -39,9 +38,7 @@ class Postgres:
         return done.stdout.splitlines()
 
     def close(self):
-        if self.url:
-            subprocess.run([SCRIPT, "stop", str(self.directory), "immediate"], capture_output=True, timeout=60,
-                           check=False)
+        subprocess.run([SCRIPT, "stop", str(self.directory)], capture_output=True, timeout=60, check=False)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def __enter__(self):
