@@ -22,8 +22,8 @@
 #include "store/open.h"
 #include "store/pg.h"
 #include "store/pg_places.h"
-#include "store/pg_summary.h"
 #include "store/pg_settle.h"
+#include "store/pg_summary.h"
 #include "store/sqlite.h"
 #include "store/store.h"
 
