@@ -26,11 +26,11 @@
 #include <opendkim/dkim.h>
 #undef _Bool
 
-#include "base/hash.h"
 #include "base/private_key.h"
+#include "bench/schedule_rig.h"
+#include "bench/table.h"
 #include "dkim/canonical.h"
 #include "dkim/signer.h"
-#include "dns/dns_responder.h"
 #include "report/gzip.h"
 #include "store/open.h"
 
@@ -39,9 +39,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
-using testing_support::DnsResponder;
 
-constexpr std::size_t kBatch = 1000;
 constexpr std::size_t kSample = 10'000;  // reports that are signed and compressed alone
 constexpr double kLeastOfAlone = 0.35;
 constexpr double kLeastOfOpendkim = 0.7;
@@ -54,128 +52,14 @@ double seconds_of(const std::function<void()>& work) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+std::string rounded(double value) {
+  return std::to_string(static_cast<long long>(value));
+}
+
 double best_of(int times, const std::function<void()>& work) {
   double best = seconds_of(work);
   for (int i = 1; i < times; ++i) best = std::min(best, seconds_of(work));
   return best;
-}
-
-bool judge(const char* what, bool holds) {
-  std::printf("  %s: %s\n", what, holds ? "holds" : "DOES NOT HOLD");
-  return holds;
-}
-
-[[noreturn]] void die(const std::string& why) {
-  std::fprintf(stderr, "%s\n", why.c_str());
-  std::exit(2);
-}
-
-template <class T>
-T need(Result<T> result) {
-  if (!result) die(result.error().text);
-  return *std::move(result);
-}
-
-// A folder with keys and a configuration.
-class Place {
- public:
-  Place() {
-    folder_ = (fs::temp_directory_path() / "schedule-bench-XXXXXX").string();
-    if (mkdtemp(folder_.data()) == nullptr) die("mkdtemp");
-    fs::create_directory(path("mails"));
-    for (const auto* const key : {"ed25519", "rsa -pkeyopt rsa_keygen_bits:2048"}) {
-      const auto file = path(std::string(key).substr(0, std::string(key).find(' ')) + ".pem");
-      const auto command = "umask 077; openssl genpkey -algorithm " + std::string(key) + " -out " +
-                           file + " 2>/dev/null";
-      if (std::system(command.c_str()) != 0) die(command);
-    }
-  }
-  ~Place() { fs::remove_all(folder_); }
-  Place(const Place&) = delete;
-  Place& operator=(const Place&) = delete;
-
-  std::string path(const std::string& name) const { return folder_ + "/" + name; }
-  std::string url() const { return "sqlite:" + path("store.db"); }
-  std::string config() const { return path("rapporteur.toml"); }
-
-  void configure(const std::string& name_server) const {
-    std::ofstream(config()) << "[system]\ndomain = \"a.example\"\nhostname = \"mx.a.example\"\n"
-                            << "[store]\nurl = \"" << url() << "\"\n[dns]\nservers = [\""
-                            << name_server << "\"]\n[[dkim]]\ndomain = \"a.example\"\n"
-                            << "selector = \"s\"\nkey = \"" << path("ed25519.pem")
-                            << "\"\n[delivery.smtp]\ntransport = \"directory\"\ndirectory = \""
-                            << path("mails") << "\"\n[log]\nlevel = \"error\"\n";
-  }
-  std::unique_ptr<Signer> signer(const std::string& key) const {
-    std::vector<SigningKey> keys;
-    keys.push_back({"a.example", "s", need(PrivateKey::from_file(path(key + ".pem")))});
-    return make_signer(std::move(keys));
-  }
-
- private:
-  std::string folder_;
-};
-
-std::string domain_of(std::size_t number) {
-  return "d" + std::to_string(number) + ".example";
-}
-
-// Windows of a day that is over, all of them due; a tenth of them tells of failures.
-void fill(Store& store, std::size_t windows) {
-  const Time today = std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now());
-  CountBatch batch;
-  batch.now = today;
-  for (std::size_t number = 0; number < windows; ++number) {
-    WindowDelta delta;
-    delta.domain = domain_of(number);
-    delta.period = {today - 24h, today};
-    delta.first = delta.last = today - 1h;
-    PolicyCounts counts;
-    counts.policy = {
-        PolicyType::kSts,
-        delta.domain,
-        {"version: STSv1", "mode: enforce", "mx: mx." + delta.domain, "max_age: 86400"},
-        {"mx." + delta.domain}};
-    counts.successful = 1 + number % 1000;
-    if (number % 10 == 0) {
-      FailureDetail detail;
-      detail.result_type = ResultType::kCertificateExpired;
-      detail.receiving_mx_hostname = "mx." + delta.domain;
-      counts.failed = 3;
-      counts.details.push_back({detail, 3});
-    }
-    delta.counts = {counts};
-    delta.due = today;
-    batch.windows.push_back(std::move(delta));
-    if (batch.windows.size() < kBatch && number + 1 < windows) continue;
-    if (!need(store.add(batch)).stored()) die("a batch was not stored");
-    batch.windows.clear();
-  }
-}
-
-std::map<std::string, DnsResponder::Reply> records(std::size_t windows) {
-  std::map<std::string, DnsResponder::Reply> replies;
-  for (std::size_t number = 0; number < windows; ++number) {
-    DnsResponder::Reply reply;
-    reply.records = {
-        testing_support::txt_record({"v=TLSRPTv1; rua=mailto:tls-reports@" + domain_of(number)})};
-    replies.emplace("_smtp._tls." + domain_of(number), std::move(reply));
-  }
-  return replies;
-}
-
-pid_t start(const std::string& program, const std::string& config) {
-  const auto child = fork();
-  if (child != 0) return child;
-  execl(program.c_str(), program.c_str(), "--config", config.c_str(), "run", nullptr);
-  _exit(127);
-}
-
-std::uint64_t in_state(Store& store, WindowState state) {
-  const auto now = std::chrono::floor<Seconds>(std::chrono::system_clock::now());
-  const auto summary = need(store.summary(now));
-  const auto found = summary.windows.find(state);
-  return found == summary.windows.end() ? 0 : found->second;
 }
 
 // Seconds until all windows were assembled, and until all mails were in their files.
@@ -230,7 +114,7 @@ std::vector<Sample> sample(Store& store, std::size_t most) {
 
 bool measure_windows(const Place& place, const std::string& program, std::size_t windows,
                      std::vector<Sample>& samples) {
-  DnsResponder name_server(records(windows));
+  testing_support::DnsResponder name_server(records(windows, 1));
   place.configure(name_server.address());
   SystemRandom random;
   const auto store = need(open_store(place.url(), random));
@@ -248,14 +132,15 @@ bool measure_windows(const Place& place, const std::string& program, std::size_t
                        }
                      });
   const auto total = static_cast<double>(windows);
-  std::printf(
-      "%zu due windows, SQLite, Ed25519, into a directory\n  %.0f windows a second until all are "
-      "in "
-      "files, %.0f until they are assembled\n  signing and gzip alone, one thread: %.0f a second\n",
-      windows, total / done, total / assembled, alone);
-  std::printf("  ratio %.2f (assembly %.2f), at least %.2f\n", total / done / alone,
-              total / assembled / alone, kLeastOfAlone);
-  return judge("windows a second", bytes > 0 && total / done >= kLeastOfAlone * alone);
+  return tell({.what = std::to_string(windows) + " due windows, SQLite, Ed25519, into files",
+               .limit = "signing and gzip alone, one thread",
+               .ratio = total / done / alone,
+               .side = Row::Bar::kAtLeast,
+               .bar = kLeastOfAlone,
+               .figures = rounded(total / done) + " windows a second, " +
+                          rounded(total / assembled) + " until they are assembled; alone " +
+                          rounded(alone),
+               .valid = bytes > 0});
 }
 
 const unsigned char* bytes_of(const std::string& text) {
@@ -302,19 +187,12 @@ bool measure_rsa(const Place& place, const std::vector<Sample>& samples) {
     for (std::size_t i = 0; i < few; ++i) need(signer->sign("a.example", samples[i].message, now));
   });
   const auto count = static_cast<double>(few);
-  std::printf(
-      "RSA-2048 signatures of the same mails\n  ours %.0f a second, libopendkim alone %.0f: "
-      "ratio %.2f, at least %.2f\n",
-      count / ours, count / plain, plain / ours, kLeastOfOpendkim);
-  return judge("RSA signatures a second", plain >= kLeastOfOpendkim * ours);
-}
-
-double resident_mb() {
-  std::ifstream file("/proc/self/statm");
-  long total = 0;
-  long resident = 0;
-  file >> total >> resident;
-  return static_cast<double>(resident * sysconf(_SC_PAGESIZE)) / 1e6;
+  return tell({.what = "RSA-2048 signatures of the same mails",
+               .limit = "libopendkim alone",
+               .ratio = plain / ours,
+               .side = Row::Bar::kAtLeast,
+               .bar = kLeastOfOpendkim,
+               .figures = rounded(count / ours) + " and " + rounded(count / plain) + " a second"});
 }
 
 bool measure_memory(const Place& place, const std::vector<Sample>& samples, std::size_t count) {
@@ -328,12 +206,14 @@ bool measure_memory(const Place& place, const std::vector<Sample>& samples, std:
       }
     };
     some(100);  // what is allocated once
-    const auto before = resident_mb();
+    const auto before = resident_mb(getpid());
     some(count);
-    const auto growth = resident_mb() - before;
-    std::printf("%zu signatures with %s\n  resident memory grows by %.1f MB, at most %.0f\n", count,
-                kind, growth, kMostGrowth);
-    holds &= judge("memory of signatures", growth < kMostGrowth);
+    const auto growth = resident_mb(getpid()) - before;
+    holds &= tell({.what = std::to_string(count) + " signatures with " + kind + ": MB more",
+                   .limit = "none",
+                   .ratio = growth,
+                   .bar = kMostGrowth,
+                   .figures = "resident memory of the process"});
   }
   return holds;
 }
