@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "bench/table.h"
 #include "deliver/courier.h"
 #include "deliver/directory.h"
 #include "store/open.h"
@@ -158,12 +159,11 @@ bool measure(const char* what, int deliveries, int domains, bool into_files) {
   }
   std::ranges::sort(rates);
   std::ranges::sort(micros);
-  const bool holds = micros[kRuns / 2] < kMostMicroseconds;
-  std::printf("%-44s %9.0f a second, %6.1f us of the delivery thread each: under %.0f %s\n", what,
-              rates[kRuns / 2], micros[kRuns / 2], kMostMicroseconds,
-              holds ? "holds" : "DOES NOT HOLD");
-  std::fflush(stdout);
-  return holds;
+  return tell({.what = std::string(what) + ": microseconds of the delivery thread",
+               .limit = "none",
+               .ratio = micros[kRuns / 2],
+               .bar = kMostMicroseconds,
+               .figures = std::to_string(static_cast<long long>(rates[kRuns / 2])) + " a second"});
 }
 
 }  // namespace
@@ -172,8 +172,8 @@ bool measure(const char* what, int deliveries, int domains, bool into_files) {
 int main(int argc, char** argv) {
   using rapporteur::bench::measure;
   const int deliveries = argc > 1 ? std::atoi(argv[1]) : 20'000;
-  bool holds = measure("Mails to 2,000 domains, accepted at once", deliveries, 2'000, false);
-  holds &= measure("Mails to one domain, accepted at once", deliveries, 1, false);
-  holds &= measure("Mails to 2,000 domains, each a file", deliveries, 2'000, true);
+  bool holds = measure("mails to 2,000 domains, accepted at once", deliveries, 2'000, false);
+  holds &= measure("mails to one domain, accepted at once", deliveries, 1, false);
+  holds &= measure("mails to 2,000 domains, each a file", deliveries, 2'000, true);
   return holds ? 0 : 1;
 }
