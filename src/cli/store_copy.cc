@@ -20,7 +20,8 @@ int store_copy(const Context& context, const std::string& from, const std::strin
         out.flush();
       });
   if (!summary) {
-    const bool goes_on = summary.error().fault == Fault::kTransient;
+    const bool goes_on =
+        summary.error().fault == Fault::kTransient || summary.error().fault == Fault::kUnknown;
     if (goes_on) context.world.err << "the same command goes on where this one ended\n";
     return fail(context, summary.error());
   }

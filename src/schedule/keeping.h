@@ -28,6 +28,6 @@ Seconds silence_of_the_dead(Seconds lease);
 Expiry expiry(const Config& config, Time now);
 
 // So many windows, or reports of others, are removed in one transaction.
-constexpr std::size_t kPrunePage = 100;
+constexpr std::size_t kPrunePage = 500;
 
 }  // namespace rapporteur

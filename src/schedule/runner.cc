@@ -284,7 +284,8 @@ Result<void> Runner::put_aside(const Window& window, const Error& problem, RunSu
                                {"start", format_rfc3339(window.period.start)},
                                {"error", problem.text}});
   const auto now = clock_.now();
-  const auto wait = problem.fault == Fault::kTransient ? kTroubledRetry : kBrokenRetry;
+  const bool passes = problem.fault == Fault::kTransient || problem.fault == Fault::kUnknown;
+  const auto wait = passes ? kTroubledRetry : kBrokenRetry;
   const auto moved = store_.conclude(Postponement{window.id, window.fence, WindowState::kBlocked,
                                                   "the store: " + problem.text, now + wait, now});
   if (!moved) return moved.error();

@@ -6,6 +6,7 @@
 #include "store/pg_conditions.h"
 #include "store/pg_settle.h"
 #include "store/pg_store.h"
+#include "store/pg_text.h"
 
 namespace rapporteur {
 
@@ -110,7 +111,7 @@ Result<bool> PgStore::hold(WindowId window, const std::string& reason, Time /*no
                                   std::string(kEndLease) +
                                   " WHERE domain = $1 AND id = $2"
                                   " AND state IN ('collecting', 'due', 'blocked')",
-                              domain, window, storable_text(reason)) == 1;
+                              domain, window, readable(reason)) == 1;
   });
 }
 
@@ -130,7 +131,7 @@ Result<bool> PgStore::cancel(WindowId window, const std::string& reason, Time no
   return database_->write([&] {
     const auto domain = domain_of(window);
     if (domain.empty()) return false;
-    const auto why = storable_text(reason);
+    const auto why = readable(reason);
     if (database_->execute(
             "UPDATE windows SET state = 'suppressed', reason = $3, retry = NULL, lookup = NULL,"
             " finished = $4, cancelled = (supplement = 0)" +
@@ -205,7 +206,7 @@ Result<std::optional<ReportEntry>> PgStore::report(const std::string& report_id)
                                      ", p.gz, p.mail_body FROM parts AS p"
                                      " JOIN windows AS w ON w.domain = p.domain"
                                      " AND w.id = p.window_id WHERE p.report_id = $1",
-                                 storable_text(report_id));
+                                 readable(report_id));
     if (rows.next()) {
       found = read_report(*database_, rows);
       found->part.gz = rows.bytes(kWindowColumnCount + 6);

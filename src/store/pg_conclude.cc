@@ -9,6 +9,7 @@
 #include "store/pg_conditions.h"
 #include "store/pg_settle.h"
 #include "store/pg_store.h"
+#include "store/pg_text.h"
 
 namespace rapporteur {
 
@@ -96,8 +97,8 @@ class PartWriter {
     windows_.add(window);
     numbers_.add(part.number);
     totals_.add(part.of);
-    reports_.add(storable_text(part.report_id));
-    files_.add(storable_text(part.file_name));
+    reports_.add(readable(part.report_id));
+    files_.add(readable(part.file_name));
     successful_.add(part.successful);
     failed_.add(part.failed);
     gz_.add(Blob{part.gz});
@@ -125,8 +126,8 @@ class PartWriter {
   void write_one(const std::string& domain, WindowId window, const Part& part) {
     static const auto kSql =
         std::string(kInsertParts) + "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-    database_.execute(kSql, domain, window, part.number, part.of, storable_text(part.report_id),
-                      storable_text(part.file_name), part.successful, part.failed, Blob{part.gz},
+    database_.execute(kSql, domain, window, part.number, part.of, readable(part.report_id),
+                      readable(part.file_name), part.successful, part.failed, Blob{part.gz},
                       Blob{part.mail_body});
   }
 
@@ -190,13 +191,13 @@ void insert_deliveries(PgDatabase& database, const std::vector<Draft>& drafts) {
       if (mail_domain.empty()) {
         mail_domains.add_null();
       } else {
-        mail_domains.add(storable_text(mail_domain));
+        mail_domains.add(readable(mail_domain));
       }
-      destinations.add(storable_text(delivery.destination));
-      keys.add(storable_text(delivery.destination_key));
-      senders.add(storable_text(delivery.envelope_from));
-      responses.add(storable_text(row.last_response));
-      headers.add(storable_text(delivery.header));
+      destinations.add(readable(delivery.destination));
+      keys.add(readable(delivery.destination_key));
+      senders.add(readable(delivery.envelope_from));
+      responses.add(readable(row.last_response));
+      headers.add(readable(delivery.header));
     }
   }
   if (ids.empty()) return;
@@ -234,8 +235,8 @@ Moved move_assembled(PgDatabase& database, const std::vector<Draft>& drafts) {
     ids.add(assembly.window);
     fences.add(assembly.fence);
     times.add(assembly.now);
-    fingerprints.add(storable_text(assembly.fingerprint));
-    records.add(storable_text(assembly.record));
+    fingerprints.add(readable(assembly.fingerprint));
+    records.add(readable(assembly.record));
     firsts.add(bounds_of(assembly).first);
     open.add(draft.open);
     counted.add(assembly.counted.has_value());
@@ -356,7 +357,7 @@ std::unordered_set<WindowId> PgStore::postpone(std::span<const Postponement* con
     ids.add(one->window);
     fences.add(one->fence);
     states.add(to_string(one->to));
-    reasons.add(storable_text(one->reason));
+    reasons.add(readable(one->reason));
     retries.add(ends ? std::nullopt : one->retry);
     finished.add(ends ? std::optional(one->now) : std::nullopt);
     times.add(one->now);

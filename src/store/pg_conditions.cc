@@ -1,4 +1,5 @@
 #include "store/pg_conditions.h"
+#include "store/pg_text.h"
 
 #include <algorithm>
 
@@ -30,12 +31,6 @@ std::string like_pattern(std::string_view glob) {
 
 }  // namespace
 
-std::string storable_text(std::string_view text) {
-  auto stored = to_valid_utf8(text);
-  std::erase(stored, '\0');
-  return stored;
-}
-
 void PgConditions::name(std::string_view column, std::string_view name_or_glob) {
   if (name_or_glob.empty()) return;
   const auto lower = to_lower(name_or_glob);
@@ -62,12 +57,12 @@ void PgConditions::after_window(const std::pair<Time, WindowId>& place) {
 
 void PgConditions::text(std::string_view condition, std::string_view value) {
   conditions_.emplace_back(condition);
-  parameters_.add(storable_text(value));
+  parameters_.add(readable(value));
 }
 
 void PgConditions::texts(std::string_view condition, std::initializer_list<std::string> values) {
   conditions_.emplace_back(condition);
-  for (const auto& value : values) parameters_.add(storable_text(value));
+  for (const auto& value : values) parameters_.add(readable(value));
 }
 
 void PgConditions::nocase(std::string_view column, std::string_view name_or_glob) {

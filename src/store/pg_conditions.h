@@ -13,9 +13,6 @@
 
 namespace rapporteur {
 
-// Text as PostgreSQL takes it: valid UTF-8 without NUL.
-std::string storable_text(std::string_view text);
-
 // Conditions whose values stand as '?' in the statement, in the order in which they were added.
 class PgConditions {
  public:

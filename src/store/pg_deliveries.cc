@@ -8,6 +8,7 @@
 #include "store/pg_leases.h"
 #include "store/pg_settle.h"
 #include "store/pg_store.h"
+#include "store/pg_text.h"
 
 namespace rapporteur {
 
@@ -52,7 +53,7 @@ void PgStore::know_deliveries(std::span<const std::string> ids) {
   if (delivery_places_.size() > kMostPlaces) delivery_places_.clear();
   PgArray unknown;
   for (const auto& id : ids) {
-    if (!delivery_places_.contains(id)) unknown.add(storable_text(id));
+    if (!delivery_places_.contains(id)) unknown.add(readable(id));
   }
   if (unknown.empty()) return;
   auto rows = database_->query(
@@ -215,9 +216,8 @@ Result<std::vector<Delivery>> PgStore::deliveries(const DeliveryFilter& filter) 
     }
     if (filter.state) conditions.text("d.state = ?", to_string(*filter.state));
     if (!filter.after.empty()) {
-      auto place =
-          database_->query("SELECT window_id, part, rank, id FROM deliveries WHERE id = $1",
-                           storable_text(filter.after));
+      auto place = database_->query(
+          "SELECT window_id, part, rank, id FROM deliveries WHERE id = $1", readable(filter.after));
       if (!place.next()) return found;
       conditions.texts("(d.window_id, d.part, d.rank, d.id) > (?, ?, ?, ?)",
                        {place.text(0), place.text(1), place.text(2), place.text(3)});

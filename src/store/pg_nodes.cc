@@ -7,6 +7,7 @@
 #include "store/pg_conditions.h"
 #include "store/pg_leases.h"
 #include "store/pg_store.h"
+#include "store/pg_text.h"
 
 namespace rapporteur {
 
@@ -38,8 +39,8 @@ Result<void> PgStore::beat(const NodeBeat& beat, Time /*now*/) {
         " ON CONFLICT (name) DO UPDATE SET role = excluded.role, host = excluded.host,"
         " process = excluded.process, version = excluded.version, started = excluded.started,"
         " spilled = excluded.spilled, seen = excluded.seen",
-        storable_text(beat.name), storable_text(beat.role), storable_text(beat.host), beat.process,
-        storable_text(beat.version), beat.started, beat.spilled_bytes);
+        readable(beat.name), readable(beat.role), readable(beat.host), beat.process,
+        readable(beat.version), beat.started, beat.spilled_bytes);
     database_->execute(
         "DELETE FROM nodes WHERE seen < extract(epoch FROM clock_timestamp())::bigint - $1::bigint",
         kForgetNodes.count());

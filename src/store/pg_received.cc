@@ -7,6 +7,7 @@
 
 #include "store/pg_conditions.h"
 #include "store/pg_store.h"
+#include "store/pg_text.h"
 #include "store/received_rules.h"
 
 namespace rapporteur {
@@ -19,7 +20,7 @@ constexpr std::size_t kRemovedAtOnce = 500;
 
 std::string packed(const std::vector<std::string>& texts) {
   std::vector<std::string> stored;
-  for (const auto& text : texts) stored.push_back(storable_text(text));
+  for (const auto& text : texts) stored.push_back(readable(text));
   return pack(stored);
 }
 
@@ -102,8 +103,8 @@ std::vector<FailureTally> Keeper::news_of(const ReceivedAddition& addition) {
   PgArray hosts;
   for (const auto& failure : addition.failures) {
     places.add(std::uint64_t{places.size()});
-    types.add(storable_text(failure.result_type));
-    hosts.add(storable_text(failure.mx));
+    types.add(readable(failure.result_type));
+    hosts.add(readable(failure.mx));
   }
   PgArray classes;
   for (const auto trust : addition.counted) classes.add(to_string(trust));
@@ -112,8 +113,7 @@ std::vector<FailureTally> Keeper::news_of(const ReceivedAddition& addition) {
       " AS v (place, result_type, mx) WHERE NOT EXISTS (SELECT 1 FROM received_failures AS f"
       " WHERE f.organization = $4 AND f.result_type = v.result_type AND f.mx = v.mx"
       " AND f.received >= $5 AND f.trust = ANY($6::text[])) ORDER BY v.place",
-      places, types, hosts, storable_text(addition.report.organization), addition.seen_since,
-      classes);
+      places, types, hosts, readable(addition.report.organization), addition.seen_since, classes);
   while (rows.next()) news.push_back(addition.failures.at(rows.count(0)));
   if (!news.empty()) counters_["received.new-failures"] += news.size();
   return news;
@@ -128,12 +128,11 @@ std::int64_t Keeper::insert(const ReceivedAddition& addition, const std::string&
       " report_id, starts, ends, received, trust, signer, voucher, source, successful, failed,"
       " domains, oddities, new_failures) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,"
       " $13, $14, $15, $16, $17, $18, $19, $20)",
-      number, id, Blob{addition.key}, Blob{addition.digest}, storable_text(addition.part),
-      storable_text(report.organization), storable_text(report.contact),
-      storable_text(report.report_id), report.start, report.end, received, to_string(report.trust),
-      storable_text(report.signer), storable_text(report.voucher), storable_text(report.source),
-      report.successful, report.failed, packed(report.domains), packed(report.oddities),
-      new_failures);
+      number, id, Blob{addition.key}, Blob{addition.digest}, readable(addition.part),
+      readable(report.organization), readable(report.contact), readable(report.report_id),
+      report.start, report.end, received, to_string(report.trust), readable(report.signer),
+      readable(report.voucher), readable(report.source), report.successful, report.failed,
+      packed(report.domains), packed(report.oddities), new_failures);
   database_.execute("INSERT INTO received_json (number, gz) VALUES ($1, $2)", number,
                     Blob{addition.json_gz});
   insert_policies(addition, number);
@@ -150,8 +149,8 @@ void Keeper::insert_policies(const ReceivedAddition& addition, std::int64_t numb
   PgArray failed;
   for (const auto& policy : addition.policies) {
     ordinals.add(std::uint64_t{ordinals.size() + 1});
-    domains.add(storable_text(policy.domain));
-    types.add(storable_text(policy.type));
+    domains.add(readable(policy.domain));
+    types.add(readable(policy.type));
     successful.add(policy.successful);
     failed.add(policy.failed);
   }
@@ -162,7 +161,7 @@ void Keeper::insert_policies(const ReceivedAddition& addition, std::int64_t numb
       " $4::text, v.successful, v.failed"
       " FROM unnest($5::bigint[], $6::text[], $7::text[], $8::bigint[], $9::bigint[])"
       " AS v (ordinal, domain, type, successful, failed)",
-      number, report.start, storable_text(report.organization), to_string(report.trust), ordinals,
+      number, report.start, readable(report.organization), to_string(report.trust), ordinals,
       domains, types, successful, failed);
 }
 
@@ -175,9 +174,9 @@ void Keeper::insert_failures(const ReceivedAddition& addition, std::int64_t numb
   PgArray sessions;
   for (const auto& failure : addition.failures) {
     ordinals.add(std::uint64_t{ordinals.size() + 1});
-    domains.add(storable_text(failure.domain));
-    types.add(storable_text(failure.result_type));
-    hosts.add(storable_text(failure.mx));
+    domains.add(readable(failure.domain));
+    types.add(readable(failure.result_type));
+    hosts.add(readable(failure.mx));
     sessions.add(failure.sessions);
   }
   const auto& report = addition.report;
@@ -187,7 +186,7 @@ void Keeper::insert_failures(const ReceivedAddition& addition, std::int64_t numb
       " $2::bigint, $3::bigint, $4::text, $5::text, v.sessions"
       " FROM unnest($6::bigint[], $7::text[], $8::text[], $9::text[], $10::bigint[])"
       " AS v (ordinal, domain, result_type, mx, sessions)",
-      number, report.start, received, storable_text(report.organization), to_string(report.trust),
+      number, report.start, received, readable(report.organization), to_string(report.trust),
       ordinals, domains, types, hosts, sessions);
 }
 

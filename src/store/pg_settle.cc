@@ -4,6 +4,7 @@
 
 #include "store/pg_conditions.h"
 #include "store/pg_leases.h"
+#include "store/pg_text.h"
 #include "store/rows.h"
 
 namespace rapporteur {
@@ -200,7 +201,7 @@ void DeliveryBook::write_rows() {
       ended.add(row.ended);
       handed.add(row.handed_over);
       blamed.add(row.blamed);
-      responses.add(storable_text(row.last_response));
+      responses.add(readable(row.last_response));
       begun.add(row.begun);
       held.add(row.foreign || row.begun);
     }

@@ -4,6 +4,7 @@
 
 #include "store/pg_conditions.h"
 #include "store/pg_store.h"
+#include "store/pg_text.h"
 
 namespace rapporteur {
 
@@ -58,7 +59,7 @@ Result<std::vector<Suppression>> PgStore::suppressions(std::span<const std::stri
   if (patterns.empty()) return std::vector<Suppression>();
   return database_->read([&] {
     PgArray asked;
-    for (const auto& pattern : patterns) asked.add(storable_text(pattern));
+    for (const auto& pattern : patterns) asked.add(readable(pattern));
     std::map<std::string, Suppression> by_pattern;
     auto rows = database_->query(kSql, asked);
     while (rows.next()) by_pattern.emplace(rows.text(0), read_suppression(rows));
@@ -77,7 +78,7 @@ Result<std::vector<Suppression>> PgStore::suppression_list(const std::string& af
       std::string(kSuppressionColumns) + "WHERE s.pattern > $1 ORDER BY s.pattern LIMIT $2";
   return database_->read([&] {
     std::vector<Suppression> found;
-    auto rows = database_->query(kSql, storable_text(after), limit);
+    auto rows = database_->query(kSql, readable(after), limit);
     while (rows.next()) found.push_back(read_suppression(rows));
     return found;
   });
@@ -93,16 +94,16 @@ Result<void> PgStore::put_suppression(const Suppression& suppression) {
         " reason = excluded.reason, spells = excluded.spells, lifted = excluded.lifted,"
         " probe = excluded.probe WHERE NOT excluded.automatic OR excluded.lifted IS NOT NULL"
         " OR s.automatic OR s.until <= excluded.since",
-        storable_text(suppression.pattern), suppression.automatic, suppression.since,
-        suppression.until, storable_text(suppression.reason), suppression.spells,
-        suppression.lifted, storable_text(suppression.probe));
+        readable(suppression.pattern), suppression.automatic, suppression.since, suppression.until,
+        readable(suppression.reason), suppression.spells, suppression.lifted,
+        readable(suppression.probe));
   });
 }
 
 Result<bool> PgStore::remove_suppression(const std::string& pattern) {
   return database_->write([&] {
-    return database_->execute("DELETE FROM suppressions WHERE pattern = $1",
-                              storable_text(pattern)) == 1;
+    return database_->execute("DELETE FROM suppressions WHERE pattern = $1", readable(pattern)) ==
+           1;
   });
 }
 
@@ -113,7 +114,7 @@ Result<bool> PgStore::claim_probe(const std::string& pattern, const std::string&
     bool open = false;
     {
       auto rows = database_->query(std::string(kSuppressionColumns) + "WHERE s.pattern = $1",
-                                   storable_text(pattern));
+                                   readable(pattern));
       if (!rows.next()) return false;
       probe = rows.text(7);
       open = rows.flag(8);
@@ -121,7 +122,7 @@ Result<bool> PgStore::claim_probe(const std::string& pattern, const std::string&
     if (open && probe != delivery) return false;
     return database_->execute(
                "UPDATE suppressions SET probe = $2 WHERE pattern = $1 AND probe = $3",
-               storable_text(pattern), delivery, probe) == 1;
+               readable(pattern), delivery, probe) == 1;
   });
 }
 
