@@ -12,6 +12,9 @@ namespace {
 
 using Kind = Transaction::Kind;
 
+// So many more than are wanted fall due.
+constexpr std::size_t kFewLeft = 64;
+
 // A window that is blocked is not tried before its own time has come either. ?2 is what no retry is
 // put off further than.
 constexpr std::string_view kAnyToMove =
@@ -24,14 +27,18 @@ bool any_to_move(Database& database, Time now) {
   return query.next() && query.flag(0);
 }
 
-void move_due(Database& database, Time now) {
+// The earliest ones, so many of each state.
+void move_due(Database& database, Time now, std::size_t limit) {
   database.execute(
-      "UPDATE windows SET state = 'due', lookup = NULL WHERE state = 'collecting' AND due <= ?1",
-      now);
+      "UPDATE windows SET state = 'due', lookup = NULL WHERE id IN (SELECT id FROM windows"
+      " WHERE state = 'collecting' AND due <= ?1 ORDER BY due, id LIMIT ?2)",
+      now, row_limit(limit));
   database.execute(
-      "UPDATE windows SET state = 'due', retry = NULL WHERE state = 'blocked' AND due <= ?1"
-      " AND (coalesce(retry, due) <= ?1 OR retry > max(?2, ends + ?2 - ?1))",
-      now, now + kFarthestRetry);
+      "UPDATE windows SET state = 'due', retry = NULL WHERE id IN (SELECT id FROM windows"
+      " WHERE state = 'blocked' AND due <= ?1"
+      " AND (coalesce(retry, due) <= ?1 OR retry > max(?2, ends + ?2 - ?1))"
+      " ORDER BY due, id LIMIT ?3)",
+      now, now + kFarthestRetry, row_limit(limit));
 }
 
 void insert_part(Database& database, WindowId window, const Part& part) {
@@ -53,6 +60,8 @@ void number_siblings_on(Database& database, WindowId window, int last_part) {
 
 }  // namespace
 
+// At midnight a million windows may fall due at once: those that are not wanted yet wait as they
+// are.
 Result<std::vector<Window>> SqliteStore::claim_due(Time now, std::size_t limit,
                                                    std::optional<std::pair<Time, WindowId>> after) {
   bool moving = false;
@@ -62,7 +71,7 @@ Result<std::vector<Window>> SqliteStore::claim_due(Time now, std::size_t limit,
     if (auto done = looking.commit(); !done) return std::move(done).error();
   }
   Transaction transaction(*database_, moving ? Kind::kWrite : Kind::kRead);
-  if (moving) move_due(*database_, now);
+  if (moving) move_due(*database_, now, limit + kFewLeft);
   std::vector<Window> due;
   {
     Conditions conditions;
