@@ -212,7 +212,8 @@ std::unordered_set<WindowId> PgStore::drop_silent(std::span<const LookupNote> no
       " SELECT v.domain, v.until FROM unnest($1::text[], $2::bigint[]) AS v (domain, until)"
       " ON CONFLICT (domain) DO UPDATE SET until = greatest(silent_domains.until, excluded.until)",
       silent, until);
-  add_counters({{"dropped.windows", gone.size()}, {"dropped.sessions", sessions}});
+  add_counters(
+      {{std::string(kDroppedWindows), gone.size()}, {std::string(kDroppedSessions), sessions}});
   return gone;
 }
 
