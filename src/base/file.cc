@@ -61,19 +61,29 @@ bool write_all(int fd, std::string_view content) {
 
 }  // namespace
 
-Result<void> write_file(const std::string& path, std::string_view content, unsigned mode) {
+Result<void> write_file(const std::string& path, std::string_view content, unsigned mode,
+                        bool synced) {
   std::string temporary = path + ".XXXXXX";
   const Fd fd(::mkostemp(temporary.data(), O_CLOEXEC));
   if (!fd) return Error{Fault::kTransient, system_error("cannot create " + temporary)};
-  if (!write_all(fd.get(), content) || ::fchmod(fd.get(), mode) != 0 || ::fsync(fd.get()) != 0 ||
-      ::rename(temporary.c_str(), path.c_str()) != 0) {
+  if (!write_all(fd.get(), content) || ::fchmod(fd.get(), mode) != 0 ||
+      (synced && ::fsync(fd.get()) != 0) || ::rename(temporary.c_str(), path.c_str()) != 0) {
     const auto reason = system_error("cannot write " + path);
     ::unlink(temporary.c_str());
     return Error{Fault::kTransient, reason};
   }
+  if (!synced) return {};
   const auto folder = std::filesystem::path(path).parent_path().string();
   const Fd directory(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_CLOEXEC));
   if (directory) ::fsync(directory.get());
+  return {};
+}
+
+Result<void> sync_file_system(const std::string& folder) {
+  const Fd fd(::open(folder.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd || ::syncfs(fd.get()) != 0) {
+    return Error{Fault::kTransient, system_error("cannot put on disk what is in " + folder)};
+  }
   return {};
 }
 

@@ -41,8 +41,14 @@ Result<std::string> read_file(const std::string& path,
 Result<std::string> read_regular_file(const std::string& path, std::size_t most);
 
 // Writes a file whole or not at all: a temporary file beside it, fsync, rename. `mode` as for
-// open(2). Fails with Fault::kTransient and leaves whatever stood under `path` as it was.
-Result<void> write_file(const std::string& path, std::string_view content, unsigned mode);
+// open(2). Fails with Fault::kTransient and leaves whatever stood under `path` as it was. Without
+// `synced` nothing waits for the disk: readers see it whole all the same, but a loss of power may
+// take it or empty it until sync_file_system() was called.
+Result<void> write_file(const std::string& path, std::string_view content, unsigned mode,
+                        bool synced = true);
+
+// Puts on disk what was written to the file system of this folder. Fails with Fault::kTransient.
+Result<void> sync_file_system(const std::string& folder);
 
 // "cannot open /x: No such file or directory", from errno.
 std::string system_error(const std::string& what);

@@ -154,6 +154,10 @@ Result<CourierOptions> courier_options(const Config& config) {
                            .timeout = delivery.https.timeout,
                            .proxy = delivery.https.proxy,
                            .exceptions = *std::move(exceptions)};
+  std::function<Result<void>()> settle;
+  if (delivery.smtp.transport == MailTransportKind::kDirectory) {
+    settle = [directory = delivery.smtp.directory] { return sync_file_system(directory); };
+  }
   return CourierOptions{
       .retry = {.first_retry = delivery.first_retry, .retry_for = delivery.retry_for},
       .concurrency = delivery.concurrency,
@@ -162,9 +166,9 @@ Result<CourierOptions> courier_options(const Config& config) {
       .suppress_after = delivery.suppress_after,
       .lease = config.store.lease,
       .mail = *std::move(mail),
-      .https = [https](const Interrupt& interrupt) {
-        return make_https_transport(https, interrupt);
-      }};
+      .https =
+          [https](const Interrupt& interrupt) { return make_https_transport(https, interrupt); },
+      .settle = std::move(settle)};
 }
 
 DeliveryLoop::DeliveryLoop(Store& store, Random& random, const Clock& clock, Log& log,

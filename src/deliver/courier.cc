@@ -43,6 +43,7 @@ Courier::~Courier() {
 void Courier::apply(const CourierOptions& options) {
   retry_ = options.retry;
   concurrency_ = std::max(options.concurrency, 1);
+  settle_ = options.settle;
   per_destination_ = std::max(options.per_destination, 1);
   // With a limit of rate, what is started begins at once: starts are counted when they happen.
   ahead_ = options.rate <= 0;
@@ -239,6 +240,12 @@ void Courier::count(const Reply& reply, const AttemptRecord& record) {
 
 Result<void> Courier::write_records() {
   if (!records_.empty()) {
+    const bool accepted = std::ranges::any_of(records_, [](const AttemptRecord& record) {
+      return record.state == DeliveryState::kDelivered;
+    });
+    if (accepted && settle_) {
+      if (auto settled = settle_(); !settled) return settled;
+    }
     if (auto written = store_.record_attempts(records_); !written) return written;
     records_.clear();
   }

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -36,6 +37,9 @@ struct CourierOptions {
   Seconds lease{60};  // that the store was opened with
   MailTransportFactory mail;
   HttpsTransportFactory https;
+  // Called before deliveries are recorded as accepted: puts on disk what they have written. Absent:
+  // whoever accepted them has them.
+  std::function<Result<void>()> settle;
 };
 
 // How attempts have ended since the start.
@@ -143,6 +147,7 @@ class Courier {
   Log& log_;
   RetryPolicy retry_;
   int concurrency_ = 1;
+  std::function<Result<void>()> settle_;
   int per_destination_ = 1;
   bool ahead_ = true;  // more are started than there are threads
   Seconds lease_{60};

@@ -15,7 +15,7 @@ namespace {
 using Outcome = Reply::Outcome;
 
 // So many times as many as there are threads are under way, unless their payloads are large.
-constexpr std::size_t kAhead = 4;
+constexpr std::size_t kAhead = 16;
 constexpr std::size_t kMostBytesAhead = 64U << 20;
 // How many more than can start are looked at in one query.
 constexpr std::size_t kLookAhead = 16;

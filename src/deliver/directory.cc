@@ -68,10 +68,11 @@ Reply Directory::send(const std::string&, const std::string& recipient, std::str
   for (int number = 2; std::filesystem::exists(path, ignored); ++number) {
     const auto present = read_file(path.string());
     if (!present) return trouble(present.error().text);
-    if (*present == message) break;  // written by an earlier attempt
+    // Written by an earlier attempt; or lost with the power before anybody had recorded it.
+    if (*present == message || present->empty()) break;
     path = directory_ / (stem + "-" + std::to_string(number) + ".eml");
   }
-  if (const auto written = write_file(path.string(), message, kMode); !written) {
+  if (const auto written = write_file(path.string(), message, kMode, false); !written) {
     return trouble(written.error().text);
   }
   return {Reply::Outcome::kAccepted,

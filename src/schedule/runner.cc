@@ -21,7 +21,7 @@ constexpr milliseconds kPatience{200};
 
 // What is written together: so many windows, bytes of their parts, and what was made in such a
 // time.
-constexpr std::size_t kGroup = 64;
+constexpr std::size_t kGroup = 500;
 constexpr std::size_t kGroupBytes = 4U << 20;
 constexpr milliseconds kGroupTime{50};
 

@@ -1,5 +1,6 @@
 #include "store/sqlite.h"
 
+#include <map>
 #include <system_error>
 #include <thread>
 
@@ -31,6 +32,19 @@ Fault fault_of(int code) {
   }
 }
 
+// The one of all connections to this file.
+std::shared_ptr<std::timed_mutex> turn_of(const std::string& file) {
+  static std::mutex mutex;
+  static std::map<std::string, std::weak_ptr<std::timed_mutex>> turns;
+  if (file.empty()) return std::make_shared<std::timed_mutex>();
+  const std::lock_guard lock(mutex);
+  std::erase_if(turns, [](const auto& entry) { return entry.second.expired(); });
+  auto& known = turns[file];
+  auto turn = known.lock();
+  if (!turn) known = turn = std::make_shared<std::timed_mutex>();
+  return turn;
+}
+
 int sqlite_length(std::string_view text) {
   return static_cast<int>(text.size());
 }
@@ -58,12 +72,16 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path,
   return database;
 }
 
+Database::Database(std::string path, sqlite3* handle, std::chrono::milliseconds busy_timeout)
+    : path_(std::move(path)), handle_(handle), busy_timeout_(busy_timeout) {}
+
 Database::~Database() {
   for (auto& [sql, cached] : statements_) sqlite3_finalize(cached.statement);
   sqlite3_close(handle_);
 }
 
 void Database::set_busy_timeout(std::chrono::milliseconds busy_timeout) {
+  busy_timeout_ = busy_timeout;
   sqlite3_busy_timeout(handle_, static_cast<int>(busy_timeout.count()));
 }
 
@@ -73,6 +91,7 @@ std::string Database::file() const {
 }
 
 void Database::set_up() {
+  turn_ = turn_of(file());
   sqlite3_busy_timeout(handle_, static_cast<int>(busy_timeout_.count()));
   if (sqlite3_db_readonly(handle_, "main") == 1) {
     return fail(Fault::kConfig, "the file may not be written");
@@ -242,9 +261,13 @@ bool Query::is_null(int column) const {
   return sqlite3_column_type(statement_, column) == SQLITE_NULL;
 }
 
-Transaction::Transaction(Database& database, Kind kind) : database_(database) {
+Transaction::Transaction(Database& database, Kind kind)
+    : database_(database), turn_(*database.turn_, std::defer_lock) {
   database_.error_.reset();
   database_.check_file();
+  if (kind == Kind::kWrite && !turn_.try_lock_for(database_.busy_timeout_)) {
+    database_.fail(Fault::kTransient, "database is locked");
+  }
   database_.execute(kind == Kind::kRead ? "BEGIN" : "BEGIN IMMEDIATE");
   open_ = !database_.failed();
 }
@@ -258,7 +281,10 @@ Transaction::~Transaction() {
 Result<void> Transaction::commit() {
   if (!database_.failed()) {
     database_.execute("COMMIT");
-    if (!database_.failed()) open_ = false;
+    if (!database_.failed()) {
+      open_ = false;
+      if (turn_.owns_lock()) turn_.unlock();
+    }
   }
   if (auto error = database_.take_error()) return *std::move(error);
   return {};

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -79,8 +80,7 @@ class Database {
     using is_transparent = void;
   };
 
-  Database(std::string path, sqlite3* handle, std::chrono::milliseconds busy_timeout)
-      : path_(std::move(path)), handle_(handle), busy_timeout_(busy_timeout) {}
+  Database(std::string path, sqlite3* handle, std::chrono::milliseconds busy_timeout);
   void set_up();
   void fail_with(int code);
   void check_file();
@@ -90,6 +90,9 @@ class Database {
   std::string path_;
   sqlite3* handle_;
   std::chrono::milliseconds busy_timeout_;
+  // Of all connections of this process to the file: whoever writes holds it. SQLite itself would
+  // sleep and look again, up to a tenth of a second at a time.
+  std::shared_ptr<std::timed_mutex> turn_;
   std::optional<Error> error_;
   std::unordered_map<std::string, Cached, TextHash, std::equal_to<>> statements_;
 };
@@ -166,6 +169,7 @@ class Transaction {
 
  private:
   Database& database_;
+  std::unique_lock<std::timed_mutex> turn_;  // of a writer
   bool open_ = false;
 };
 
