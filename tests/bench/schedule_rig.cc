@@ -115,10 +115,9 @@ pid_t start(const std::string& program, const std::string& config) {
 }
 
 std::uint64_t in_state(Store& store, WindowState state) {
-  const auto now = std::chrono::floor<Seconds>(std::chrono::system_clock::now());
-  const auto summary = need(store.summary(now));
-  const auto found = summary.windows.find(state);
-  return found == summary.windows.end() ? 0 : found->second;
+  const auto states = need(store.window_states());
+  const auto found = states.find(state);
+  return found == states.end() ? 0 : found->second;
 }
 
 double resident_mb(pid_t process) {
