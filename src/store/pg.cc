@@ -261,7 +261,7 @@ void PgDatabase::fail_with(const PGresult* result) {
   const auto fault = lost || state.empty() ? Fault::kTransient : fault_of(state);
   error_ = Error{fault, "the store: " + one_line(message)};
   // Two who make the same row or table at once: the second finds it when it looks again.
-  const bool raced = state == "23505" || state == "42P07";
+  const bool raced = state == "23505" || state == "42P07" || state == "42710";
   again_ = lost || passes(state) || raced;
 }
 
