@@ -39,14 +39,17 @@ std::shared_ptr<const Config> config_of(const std::string& text) {
 // Lets the loops stop when they have logged an event.
 class StoppingLog final : public Log {
  public:
-  StoppingLog(SharedState& shared, std::string event) : shared_(shared), event_(std::move(event)) {}
+  // Stops the loops when the event has come so many times.
+  StoppingLog(SharedState& shared, std::string event, int times = 1)
+      : shared_(shared), event_(std::move(event)), left_(times) {}
   void write(LogLevel, std::string_view event, std::initializer_list<LogField>) override {
-    if (event == event_) shared_.stopping = true;
+    if (event == event_ && --left_ == 0) shared_.stopping = true;
   }
 
  private:
   SharedState& shared_;
   const std::string event_;
+  int left_;
 };
 
 class LoopsTest : public testing::Test {
@@ -131,7 +134,8 @@ TEST_F(LoopsTest, TroubleOfTheRelayIsARemarkAboutReadiness) {
 
 TEST_F(LoopsTest, AStoreThatFailsTheLoopsKeepsFromReady) {
   testing_support::FaultyStore away(*store);  // says no to what a courier does not ask
-  StoppingLog log(shared, "store-failed");
+  // The first is of plans that were to be corrected.
+  StoppingLog log(shared, "store-failed", 2);
   Scheduler scheduler(away, clock, log, [] {});
   scheduler.serve(shared);
   EXPECT_THAT(problems(), ElementsAre(Problem::kStoreSchedule));

@@ -81,16 +81,16 @@ TEST_F(CourierTest, ReadsNoMoreOfABigDestinationThanItCanSend) {
 TEST_F(CourierTest, StartsMoreThanThereAreThreads) {
   options.concurrency = 2;
   wire.hold(true);
-  deliver_to(domains(20));
-  EXPECT_EQ(*courier->step(true, true), 8U);
+  deliver_to(domains(40));
+  EXPECT_EQ(*courier->step(true, true), 32U);
   wire.await_under_way(2);
   EXPECT_THAT(wire.targets(), testing::UnorderedElementsAre("a@d0.example", "a@d1.example"));
-  EXPECT_EQ(courier->under_way(), 8U);
+  EXPECT_EQ(courier->under_way(), 32U);
   EXPECT_EQ(*courier->step(true, true), 0U);
   wire.release();
   settle();
   EXPECT_EQ(wire.most_at_once(), 2);
-  EXPECT_THAT(wire.sent(), SizeIs(20));
+  EXPECT_THAT(wire.sent(), SizeIs(40));
 }
 
 TEST_F(CourierTest, StartsNoMoreThanThereAreThreadsWhereStartsAreCounted) {
