@@ -56,8 +56,8 @@ class Recording {
   Recording(Store& store, const Clock& clock, Log& log, SharedState& shared,
             const RecordingOptions& options = {});
 
-  // Hands a tally over to be stored. Any thread; never waits for the store. Without `done` it waits,
-  // in memory or in a file, until the store takes it.
+  // Hands a tally over to be stored. Any thread; never waits for the store. Without `done` it
+  // waits, in memory or in a file, until the store takes it.
   void submit(std::unique_ptr<Tally> tally, Done done = {});
 
   // Whether tallies with `done` may be submitted: false while those that wait take more than

@@ -289,9 +289,10 @@ class Store : public ReceivedStore, public NodeStore, public LookupStore, public
 
   // Moves collecting windows whose due time has come to kDue, and blocked ones whose retry time has
   // come, the earliest first and few more than `limit`; then returns up to `limit` windows in kDue
-  // whose retry time is absent or has come, by (due, id), after `after`. A window in kDue takes no counts. A blocked one is never moved before
-  // its due time. first_part of the windows is what next_part_number() gives. Windows that another
-  // node has a lease of are left out; of those that are returned this node has one.
+  // whose retry time is absent or has come, by (due, id), after `after`. A window in kDue takes no
+  // counts. A blocked one is never moved before its due time. first_part of the windows is what
+  // next_part_number() gives. Windows that another node has a lease of are left out; of those that
+  // are returned this node has one.
   virtual Result<std::vector<Window>> claim_due(Time now, std::size_t limit,
                                                 std::optional<std::pair<Time, WindowId>> after) = 0;
 
