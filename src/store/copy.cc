@@ -13,6 +13,7 @@
 #include "store/open.h"
 #include "store/pg.h"
 #include "store/pg_schema.h"
+#include "store/pg_text.h"
 #include "store/rows.h"
 #include "store/sqlite.h"
 #include "store/sqlite_schema.h"
@@ -44,6 +45,7 @@ std::string list(const std::vector<CopyColumn>& columns, bool values) {
 std::string_view array_type(CopyType type) {
   switch (type) {
     case CopyType::kText:
+    case CopyType::kSessionText:
       return "text[]";
     case CopyType::kInteger:
       return "bigint[]";
@@ -236,6 +238,7 @@ class Copy {
           place.push_back(std::to_string(query.integer(column)));
           break;
         case CopyType::kText:
+        case CopyType::kSessionText:
           place.push_back(query.text(column));
           break;
         case CopyType::kBytes:
@@ -264,8 +267,7 @@ class Copy {
     if (type == CopyType::kBytes) {
       array.add(Blob{text});
     } else {
-      // PostgreSQL keeps no NUL and no broken UTF-8. Nothing that is stored has either.
-      array.add(text);
+      array.add(type == CopyType::kSessionText ? storable(text) : readable(text));
     }
     return text.size();
   }

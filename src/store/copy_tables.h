@@ -8,8 +8,9 @@
 
 namespace rapporteur {
 
-// How a value is read and bound.
-enum class CopyType { kText, kInteger, kFlag, kBytes };
+// How a value is read and bound. The texts of sessions can be restored (store/pg_text.h), byte for
+// byte; other texts are for people.
+enum class CopyType { kText, kSessionText, kInteger, kFlag, kBytes };
 
 struct CopyColumn {
   std::string_view name;  // in PostgreSQL

@@ -33,15 +33,15 @@ Fault fault_of(int code) {
 }
 
 // The one of all connections to this file.
-std::shared_ptr<std::timed_mutex> turn_of(const std::string& file) {
+std::shared_ptr<WriteTurn> turn_of(const std::string& file) {
   static std::mutex mutex;
-  static std::map<std::string, std::weak_ptr<std::timed_mutex>> turns;
-  if (file.empty()) return std::make_shared<std::timed_mutex>();
+  static std::map<std::string, std::weak_ptr<WriteTurn>> turns;
+  if (file.empty()) return std::make_shared<WriteTurn>();
   const std::lock_guard lock(mutex);
   std::erase_if(turns, [](const auto& entry) { return entry.second.expired(); });
   auto& known = turns[file];
   auto turn = known.lock();
-  if (!turn) known = turn = std::make_shared<std::timed_mutex>();
+  if (!turn) known = turn = std::make_shared<WriteTurn>();
   return turn;
 }
 

@@ -18,6 +18,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "store/values.h"
+#include "store/write_turn.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -92,7 +93,7 @@ class Database {
   std::chrono::milliseconds busy_timeout_;
   // Of all connections of this process to the file: whoever writes holds it. SQLite itself would
   // sleep and look again, up to a tenth of a second at a time.
-  std::shared_ptr<std::timed_mutex> turn_;
+  std::shared_ptr<WriteTurn> turn_;
   std::optional<Error> error_;
   std::unordered_map<std::string, Cached, TextHash, std::equal_to<>> statements_;
 };
@@ -169,7 +170,7 @@ class Transaction {
 
  private:
   Database& database_;
-  std::unique_lock<std::timed_mutex> turn_;  // of a writer
+  std::unique_lock<WriteTurn> turn_;  // of a writer
   bool open_ = false;
 };
 
