@@ -166,9 +166,14 @@ Result<int> Splitter::run() {
 
 // True if the one part is handed over.
 Result<bool> Splitter::as_one() {
-  const auto most = room();
-  if (!most) return false;
-  auto gz = whole_report(source_, open_report(rules_.head(number())), *most, work_);
+  const auto head = open_report(rules_.head(number()));
+  Result<std::optional<std::string>> gz = std::optional<std::string>();
+  if (rules_.surely_fits > 0) gz = whole_report(source_, head, rules_.surely_fits, work_);
+  if (gz && !*gz) {
+    const auto most = room();
+    if (!most) return false;
+    gz = whole_report(source_, head, *most, work_);
+  }
   if (!gz) return std::move(gz).error();
   if (!*gz) return false;
   for (const auto& heading : headings_) tell(heading.successful, heading.failed);

@@ -164,28 +164,55 @@ class PartMaker {
     return delivery + "." + context_.store.token() + "@" + identity_.submitter;
   }
 
-  // How large a signed mail will be, whatever its part number and the number of parts.
-  Result<MailSize> measure() const {
+  // The largest mail but for its gzip, whatever its part number and the number of parts.
+  Result<ReportMail> widest_mail() const {
     auto mail = mail_of(first_part_ + kWidestNumber, kWidestNumber);
-    if (!mail) return std::move(mail).error();
+    if (!mail) return mail;
     const auto longest = std::ranges::max_element(destinations_, {}, &std::string::size);
     mail->to = *longest;
     mail->message_id = message_id(std::string(kDeliveryIdLength, 'x'));
-    return MailSize(*std::move(mail),
-                    sign_ ? context_.signer.signature_bytes(identity_.sign_domain) : 0);
+    return mail;
+  }
+
+  std::size_t signature_bytes() const {
+    return sign_ ? context_.signer.signature_bytes(identity_.sign_domain) : 0;
+  }
+
+  // How many bytes are submitted for so many bytes of gzip. It takes as long as making a mail, so
+  // it is found out when it is asked for: most reports are far below the limit.
+  std::size_t submitted(std::size_t gz) {
+    if (!any_mail_) return gz;
+    if (!size_) size_.emplace(*widest_, signature_bytes());
+    return size_->with(gz);
+  }
+
+  // How much gzip fits into a mail of `limit` bytes, whatever becomes of the mail's texts.
+  std::size_t surely_fits(std::uint64_t limit) const {
+    constexpr std::size_t kFields = 8192;  // their names, and what does not depend on the window
+    constexpr std::size_t kEncoded = 8;    // times as long, written twice
+    if (!any_mail_ || limit == 0) return 0;
+    const auto& mail = *widest_;
+    std::size_t texts = 0;
+    for (const auto* text : {&mail.from_name, &mail.from_address, &mail.to, &mail.subject,
+                             &mail.message_id, &mail.report_domain, &mail.submitter,
+                             &mail.summary_text, &mail.file_name, &mail.boundary}) {
+      texts += text->size();
+    }
+    const auto around = kFields + kEncoded * texts + signature_bytes();
+    return limit > around ? (limit - around) / 2 : 0;
   }
 
   Result<Assembly> make_within(std::uint64_t limit) {
-    if (any_mail_ && !size_) {
-      auto measured = measure();
-      if (!measured) return std::move(measured).error();
-      size_ = *std::move(measured);
+    if (any_mail_ && !widest_) {
+      auto widest = widest_mail();
+      if (!widest) return std::move(widest).error();
+      widest_ = *std::move(widest);
     }
-    const SplitRules rules{
-        .limit_bytes = limit,
-        .first_part = first_part_,
-        .head = [this](int part) { return head_of(part); },
-        .submitted_size = [&](std::size_t gz, int) { return size_ ? size_->with(gz) : gz; }};
+    const SplitRules rules{.limit_bytes = limit,
+                           .first_part = first_part_,
+                           .head = [this](int part) { return head_of(part); },
+                           .submitted_size = [this](std::size_t gz, int) { return submitted(gz); },
+                           .surely_fits = surely_fits(limit)};
     Assembly assembly;
     assembly.window = window_.id;
     assembly.counted = {window_.successful, window_.failed};
@@ -281,9 +308,11 @@ class PartMaker {
       message.header = *signatures + message.header;
     }
     const auto bytes = message.header.size() + 2 + message.body.size();
-    too_large_ = too_large_ || (identity_.max_size > 0 && bytes > identity_.max_size);
-    const auto measured = size_->with(part.gz.size());
-    if (bytes > measured) longer_ = std::max<std::uint64_t>(longer_, bytes - measured);
+    if (identity_.max_size > 0 && bytes > identity_.max_size) {
+      too_large_ = true;
+      const auto measured = submitted(part.gz.size());
+      if (bytes > measured) longer_ = std::max<std::uint64_t>(longer_, bytes - measured);
+    }
     delivery.header = std::move(message.header);
     part.mail_body = std::move(message.body);
     return delivery;
@@ -301,9 +330,10 @@ class PartMaker {
   bool any_mail_ = false;
   bool sign_ = false;
   int first_part_ = 1;
-  std::optional<MailSize> size_;  // how large mails will be; absent: there are none
-  bool too_large_ = false;        // some mail passes the limit
-  std::uint64_t longer_ = 0;      // by how much a mail was longer than it had been measured
+  std::optional<ReportMail> widest_;  // if there are mails
+  std::optional<MailSize> size_;      // once it was asked for
+  bool too_large_ = false;            // some mail passes the limit
+  std::uint64_t longer_ = 0;  // by how much such a mail was longer than it had been measured
 };
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include <array>
 #include <utility>
 
-#include "model/received.h"
+#include "store/check_rules.h"
 #include "store/pg_store.h"
 #include "store/rows.h"
 
@@ -92,26 +92,6 @@ constexpr std::array<Rule, 15> kRules = {{
      " FROM windows WHERE supplement = 0) AS w WHERE following < ends"},
 }};
 
-// Words of an enumeration, and where rows keep them.
-struct WordRule {
-  std::string_view table;
-  std::string_view column;
-  bool (*known)(std::string_view text);
-};
-
-constexpr std::array<WordRule, 6> kWords = {{
-    {"windows", "state",
-     [](std::string_view text) { return parse_window_state(text).has_value(); }},
-    {"windows", "frequency",
-     [](std::string_view text) { return parse_frequency(text).has_value(); }},
-    {"policies", "type", [](std::string_view text) { return parse_policy_type(text).has_value(); }},
-    {"details", "result_type",
-     [](std::string_view text) { return parse_result_type(text).has_value(); }},
-    {"deliveries", "state",
-     [](std::string_view text) { return parse_delivery_state(text).has_value(); }},
-    {"received", "trust", [](std::string_view text) { return parse_trust(text).has_value(); }},
-}};
-
 // Rows that belong to others: the table, its parent, and how they are joined.
 struct Belonging {
   std::string_view child;
@@ -134,24 +114,15 @@ constexpr std::array<Belonging, 8> kBelongings = {{
     {"received_failures", "received", kOfReceived},
 }};
 
-// Tables whose rows are looked at.
-constexpr std::array<std::string_view, 9> kTables = {
-    "windows",       "policies",          "details",          "parts", "deliveries", "received",
-    "received_json", "received_policies", "received_failures"};
-
 // Of each rule so many findings are told at most.
 constexpr std::string_view kMostFindings = " LIMIT 1000";
 
 // Policies whose texts are read at once.
 constexpr std::int64_t kPage = 10'000;
 
-std::string rows_text(std::int64_t rows) {
-  return rows == 1 ? "1 row" : std::to_string(rows) + " rows";
-}
-
 std::string window_text(const PgRows& row) {
   // Years of four digits only, whatever was stored.
-  const auto start = std::clamp(row.time(2), Time(), Time(Seconds(253'402'300'799)));
+  const auto start = shown_time(row.time(2));
   auto text = "window " + std::to_string(row.integer(0)) + " of " + row.text(1);
   if (start != Time()) text += " from " + format_rfc3339(start);
   if (const auto part = row.text(3); !part.empty()) text += ", " + part;
@@ -217,7 +188,7 @@ Checked check_all(PgDatabase& database) {
   for (const auto& belonging : kBelongings) {
     check_belonging(database, belonging, checked.findings);
   }
-  for (const auto& word : kWords) check_words(database, word, checked.findings);
+  for (const auto& word : kCheckedWords) check_words(database, word, checked.findings);
   check_texts(database, checked.findings);
   for (const auto& rule : kRules) {
     auto rows = database.query(std::string(rule.sql) + std::string(kMostFindings));
@@ -225,7 +196,7 @@ Checked check_all(PgDatabase& database) {
       checked.findings.push_back({rule.kind, window_text(rows), rows.text(4)});
     }
   }
-  for (const auto table : kTables) {
+  for (const auto table : kCheckedTables) {
     auto rows = database.query("SELECT count(*) FROM " + std::string(table));
     if (rows.next()) checked.rows[std::string(table)] = rows.count(0);
   }

@@ -4,7 +4,7 @@
 #include <array>
 #include <utility>
 
-#include "model/received.h"
+#include "store/check_rules.h"
 #include "store/sqlite_rows.h"
 #include "store/sqlite_store.h"
 
@@ -95,31 +95,6 @@ constexpr std::array<Rule, 15> kRules = {{
      " WHERE supplement = 0) WHERE following < ends"},
 }};
 
-// Words of an enumeration, and where rows keep them.
-struct WordRule {
-  std::string_view table;
-  std::string_view column;
-  bool (*known)(std::string_view text);
-};
-
-constexpr std::array<WordRule, 6> kWords = {{
-    {"windows", "state",
-     [](std::string_view text) { return parse_window_state(text).has_value(); }},
-    {"windows", "frequency",
-     [](std::string_view text) { return parse_frequency(text).has_value(); }},
-    {"policies", "type", [](std::string_view text) { return parse_policy_type(text).has_value(); }},
-    {"details", "result_type",
-     [](std::string_view text) { return parse_result_type(text).has_value(); }},
-    {"deliveries", "state",
-     [](std::string_view text) { return parse_delivery_state(text).has_value(); }},
-    {"received", "trust", [](std::string_view text) { return parse_trust(text).has_value(); }},
-}};
-
-// Tables whose rows are looked at.
-constexpr std::array<std::string_view, 9> kTables = {
-    "windows",       "policies",          "details",          "parts", "deliveries", "received",
-    "received_json", "received_policies", "received_failures"};
-
 // Numbers of rows in a state that triggers keep, by the beginning of their name.
 struct Tally {
   std::string_view prefix;
@@ -131,15 +106,6 @@ constexpr std::array<Tally, 3> kTallies = {{
     {"received.", "SELECT trust, count(*) FROM received GROUP BY trust"},
 }};
 
-std::string rows_text(std::int64_t rows) {
-  return rows == 1 ? "1 row" : std::to_string(rows) + " rows";
-}
-
-// Years of four digits only, whatever was stored.
-std::string time_text(Time time) {
-  return format_rfc3339(std::clamp(time, Time(), Time(Seconds(253'402'300'799))));
-}
-
 // One check, inside a transaction.
 class Checker {
  public:
@@ -150,7 +116,7 @@ class Checker {
   std::optional<Error> run() {
     look([this] { check_file(); });
     look([this] { check_orphans(); });
-    for (const auto& word : kWords) {
+    for (const auto& word : kCheckedWords) {
       look([&] { check_words(word); });
     }
     look([this] { check_texts(); });
@@ -161,7 +127,7 @@ class Checker {
       look([&] { check_tally(tally); });
     }
     look([this] { check_ends(); });
-    for (const auto table : kTables) {
+    for (const auto table : kCheckedTables) {
       look([&] { count_rows(table); });
     }
     return failure_;
@@ -229,7 +195,7 @@ class Checker {
     Query query(database_, rule.sql);
     while (query.next()) {
       auto where = "window " + std::to_string(query.integer(0)) + " of " + query.text(1) +
-                   " from " + time_text(query.time(2));
+                   " from " + format_rfc3339(shown_time(query.time(2)));
       if (const auto part = query.text(3); !part.empty()) where += ", " + part;
       find(rule.kind, std::move(where), query.text(4));
     }

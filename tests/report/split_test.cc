@@ -123,6 +123,31 @@ TEST(SplitReport, KeepsItWholeAtExactlyTheLimitAndDividesItOneByteBelow) {
   expect_faithful(*divided, counts, size - 1, 1);
 }
 
+TEST(SplitReport, DoesNotAskForTheSizeOfWhatSurelyFits) {
+  const auto counts = Generator(2).window(10, 30);
+  const auto size = gzip(report_json(head_of(1), counts)).size();
+  auto quick = rules(1 << 20);
+  int asked = 0;
+  quick.submitted_size = [&asked](std::size_t gz, int part) {
+    ++asked;
+    return mail_size(gz, part);
+  };
+  quick.surely_fits = size;
+  const auto usual = split_report(counts, rules(1 << 20));
+  const auto sure = split_report(counts, quick);
+  ASSERT_TRUE(usual && sure);
+  EXPECT_EQ(asked, 0);
+  ASSERT_EQ(sure->size(), 1U);
+  EXPECT_EQ(sure->front().gz, usual->front().gz);
+  EXPECT_EQ(sure->front().successful, usual->front().successful);
+
+  quick.surely_fits = size - 1;
+  const auto unsure = split_report(counts, quick);
+  ASSERT_TRUE(unsure);
+  EXPECT_GT(asked, 0);
+  EXPECT_EQ(unsure->front().gz, usual->front().gz);
+}
+
 class SplitReportProperty : public testing::TestWithParam<unsigned> {};
 
 TEST_P(SplitReportProperty, AddsUpToTheWholeUnderEveryLimit) {

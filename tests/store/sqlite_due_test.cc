@@ -2,18 +2,14 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sqlite3.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <memory>
 #include <set>
 #include <string>
 #include <vector>
 
-#include "base/random.h"
-#include "store/open.h"
+#include "store/heard_statements.h"
 
 namespace rapporteur::testing_support {
 namespace {
@@ -31,40 +27,8 @@ constexpr Time kDay{std::chrono::sys_days{std::chrono::year{2026} / 11 / 20}};
 constexpr Time kDue = kDay + 25h;
 constexpr std::size_t kFew = 2;
 
-std::vector<std::string>* heard = nullptr;
-
-// Writes down every statement of the connections that are opened from now on.
-int listen(sqlite3* database, char**, const sqlite3_api_routines*) {
-  sqlite3_trace_v2(
-      database, SQLITE_TRACE_STMT,
-      [](unsigned, void*, void* statement, void*) {
-        if (heard == nullptr) return 0;
-        char* const sql = sqlite3_expanded_sql(static_cast<sqlite3_stmt*>(statement));
-        heard->emplace_back(sql);
-        sqlite3_free(sql);
-        return 0;
-      },
-      nullptr);
-  return SQLITE_OK;
-}
-
 class DueTest : public testing::Test {
  protected:
-  DueTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "dueXXXXXX").string();
-    folder_ = mkdtemp(pattern.data());
-    path_ = (folder_ / "store.db").string();
-    auto* const entry = reinterpret_cast<void (*)()>(listen);
-    sqlite3_auto_extension(entry);
-    auto opened = open_store("sqlite:" + path_, random_);
-    sqlite3_cancel_auto_extension(entry);
-    store = *std::move(opened);
-  }
-  ~DueTest() override {
-    store.reset();
-    std::filesystem::remove_all(folder_);
-  }
-
   // A window whose deliveries go to these destinations, due at `at`, the first of them first.
   void deliver_to(const std::vector<std::string>& destinations, Time at) {
     const auto domain = "w" + std::to_string(++windows_) + ".example";
@@ -110,42 +74,22 @@ class DueTest : public testing::Test {
     return found;
   }
 
-  // What the statements of `use` cost: how many there are, and the steps of each kind.
+  // The statements of `use` that select something.
   template <class Use>
   std::vector<std::string> statements(const Use& use) {
-    std::vector<std::string> all;
-    heard = &all;
-    use();
-    heard = nullptr;
+    auto all = heard.statements(use);
     std::erase_if(all, [](const std::string& sql) { return !sql.starts_with("SELECT"); });
     return all;
   }
   std::vector<std::string> plan(const std::vector<std::string>& statements) {
-    sqlite3* database = nullptr;
-    EXPECT_EQ(sqlite3_open(path_.c_str(), &database), SQLITE_OK);
-    std::vector<std::string> steps;
-    for (const auto& sql : statements) {
-      sqlite3_stmt* statement = nullptr;
-      EXPECT_EQ(sqlite3_prepare_v2(database, ("EXPLAIN QUERY PLAN " + sql).c_str(), -1, &statement,
-                                   nullptr),
-                SQLITE_OK)
-          << sql;
-      while (sqlite3_step(statement) == SQLITE_ROW) {
-        steps.emplace_back(reinterpret_cast<const char*>(sqlite3_column_text(statement, 3)));
-      }
-      sqlite3_finalize(statement);
-    }
-    sqlite3_close(database);
-    return steps;
+    return heard.plan(statements);
   }
 
-  std::unique_ptr<Store> store;
+  HeardStore heard;
+  std::unique_ptr<Store>& store = heard.store;
   bool keyed = true;
 
  private:
-  std::filesystem::path folder_;
-  std::string path_;
-  SystemRandom random_;
   int windows_ = 0;
 };
 

@@ -2,16 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sqlite3.h>
-#include <unistd.h>
 
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "base/random.h"
-#include "store/open.h"
+#include "store/heard_statements.h"
 #include "store/received_suite.h"
 
 namespace rapporteur::testing_support {
@@ -23,68 +19,24 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-std::vector<std::string>* heard = nullptr;
-
-// Writes down every statement of the connections that are opened from now on.
-int listen(sqlite3* database, char**, const sqlite3_api_routines*) {
-  sqlite3_trace_v2(
-      database, SQLITE_TRACE_STMT,
-      [](unsigned, void*, void* statement, void*) {
-        if (heard == nullptr) return 0;
-        char* const sql = sqlite3_expanded_sql(static_cast<sqlite3_stmt*>(statement));
-        heard->emplace_back(sql);
-        sqlite3_free(sql);
-        return 0;
-      },
-      nullptr);
-  return SQLITE_OK;
-}
-
 class PlanTest : public testing::Test {
  protected:
   PlanTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "planXXXXXX").string();
-    folder_ = mkdtemp(pattern.data());
-    path_ = (folder_ / "store.db").string();
-    auto* const entry = reinterpret_cast<void (*)()>(listen);
-    sqlite3_auto_extension(entry);
-    auto opened = open_store("sqlite:" + path_, random_);
-    sqlite3_cancel_auto_extension(entry);
-    store = *std::move(opened);
     std::vector<ReceivedAddition> many;
     for (int i = 0; i < 50; ++i) {
       many.push_back(report("b.example", std::to_string(i), {kExpired}));
     }
     ok(store->add_received(many));
   }
-  ~PlanTest() override {
-    store.reset();
-    std::filesystem::remove_all(folder_);
-  }
 
   // The steps by which SQLite finds what the statements of `use` that select reports ask for.
   template <class Use>
   std::vector<std::string> plan(const Use& use) {
-    std::vector<std::string> statements;
-    heard = &statements;
-    use();
-    heard = nullptr;
-    sqlite3* database = nullptr;
-    EXPECT_EQ(sqlite3_open(path_.c_str(), &database), SQLITE_OK);
-    std::vector<std::string> steps;
-    for (const auto& sql : statements) {
-      if (!sql.starts_with("SELECT") && !sql.starts_with("DELETE")) continue;
-      sqlite3_stmt* statement = nullptr;
-      EXPECT_EQ(sqlite3_prepare_v2(database, ("EXPLAIN QUERY PLAN " + sql).c_str(), -1, &statement,
-                                   nullptr),
-                SQLITE_OK)
-          << sql;
-      while (sqlite3_step(statement) == SQLITE_ROW) {
-        steps.emplace_back(reinterpret_cast<const char*>(sqlite3_column_text(statement, 3)));
-      }
-      sqlite3_finalize(statement);
-    }
-    sqlite3_close(database);
+    auto statements = heard.statements(use);
+    std::erase_if(statements, [](const std::string& sql) {
+      return !sql.starts_with("SELECT") && !sql.starts_with("DELETE");
+    });
+    const auto steps = heard.plan(statements);
     EXPECT_THAT(steps, Not(IsEmpty()));
     return steps;
   }
@@ -93,12 +45,8 @@ class PlanTest : public testing::Test {
     return plan([&] { ok(store->received(filter)); });
   }
 
-  std::unique_ptr<Store> store;
-
- private:
-  std::filesystem::path folder_;
-  std::string path_;
-  SystemRandom random_;
+  HeardStore heard;
+  std::unique_ptr<Store>& store = heard.store;
 };
 
 const auto kNoSorting = Each(Not(HasSubstr("TEMP B-TREE")));
