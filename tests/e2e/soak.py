@@ -39,9 +39,10 @@ KINDS = {
 
 
 class Soak:
-    def __init__(self, folder, rounds, seed, say=print):
+    def __init__(self, folder, rounds, seed, say=print, margin=MARGIN):
         self.rounds, self.seed, self.say = rounds, seed, say
         self.chance = random.Random(seed)
+        self.flush_within = FLUSH_EVERY + margin
         self.ledger = Ledger()
         self.kills = collections.Counter()
         self.commands_killed = collections.Counter()
@@ -187,7 +188,7 @@ class Soak:
     def repeat_identified(self):
         """An MTA that does not know whether its sessions were counted hands them in again."""
         for batch in self.ledger.batches:
-            if batch.channel != "identified" or self.ledger.is_sure(batch, FLUSH_EVERY + MARGIN):
+            if batch.channel != "identified" or self.ledger.is_sure(batch, self.flush_within):
                 continue
             if self.chance.random() < 0.3:
                 self.ingest(self.site.new_file("\n".join(self.lines_of(batch)) + "\n"))
@@ -254,7 +255,7 @@ class Soak:
                          f"{time.monotonic() - begun:.0f} s")
         self.drain()
         self.collect()
-        return self.ledger.check(FLUSH_EVERY + MARGIN)
+        return self.ledger.check(self.flush_within)
 
     def round(self):
         kind = self.chance.choices(list(KINDS), list(KINDS.values()))[0]
@@ -352,7 +353,7 @@ class Soak:
             f"rounds {self.rounds}, seed {self.seed}",
             f"ends of the daemon, by what was under way: {kills}",
             f"commands killed: {commands or 'none'}",
-            *self.ledger.figures(FLUSH_EVERY + MARGIN),
+            *self.ledger.figures(self.flush_within),
         ]
 
 
