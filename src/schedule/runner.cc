@@ -62,9 +62,6 @@ Result<void> Runner::turn(Turn& turn) {
   if (auto claimed = claim(clock_.now()); !claimed) return claimed;
   if (auto renewed = renew_leases(turn.config.store.lease); !renewed) return renewed;
   auto ready = answered();
-  // Ends with each group that is written: what is decided, and whether all is paused, is at most as
-  // old as the group.
-  const auto reading = store_.read_together();
   if (auto prepared = prepare(turn.config, ready); !prepared) return prepared;
   for (auto& one : ready) {
     if (group_.empty()) {

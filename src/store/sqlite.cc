@@ -162,18 +162,6 @@ void Database::check_file() {
   }
 }
 
-void Database::end_joining() {
-  joining_ = false;
-  end_joined();
-}
-
-void Database::end_joined() {
-  if (!std::exchange(joined_, false)) return;
-  // SQLite may have ended it by itself, after a failure. It holds nothing but temporary tables.
-  if (sqlite3_get_autocommit(handle_) != 0) return;
-  sqlite3_exec(handle_, "COMMIT", nullptr, nullptr, nullptr);
-}
-
 sqlite3_stmt* Database::prepare(std::string_view sql) {
   sqlite3_stmt* statement = nullptr;
   const int code = sqlite3_prepare_v3(handle_, sql.data(), sqlite_length(sql),
@@ -276,33 +264,22 @@ bool Query::is_null(int column) const {
 Transaction::Transaction(Database& database, Kind kind)
     : database_(database), turn_(*database.turn_, std::defer_lock) {
   database_.error_.reset();
-  if (database_.joined_) {
-    joins_ = kind == Kind::kRead && sqlite3_get_autocommit(database_.handle_) == 0;
-    if (joins_) return;
-    database_.end_joined();
-  }
   database_.check_file();
   if (kind == Kind::kWrite && !turn_.try_lock_for(database_.busy_timeout_)) {
     database_.fail(Fault::kTransient, "database is locked");
   }
   database_.execute(kind == Kind::kRead ? "BEGIN" : "BEGIN IMMEDIATE");
   open_ = !database_.failed();
-  if (open_ && kind == Kind::kRead && database_.joining_) {
-    database_.joined_ = joins_ = true;
-    open_ = false;
-  }
 }
 
 Transaction::~Transaction() {
-  if (joins_) database_.joined_ = false;
   // SQLite may have rolled back by itself, after a full disk for example.
-  if (!open_ && !joins_) return;
-  if (sqlite3_get_autocommit(database_.handle_) != 0) return;
+  if (!open_ || sqlite3_get_autocommit(database_.handle_) != 0) return;
   sqlite3_exec(database_.handle_, "ROLLBACK", nullptr, nullptr, nullptr);
 }
 
 Result<void> Transaction::commit() {
-  if (open_ && !database_.failed()) {
+  if (!database_.failed()) {
     database_.execute("COMMIT");
     if (!database_.failed()) {
       open_ = false;
@@ -310,7 +287,6 @@ Result<void> Transaction::commit() {
     }
   }
   if (auto error = database_.take_error()) return *std::move(error);
-  joins_ = false;  // it stays open for the next one
   return {};
 }
 

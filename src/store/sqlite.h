@@ -69,11 +69,6 @@ class Database {
   // The row id that the last INSERT made.
   std::int64_t last_row() const;
 
-  // Until end_joining(), transactions that read leave what they began open for the next one, and
-  // those that write end it first.
-  void join_readers() { joining_ = true; }
-  void end_joining();
-
  private:
   friend class Query;
   friend class Transaction;
@@ -92,7 +87,6 @@ class Database {
   void check_file();
   sqlite3_stmt* prepare(std::string_view sql);
   std::int64_t changes() const;
-  void end_joined();
 
   std::string path_;
   sqlite3* handle_;
@@ -100,8 +94,6 @@ class Database {
   // Of all connections of this process to the file: whoever writes holds it. SQLite itself would
   // sleep and look again, up to a tenth of a second at a time.
   std::shared_ptr<WriteTurn> turn_;
-  bool joining_ = false;
-  bool joined_ = false;  // a transaction is open for the next reader
   std::optional<Error> error_;
   std::unordered_map<std::string, Cached, TextHash, std::equal_to<>> statements_;
 };
@@ -153,8 +145,7 @@ class Query {
 };
 
 // Everything between construction and commit() happens whole or not at all. Not nested. It fails,
-// with Fault::kTransient, while the database's file does not stand under its name. See also
-// Database::join_readers().
+// with Fault::kTransient, while the database's file does not stand under its name.
 class Transaction {
  public:
   enum class Kind {
@@ -181,7 +172,6 @@ class Transaction {
   Database& database_;
   std::unique_lock<WriteTurn> turn_;  // of a writer
   bool open_ = false;
-  bool joins_ = false;  // of several that read together, until it has ended well
 };
 
 template <class Value>

@@ -185,18 +185,6 @@ Result<Pause> SqliteStore::pause() {
   return transaction.commit(pause);
 }
 
-std::unique_ptr<Reading> SqliteStore::read_together() {
-  class Joining final : public Reading {
-   public:
-    explicit Joining(Database& database) : database_(database) { database_.join_readers(); }
-    ~Joining() override { database_.end_joining(); }
-
-   private:
-    Database& database_;
-  };
-  return std::make_unique<Joining>(*database_);
-}
-
 void SqliteStore::set_patience(std::chrono::milliseconds patience) {
   database_->set_busy_timeout(patience);
 }

@@ -42,7 +42,6 @@ class SqliteStore final : public Store {
   const std::string& token() const override { return token_; }
   const std::string& secret() const override { return secret_; }
   void set_patience(std::chrono::milliseconds patience) override;
-  std::unique_ptr<Reading> read_together() override;
 
   Result<std::vector<DomainPlaces>> places(std::span<const std::string> domains, Time since,
                                            Time now) override;

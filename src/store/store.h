@@ -234,17 +234,6 @@ struct Pause {
 constexpr Seconds kFarthestAttempt = std::chrono::hours(25);
 constexpr Seconds kFarthestRetry = std::chrono::hours(2);
 
-// While it lives, what its thread reads is one state of the store, and costs less than call by
-// call; whatever writes ends that state, and the next call reads a new one. Must not outlive the
-// store.
-class Reading {
- public:
-  Reading() = default;
-  virtual ~Reading() = default;
-  Reading(const Reading&) = delete;
-  Reading& operator=(const Reading&) = delete;
-};
-
 class Store : public ReceivedStore, public NodeStore, public LookupStore, public CheckedStore {
  public:
   // 8 characters a-z0-9, drawn when the store was made.
@@ -257,10 +246,6 @@ class Store : public ReceivedStore, public NodeStore, public LookupStore, public
   // How long a method waits for other processes' locks before it fails with Fault::kTransient;
   // 10 seconds until this is called.
   virtual void set_patience(std::chrono::milliseconds patience) = 0;
-
-  // For reading much one after the other, a second at most: what is written meanwhile takes room
-  // on disk. At most one at a time. Null if it would change nothing.
-  virtual std::unique_ptr<Reading> read_together() { return nullptr; }
 
   // ---- Intake
 

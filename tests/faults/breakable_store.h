@@ -21,7 +21,6 @@ class BreakableStore : public Store {
   const std::string& token() const override { return real_->token(); }
   const std::string& secret() const override { return real_->secret(); }
   void set_patience(std::chrono::milliseconds patience) override { real_->set_patience(patience); }
-  std::unique_ptr<Reading> read_together() override { return real_->read_together(); }
 
   Result<std::vector<DomainPlaces>> places(std::span<const std::string> domains, Time since,
                                            Time now) override {
