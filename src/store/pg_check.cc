@@ -121,7 +121,6 @@ constexpr std::string_view kMostFindings = " LIMIT 1000";
 constexpr std::int64_t kPage = 10'000;
 
 std::string window_text(const PgRows& row) {
-  // Years of four digits only, whatever was stored.
   const auto start = shown_time(row.time(2));
   auto text = "window " + std::to_string(row.integer(0)) + " of " + row.text(1);
   if (start != Time()) text += " from " + format_rfc3339(start);

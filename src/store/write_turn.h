@@ -1,7 +1,5 @@
+#pragma once
 // Whose turn it is to write to a file, among the threads of this process.
-
-#ifndef RAPPORTEUR_STORE_WRITE_TURN_H_
-#define RAPPORTEUR_STORE_WRITE_TURN_H_
 
 #include <chrono>
 #include <condition_variable>
@@ -38,5 +36,3 @@ class WriteTurn {
 };
 
 }  // namespace rapporteur
-
-#endif  // RAPPORTEUR_STORE_WRITE_TURN_H_
