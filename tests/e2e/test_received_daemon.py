@@ -318,7 +318,11 @@ class TestMaildir:
 
 
 class TestNewFailures:
-    SCRIPT = '#!/bin/sh\ncat >"$0.$$.report"\nprintf "%s\\n" "$@" >"$0.$$.arguments"\n'
+    SCRIPT = """#!/bin/sh
+cat >"$0.$$.unfinished"
+printf "%s\\n" "$@" >"$0.$$.arguments"
+mv "$0.$$.unfinished" "$0.$$.report"
+"""
     ARGUMENTS = ["; touch hacked", "$(touch hacked)", "`touch hacked`", "a b", "*", "", "--x=\"'"]
 
     @pytest.fixture
