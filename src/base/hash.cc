@@ -7,6 +7,19 @@
 
 namespace rapporteur {
 
+namespace {
+
+constexpr std::size_t kSha256Bytes = 32;
+
+// EVP_sha256() is looked up anew by each call that is given it, which takes longer than a short
+// text.
+const EVP_MD* algorithm() {
+  static const EVP_MD* const fetched = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  return fetched;
+}
+
+}  // namespace
+
 struct Sha256::Context {
   EVP_MD_CTX* md = EVP_MD_CTX_new();
   Context() = default;
@@ -16,7 +29,7 @@ struct Sha256::Context {
 };
 
 Sha256::Sha256() : context_(std::make_unique<Context>()) {
-  if (context_->md == nullptr || EVP_DigestInit_ex(context_->md, EVP_sha256(), nullptr) != 1) {
+  if (context_->md == nullptr || EVP_DigestInit_ex(context_->md, algorithm(), nullptr) != 1) {
     std::terminate();
   }
 }
@@ -35,9 +48,12 @@ std::string Sha256::finish() {
 }
 
 std::string sha256(std::string_view bytes) {
-  Sha256 hash;
-  hash.update(bytes);
-  return hash.finish();
+  std::string digest(kSha256Bytes, '\0');
+  auto* const out = reinterpret_cast<unsigned char*>(digest.data());
+  if (EVP_Digest(bytes.data(), bytes.size(), out, nullptr, algorithm(), nullptr) != 1) {
+    std::terminate();
+  }
+  return digest;
 }
 
 std::string hex(std::string_view bytes) {

@@ -13,7 +13,7 @@ namespace {
 
 using Kind = Transaction::Kind;
 
-// Beyond this many the memory of row ids starts anew (about 60 bytes a window, 130 a policy).
+// Beyond this many the memory of row ids starts anew (about 60 bytes a window, 80 a policy).
 constexpr std::size_t kMaxKnown = 300'000;
 
 // 9007199254740991 is kMaxCount. A sum beyond it would silently become a floating-point number.
@@ -62,12 +62,27 @@ std::vector<Period> periods_of(Database& database, const std::string& domain, Ti
   return found;
 }
 
-}  // namespace
-
-std::size_t SqliteStore::PolicyPlaceHash::operator()(const PolicyPlace& place) const {
-  return std::hash<std::string>()(place.key) ^
-         (static_cast<std::size_t>(place.window) * 0x9e3779b97f4a7c15U);
+// What a policy of a window is remembered by.
+Hash128 memory_key(WindowId window, const Policy& policy) {
+  std::string content;
+  const auto append_number = [&](std::uint64_t number) {
+    for (int shift = 0; shift < 64; shift += 8) content += static_cast<char>(number >> shift);
+  };
+  const auto append_text = [&](const std::string& text) {
+    append_number(text.size());
+    content += text;
+  };
+  append_number(static_cast<std::uint64_t>(window));
+  append_number(static_cast<std::uint64_t>(policy.type));
+  append_text(policy.domain);
+  for (const auto* lines : {&policy.strings, &policy.mx_hosts}) {
+    append_number(lines->size());
+    for (const auto& line : *lines) append_text(line);
+  }
+  return fast_hash128(content);
 }
+
+}  // namespace
 
 Result<std::vector<DomainPlaces>> SqliteStore::places(std::span<const std::string> domains,
                                                       Time since, Time now) {
@@ -373,16 +388,14 @@ void SqliteStore::add_to(WindowId window, const WindowDelta& delta) {
 
 // As add_to(), if the remembered row is still the place that place_for() would find.
 bool SqliteStore::add_to_known(WindowId window, const WindowDelta& delta) {
-  {
-    Query query(*database_,
-                "SELECT 1 FROM windows WHERE id = ?1 AND domain = ?2 AND starts <= ?3 AND ends > ?4"
-                " AND superseded = 0"
-                " AND (cancelled = 1 OR state IN ('collecting', 'held', 'blocked'))",
-                window, delta.domain, delta.first, delta.last);
-    if (!query.next()) return false;
-  }
-  add_to(window, delta);
-  return true;
+  static const auto kAddIfInPlace =
+      std::string(kAddToWindow) +
+      " AND domain = ?6 AND starts <= ?7 AND ends > ?4 AND superseded = 0"
+      // For IN of three SQLite would fill a table at each run.
+      " AND (cancelled = 1 OR state = 'collecting' OR state = 'held' OR state = 'blocked')";
+  const auto [successful, failed] = sums_of(delta);
+  return database_->execute(kAddIfInPlace, window, successful, failed, delta.last,
+                            delta.tlsrpt_record, delta.domain, delta.first) == 1;
 }
 
 void SqliteStore::add_policies(WindowId window, const WindowDelta& delta, std::size_t max_details) {
@@ -393,34 +406,41 @@ void SqliteStore::add_policies(WindowId window, const WindowDelta& delta, std::s
   }
 }
 
+bool SqliteStore::add_to_policy(const PolicyPlace& place, WindowId window,
+                                const PolicyCounts& counts) {
+  return database_->execute(
+             "UPDATE policies SET successful = min(successful, 9007199254740991 - ?4) + ?4,"
+             " failed = min(failed, 9007199254740991 - ?5) + ?5"
+             " WHERE id = ?1 AND window_id = ?2 AND content_key = ?3",
+             place.id, window, Blob{{place.content_key.data(), place.content_key.size()}},
+             counts.successful, counts.failed) == 1;
+}
+
 std::int64_t SqliteStore::add_policy(WindowId window, const PolicyCounts& counts) {
-  const PolicyPlace place{window, policy_key(counts.policy)};
-  const auto add_to_row = [&](std::int64_t policy) {
-    return database_->execute(
-               "UPDATE policies SET successful = min(successful, 9007199254740991 - ?4) + ?4,"
-               " failed = min(failed, 9007199254740991 - ?5) + ?5"
-               " WHERE id = ?1 AND window_id = ?2 AND content_key = ?3",
-               policy, window, Blob{place.key}, counts.successful, counts.failed) == 1;
-  };
-  const auto known = known_policies_.find(place);
-  if (known != known_policies_.end() && add_to_row(known->second)) return known->second;
-  std::int64_t policy = 0;
+  const auto memory = memory_key(window, counts.policy);
+  const auto known = known_policies_.find(memory);
+  if (known != known_policies_.end() && add_to_policy(known->second, window, counts)) {
+    return known->second.id;
+  }
+  PolicyPlace place;
+  const auto key = policy_key(counts.policy);
+  std::ranges::copy(key, place.content_key.begin());
   {
     Query query(*database_, "SELECT id FROM policies WHERE window_id = ?1 AND content_key = ?2",
-                window, Blob{place.key});
-    if (query.next()) policy = query.integer(0);
+                window, Blob{key});
+    if (query.next()) place.id = query.integer(0);
   }
-  if (policy == 0 || !add_to_row(policy)) {
+  if (place.id == 0 || !add_to_policy(place, window, counts)) {
     database_->execute(
         "INSERT INTO policies (window_id, content_key, successful, failed, type, domain, strings,"
         " mx_hosts) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        window, Blob{place.key}, counts.successful, counts.failed, to_string(counts.policy.type),
+        window, Blob{key}, counts.successful, counts.failed, to_string(counts.policy.type),
         counts.policy.domain, pack(counts.policy.strings), pack(counts.policy.mx_hosts));
-    policy = database_->last_row();
+    place.id = database_->last_row();
   }
   if (known_policies_.size() >= kMaxKnown) known_policies_.clear();
-  known_policies_[place] = policy;
-  return policy;
+  known_policies_[memory] = place;
+  return place.id;
 }
 
 void SqliteStore::add_details(std::int64_t policy, const PolicyCounts& counts,

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/fast_hash.h"
 #include "store/sqlite.h"
 #include "store/sqlite_schema.h"
 #include "store/store.h"
@@ -124,13 +125,11 @@ class SqliteStore final : public Store {
 
  private:
   struct PolicyPlace {
-    WindowId window = 0;
-    std::string key;
-
-    friend bool operator==(const PolicyPlace&, const PolicyPlace&) = default;
+    std::int64_t id = 0;
+    std::array<char, 16> content_key{};
   };
-  struct PolicyPlaceHash {
-    std::size_t operator()(const PolicyPlace& place) const;
+  struct PlaceHash {
+    std::size_t operator()(const Hash128& hash) const { return hash.low; }
   };
   struct WindowPlace {
     WindowId id = 0;  // 0: there is none
@@ -175,6 +174,7 @@ class SqliteStore final : public Store {
   void add_to(WindowId window, const WindowDelta& delta);
   void add_policies(WindowId window, const WindowDelta& delta, std::size_t max_details);
   std::int64_t add_policy(WindowId window, const PolicyCounts& counts);
+  bool add_to_policy(const PolicyPlace& place, WindowId window, const PolicyCounts& counts);
   void add_details(std::int64_t policy, const PolicyCounts& counts, std::size_t max_details);
   void forget_rows();
 
@@ -213,7 +213,7 @@ class SqliteStore final : public Store {
   // Where intake found windows and policies last, by hashes of their content. Other processes
   // change rows meanwhile, so every use repeats the content in its condition.
   std::unordered_map<std::uint64_t, WindowPlace> known_windows_;
-  std::unordered_map<PolicyPlace, std::int64_t, PolicyPlaceHash> known_policies_;
+  std::unordered_map<Hash128, PolicyPlace, PlaceHash> known_policies_;
 };
 
 }  // namespace rapporteur
