@@ -1,5 +1,6 @@
 // Who the mail says that it is from: DMARC (RFC 7489), SPF (RFC 7208), and where bounces go.
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -54,6 +55,15 @@ void check_dkim_alignment(const CheckScene& scene, const std::string& from, cons
   const auto signer = text_setting(scene.config, Setting::kDkimSignDomain, scene.question);
   if (!signer) return;  // told with the settings
   const auto check = "From and DKIM";
+  const bool has_key = std::ranges::any_of(
+      scene.config.dkim, [&](const DkimKey& key) { return key.domain == *signer; });
+  if (!has_key && !scene.config.delivery.smtp.relay_signs) {
+    return checks.fault(check,
+                        fmt::format("dkimSignDomain is {}, for which there is no [[dkim]] key: "
+                                    "reports stay blocked",
+                                    *signer),
+                        fmt::format("`rapporteur dkim generate {} SELECTOR`", *signer));
+  }
   const auto seen = fmt::format("From is of {}, signed by {}", from, *signer);
   if (is_aligned(from, *signer, dmarc.strict_dkim)) return checks.ok(check, seen);
   const auto advice = "let dkimSignDomain be the domain of fromAddress, with a [[dkim]] key";

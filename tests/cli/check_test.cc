@@ -88,7 +88,8 @@ class CheckTest : public CliTest {
     arguments.insert(arguments.end(), more.begin(), more.end());
     const auto outcome = run(arguments);
     std::string names;
-    for (const auto& result : outcome.json()["checks"]) {
+    const auto json = outcome.json();
+    for (const auto& result : json["checks"]) {
       names += result["name"].get<std::string>() + "\n";
       if (result["name"] != name) continue;
       EXPECT_EQ(result["level"] == "ok", result["advice"].is_null()) << result;
@@ -232,6 +233,16 @@ TEST_F(CheckTest, FromMustBeAlignedWithTheSignature) {
             "that; let dkimSignDomain be the domain of fromAddress, with a [[dkim]] key");
   resolver.say("_dmarc.other.example", {"v=DMARC1; p=reject"});
   EXPECT_THAT(told("From and DKIM"), AllOf(StartsWith("fault: "), HasSubstr("enforced")));
+}
+
+TEST_F(CheckTest, TheSigningDomainMustHaveAKey) {
+  const std::string sign = "[report.tls]\ndkimSignDomain = \"'sub.reporter.example'\"\n";
+  use({"s1"}, kRelay + sign);
+  EXPECT_EQ(told("From and DKIM"),
+            "fault: dkimSignDomain is sub.reporter.example, for which there is no [[dkim]] key: "
+            "reports stay blocked; `rapporteur dkim generate sub.reporter.example SELECTOR`");
+  use({"s1"}, kRelay + std::string("relaySigns = true\n") + sign);
+  EXPECT_THAT(told("From and DKIM"), StartsWith("ok: "));
 }
 
 TEST_F(CheckTest, StrictAlignmentIsKept) {

@@ -105,11 +105,11 @@ TEST(Conversation, OfARelayIsHeardWhole) {
   EXPECT_THAT(
       notebook.lines,
       ElementsAre("< 220 relay.example ESMTP", "> EHLO mail.example.org", "< 250-relay.example",
-                  "< 250 AUTH PLAIN LOGIN", "> AUTH PLAIN (hidden)", "< 235 2.7.0 welcome",
-                  "> MAIL FROM:<noreply-tls@example.org>", "< 250 2.1.0 sender ok",
-                  "> RCPT TO:<tls-reports@example.com>", "< 250 2.1.5 recipient ok", "> DATA",
-                  "< 354 go ahead", testing::MatchesRegex("> \\([0-9]+ bytes\\)"),
-                  "< 250 2.0.0 queued as 1", "> QUIT"));
+                  "< 250 AUTH PLAIN LOGIN", "> AUTH PLAIN", "< 334 ", "> (hidden)",
+                  "< 235 2.7.0 welcome", "> MAIL FROM:<noreply-tls@example.org>",
+                  "< 250 2.1.0 sender ok", "> RCPT TO:<tls-reports@example.com>",
+                  "< 250 2.1.5 recipient ok", "> DATA", "< 354 go ahead",
+                  testing::MatchesRegex("> \\([0-9]+ bytes\\)"), "< 250 2.0.0 queued as 1"));
 }
 
 }  // namespace
