@@ -335,7 +335,7 @@ TEST_F(CheckTest, ASettingThatFailsIsAFaultOfItsPlace) {
 TEST_F(CheckTest, ADestinationThatCannotBeUsedIsAFault) {
   use({"s1"}, kRelay + std::string("[report.tls]\nreportTo = \"['mailto:' + rcpt_domain]\"\n"));
   EXPECT_THAT(told("reportTo for reporter.example"),
-              StartsWith("fault: it yields 'mailto:reporter.example': "));
+              StartsWith("fault: yields 'mailto:reporter.example', which is neither"));
 }
 
 // ---- Machine
