@@ -9,8 +9,8 @@
 #include <fmt/format.h>
 
 #include "base/domain.h"
-#include "base/new_file.h"
 #include "base/key_generation.h"
+#include "base/new_file.h"
 #include "cli/commands.h"
 #include "cli/print.h"
 #include "dkim/key_record.h"
