@@ -10,11 +10,13 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/clock_sync.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "cli/cli.h"
 #include "daemon/daemon.h"
 #include "dns/resolver.h"
+#include "schedule/transports.h"
 #include "store/open.h"
 
 namespace {
@@ -63,6 +65,8 @@ int main(int argc, char** argv) {
       .confirm = confirm,
       .out = std::cout,
       .err = std::cerr,
+      .make_transports = rapporteur::make_transports,
+      .clock_is_synchronised = rapporteur::clock_is_synchronised,
   };
   return rapporteur::run_command_line({argv + (argc > 0 ? 1 : 0), argv + argc}, world);
 }

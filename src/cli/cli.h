@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "dns/resolver.h"
+#include "schedule/transports.h"
 #include "store/open.h"
 #include "store/store.h"
 
@@ -35,6 +36,8 @@ struct World {
   std::function<bool()> confirm;  // asks the person at the terminal; false: nobody is there
   std::ostream& out;
   std::ostream& err;
+  std::function<Result<Transports>(const Config&, const ConversationListener&)> make_transports;
+  std::function<bool()> clock_is_synchronised;  // as the kernel says; unset: not asked
 };
 
 enum ExitCode : int {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/key_generation.h"
 #include "cli/context.h"
 #include "ingest/file_ingest.h"
 
@@ -18,6 +19,7 @@ struct IngestRequest {
   bool send_old = false;
   bool progress = false;
   std::vector<std::string> paths;  // "-": standard input
+  bool sys4 = false;               // the files are databases of tlsrpt-collectd
 };
 int ingest_files(const Context& context, const IngestRequest& request);
 
@@ -75,6 +77,11 @@ struct ReportListRequest {
 };
 int report_list(const Context& context, const ReportListRequest& request);
 int report_show(const Context& context, const std::string& id);
+struct ReportTestRequest {
+  std::string to;      // an address, or a mailto: or https: URL
+  std::string domain;  // whose settings hold; empty: that of the address or URL
+};
+int report_test(const Context& context, const ReportTestRequest& request);
 
 struct DeliveryListRequest {
   std::string domain;
@@ -134,10 +141,23 @@ int store_copy(const Context& context, const std::string& from, const std::strin
 
 int record(const Context& context, const std::string& domain);
 
+// `domain`: whose settings are evaluated; empty: [system] domain.
+int check(const Context& context, const std::string& domain);
+
 int config_check(const Context& context);
 int config_show(const Context& context);
 // `path` may be "-": standard input.
 int config_import_stalwart(const Context& context, const std::string& path);
+
+struct DkimGenerateRequest {
+  std::string domain;
+  std::string selector;
+  PrivateKey::Type type = PrivateKey::Type::kRsa;
+  int bits = kUsualRsaBits;  // of an RSA key
+  std::string service;       // the record's s= tag; empty: none
+  std::string file;          // empty: SELECTOR.DOMAIN.pem beside the configuration
+};
+int dkim_generate(const Context& context, const DkimGenerateRequest& request);
 
 struct ExprEvalRequest {
   std::string expression;

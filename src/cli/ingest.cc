@@ -7,6 +7,7 @@
 #include "aggregate/recorder.h"
 #include "cli/commands.h"
 #include "cli/print.h"
+#include "ingest/sys4_ingest.h"
 #include "schedule/planner.h"
 
 namespace rapporteur {
@@ -79,7 +80,7 @@ void print_json(const Context& context, const std::vector<Taken>& files) {
   context.print(json);
 }
 
-void print_text(const Context& context, const Taken& file) {
+void print_text(const Context& context, const Taken& file, std::string_view unit) {
   auto& out = context.world.out;
   const auto path = printable(file.path);
   if (file.result.already_ingested) {
@@ -87,16 +88,16 @@ void print_text(const Context& context, const Taken& file) {
   } else if (file.error.empty()) {
     out << path << ": " << counts_text(file.result.counts);
     if (file.result.resumed_at > 0) {
-      out << fmt::format(", resumed at byte {}", file.result.resumed_at);
+      out << fmt::format(", resumed at {} {}", unit, file.result.resumed_at);
     }
     out << '\n';
   }
 }
 
-IngestProgress progress_of(const Context& context, const std::string& path) {
-  return [&context, path = printable(path)](std::uint64_t taken, std::uint64_t total) {
+IngestProgress progress_of(const Context& context, const std::string& path, const char* unit) {
+  return [&context, path = printable(path), unit](std::uint64_t taken, std::uint64_t total) {
     auto& err = context.world.err;
-    err << path << ": " << taken << " bytes";
+    err << path << ": " << taken << ' ' << unit << 's';
     if (total > 0) {
       const auto share = 100.0 * static_cast<double>(taken) / static_cast<double>(total);
       err << fmt::format(" of {} ({:.0f} %)", total, share);
@@ -145,8 +146,10 @@ int ingest_files(const Context& context, const IngestRequest& request) {
   for (const auto& path : request.paths) {
     auto& file = files.emplace_back();
     file.path = path;
-    auto result = ingest_file(path, request.file, recorder, store, context.world.clock, *log,
-                              request.progress ? progress_of(context, path) : IngestProgress());
+    const auto* const unit = request.sys4 ? "row" : "byte";
+    const auto progress = request.progress ? progress_of(context, path, unit) : IngestProgress();
+    const auto take = request.sys4 ? ingest_sys4 : ingest_file;
+    auto result = take(path, request.file, recorder, store, context.world.clock, *log, progress);
     if (result) {
       file.result = *std::move(result);
     } else {
@@ -155,7 +158,7 @@ int ingest_files(const Context& context, const IngestRequest& request) {
                         << '\n';
       exit_code = kExitFailed;
     }
-    if (!context.json) print_text(context, file);
+    if (!context.json) print_text(context, file, unit);
   }
   if (context.json) print_json(context, files);
   tell_of_held(context, held_before, held_windows(store));

@@ -13,7 +13,10 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/parser_config.h"
+#include "cli/parser_dkim.h"
+#include "cli/parser_options.h"
 #include "cli/parser_received.h"
+#include "cli/parser_report.h"
 #include "cli/parser_store.h"
 #include "cli/print.h"
 
@@ -23,8 +26,6 @@ namespace {
 
 constexpr const char* kDefaultConfig = "/etc/rapporteur/rapporteur.toml";
 constexpr const char* kGlobal = "Everywhere";
-constexpr std::size_t kMaxLimit = 1'000'000;
-constexpr int kMaxNumber = 1'000'000;
 
 // A positional argument is told by its name alone.
 class HelpFormatter final : public CLI::Formatter {
@@ -151,11 +152,6 @@ class Parser {
     add_read(app, name, "TIME", read, target, help + ", or a duration from now on (2h)");
   }
 
-  static void add_time(CLI::App* app, const std::string& name, std::optional<Time>& target,
-                       const std::string& help) {
-    add_read(app, name, "TIME", parse_time, target, help);
-  }
-
   static void add_window_state(CLI::App* app, std::optional<WindowState>& target) {
     add_read(app, "--state", "STATE", parse_window_state, target,
              "only windows that are collecting, due, assembled, done, blocked, held or suppressed");
@@ -165,25 +161,6 @@ class Parser {
     add_read(app, "--state", "STATE", parse_delivery_state, target,
              "only those that are pending, delivered, bounced, failed, suppressed, abandoned or "
              "uncertain");
-  }
-
-  static void add_domain_filter(CLI::App* app, std::string& target) {
-    app->add_option("--domain", target, "only this recipient domain, or those that match a glob")
-        ->option_text("GLOB");
-  }
-
-  static void add_limit(CLI::App* app, std::size_t& target) {
-    app->add_option("--limit", target, "at most so many rows (100)")
-        ->option_text("N")
-        ->check(CLI::Range(std::size_t{1}, kMaxLimit));
-  }
-
-  static void add_number(CLI::App* app, const std::string& name, int least,
-                         std::optional<int>& target, const std::string& help) {
-    app->add_option_function<int>(
-           name, [&target](const int& number) { target = number; }, help)
-        ->option_text("N")
-        ->check(CLI::Range(least, kMaxNumber));
   }
 
   static void add_bulk_flags(CLI::App* app, bool& dry_run, bool& yes) {
@@ -207,13 +184,24 @@ class Parser {
                            [this] { return ingest_files(context_, ingest_); });
     ingest->add_option("FILE", ingest_.paths, "files of one session a line; - is standard input")
         ->required();
-    add_read(ingest, "--format", "FORMAT", parse_format, ingest_.file.format,
-             "auto, tlsrpt, momentum, halon or native (auto: each line by itself)");
+    ingest
+        ->add_option_function<std::string>(
+            "--format", [this](const std::string& format) { take_format(format); },
+            "auto, tlsrpt, momentum, halon or native (auto: each line by itself); sys4: the files "
+            "are databases of tlsrpt-collectd")
+        ->option_text("FORMAT");
     add_time(ingest, "--at", ingest_.file.at, "the time of lines that carry none (now)");
     ingest->add_flag("--again", ingest_.file.again, "count files again that were taken before");
     ingest->add_flag("--send-old", ingest_.send_old,
                      "report windows older than [ingest] maxAge, too, instead of holding them");
     ingest->add_flag("--progress", ingest_.progress, "tell on standard error how far it is");
+  }
+
+  void take_format(const std::string& text) {
+    ingest_.sys4 = text == "sys4";
+    const auto format = ingest_.sys4 ? Format::kAuto : parse_format(text);
+    if (!format) throw CLI::ValidationError("--format", fmt::format("'{}' is no format", text));
+    ingest_.file.format = *format;
   }
 
   void add_list_options(CLI::App* app) {
@@ -285,29 +273,8 @@ class Parser {
   }
 
   void add_reports() {
-    auto* report = add_top("Reports", "report", "reports: what is sent", "");
-    auto* preview = add(report, "preview", "exactly what is sent for a window",
-                        "report preview example.org --as eml",
-                        [this] { return report_preview(context_, preview_); });
-    preview->add_option("DOMAIN", preview_.domain, "recipient domain")->required();
-    add_time(preview, "--window", preview_.window, "the window that begins then (the newest)");
-    add_number(preview, "--supplement", 0, preview_.supplement, "of several, this one (the last)");
-    add_number(preview, "--part", 1, preview_.part, "this part (the first)");
-    preview
-        ->add_option_function<std::string>(
-            "--as", [this](const std::string& form) { preview_.as_mail = form == "eml"; },
-            "json: the report; eml: the signed mail (json)")
-        ->option_text("FORM")
-        ->check(CLI::IsMember({"json", "eml"}));
-
-    auto* list = add(report, "list", "what was assembled", "report list --domain example.org",
-                     [this] { return report_list(context_, reports_); });
-    add_domain_filter(list, reports_.domain);
-    add_limit(list, reports_.limit);
-    add(report, "show", "one report and its deliveries", "report show ID --json",
-        [this] { return report_show(context_, id_); })
-        ->add_option("ID", id_, "its report-id")
-        ->required();
+    auto* group = add_top("Reports", "report", "reports: what is sent", "");
+    add_report_commands(below(group), context_, report_);
   }
 
   void add_delivery_action(CLI::App* parent, DeliveryAction action, const std::string& name,
@@ -385,8 +352,15 @@ class Parser {
             "record example.org", [this] { return record(context_, domain_); })
         ->add_option("DOMAIN", domain_, "recipient domain")
         ->required();
+    add_top("Look and check", "check",
+            "ask DNS, relay, sockets and store whether reports will leave and arrive",
+            "check --domain example.org", [this] { return check(context_, domain_); })
+        ->add_option("--domain", domain_, "the recipient domain whose settings are evaluated")
+        ->option_text("DOMAIN");
     auto* config = add_top("Look and check", "config", "the configuration file", "");
     add_config_commands(below(config), context_, import_path_);
+    auto* dkim = add_top("Look and check", "dkim", "keys that sign the reports", "");
+    add_dkim_commands(below(dkim), context_, dkim_);
     auto* expr = add_top("Look and check", "expr", "expressions of the configuration", "");
     auto* eval = add(expr, "eval", "evaluate an expression",
                      "expr eval --domain a.example \"'tls@' + rcpt_domain\"",
@@ -467,8 +441,7 @@ class Parser {
   ScheduleListRequest list_;
   ScheduleActionRequest act_;
   PauseRequest pause_;
-  ReportPreviewRequest preview_;
-  ReportListRequest reports_;
+  ReportArguments report_;
   DeliveryListRequest deliveries_;
   DeliveryActionRequest delivery_;
   SuppressRequest suppress_;
@@ -479,7 +452,7 @@ class Parser {
   ExprEvalRequest eval_;
   std::string import_path_;
   std::string domain_;
-  std::string id_;
+  DkimGenerateRequest dkim_;
 };
 
 }  // namespace

@@ -5,13 +5,8 @@
 #include <utility>
 
 #include "base/file.h"
-#include "base/text.h"
-#include "deliver/curl_https.h"
-#include "deliver/curl_smtp.h"
-#include "deliver/directory.h"
-#include "deliver/guard.h"
-#include "deliver/sendmail.h"
 #include "schedule/runner.h"
+#include "schedule/transports.h"
 
 namespace rapporteur {
 
@@ -29,50 +24,6 @@ constexpr std::size_t kMostBouncesAtOnce = 20;
 // A stop does not wait long for a store that is locked or away.
 constexpr int kLastRecordAttempts = 2;
 constexpr std::chrono::milliseconds kLastPatience{1000};
-
-SmtpOptions::Tls tls_of(RelayTls tls) {
-  switch (tls) {
-    case RelayTls::kNone:
-      return SmtpOptions::Tls::kNone;
-    case RelayTls::kOpportunistic:
-      return SmtpOptions::Tls::kOpportunistic;
-    case RelayTls::kRequired:
-      return SmtpOptions::Tls::kRequired;
-  }
-  return SmtpOptions::Tls::kRequired;
-}
-
-Result<MailTransportFactory> mail_factory(const Config& config) {
-  const auto& smtp = config.delivery.smtp;
-  if (smtp.transport == MailTransportKind::kDirectory) {
-    return MailTransportFactory([directory = smtp.directory](const Interrupt&) {
-      return make_directory_transport(directory);
-    });
-  }
-  if (smtp.transport == MailTransportKind::kSendmail) {
-    const SendmailOptions options{.command = smtp.command, .timeout = smtp.final_timeout};
-    return MailTransportFactory([options](const Interrupt& interrupt) {
-      return make_sendmail_transport(options, interrupt);
-    });
-  }
-  SmtpOptions options{.url = smtp.url,
-                      .tls = tls_of(smtp.tls),
-                      .ca_file = smtp.ca_file,
-                      .username = smtp.username,
-                      .password = {},
-                      .ehlo_name = config.hostname,
-                      .connect_timeout = smtp.connect_timeout,
-                      .reply_timeout = smtp.reply_timeout,
-                      .final_timeout = smtp.final_timeout};
-  if (!smtp.password_file.empty()) {
-    const auto password = read_file(smtp.password_file);
-    if (!password) return Error{Fault::kConfig, password.error().text};
-    options.password = trim(*password);
-  }
-  return MailTransportFactory([options = std::move(options)](const Interrupt& interrupt) {
-    return make_smtp_transport(options, interrupt);
-  });
-}
 
 // Notes how attempts over a transport end and how long they take.
 void note(TransportMetrics& metrics, Reply::Outcome outcome, std::chrono::nanoseconds took) {
@@ -145,15 +96,8 @@ CourierOptions measured(CourierOptions options, DaemonMetrics& metrics) {
 
 Result<CourierOptions> courier_options(const Config& config) {
   const auto& delivery = config.delivery;
-  auto mail = mail_factory(config);
-  if (!mail) return std::move(mail).error();
-  auto exceptions = parse_guard_exceptions(delivery.https.allow);
-  if (!exceptions) return std::move(exceptions).error();
-  const HttpsOptions https{.verify = delivery.https.verify,
-                           .ca_file = delivery.https.ca_file,
-                           .timeout = delivery.https.timeout,
-                           .proxy = delivery.https.proxy,
-                           .exceptions = *std::move(exceptions)};
+  auto transports = make_transports(config);
+  if (!transports) return std::move(transports).error();
   std::function<Result<void>()> settle;
   if (delivery.smtp.transport == MailTransportKind::kDirectory) {
     settle = [directory = delivery.smtp.directory] { return sync_file_system(directory); };
@@ -165,9 +109,8 @@ Result<CourierOptions> courier_options(const Config& config) {
       .rate = delivery.rate,
       .suppress_after = delivery.suppress_after,
       .lease = config.store.lease,
-      .mail = *std::move(mail),
-      .https =
-          [https](const Interrupt& interrupt) { return make_https_transport(https, interrupt); },
+      .mail = std::move(transports->mail),
+      .https = std::move(transports->https),
       .settle = std::move(settle)};
 }
 

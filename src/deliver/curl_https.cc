@@ -92,6 +92,7 @@ class CurlHttps final : public HttpsTransport {
   std::string answer() const;
   void take_header(std::string_view line);
 
+  static int on_debug(CURL* easy, curl_infotype type, char* text, std::size_t size, void* self);
   static std::size_t on_header(char* text, std::size_t unit, std::size_t count, void* self);
   static std::size_t on_body(char* text, std::size_t unit, std::size_t count, void* self);
   static int on_progress(void* self, curl_off_t, curl_off_t, curl_off_t total, curl_off_t sent);
@@ -100,6 +101,7 @@ class CurlHttps final : public HttpsTransport {
   const HttpsOptions options_;
   const Interrupt& interrupt_;
   const SystemClock clock_;
+  Conversation conversation_;
   curl_slist* headers_ = nullptr;
 
   // The attempt under way.
@@ -119,7 +121,10 @@ class CurlHttps final : public HttpsTransport {
 };
 
 CurlHttps::CurlHttps(const HttpsOptions& options, const Interrupt& interrupt)
-    : options_(options), interrupt_(interrupt), loop_(kIdleConnections) {
+    : options_(options),
+      interrupt_(interrupt),
+      conversation_(options.listener),
+      loop_(kIdleConnections) {
   set_request();
   set_callbacks();
 }
@@ -162,6 +167,10 @@ void CurlHttps::set_callbacks() {
   curl_easy_setopt(easy, CURLOPT_XFERINFODATA, this);
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, this);
+  if (!conversation_.heard()) return;
+  curl_easy_setopt(easy, CURLOPT_VERBOSE, 1L);  // on_debug() sees every line; nothing is printed
+  curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, on_debug);
+  curl_easy_setopt(easy, CURLOPT_DEBUGDATA, this);
 }
 
 Reply CurlHttps::post(const std::string& url, std::string_view gz) {
@@ -270,6 +279,23 @@ void CurlHttps::take_header(std::string_view line) {
   } else if (starts_with_ignoring_case(line, kRetryAfter)) {
     retry_after_ = std::string(line.substr(kRetryAfter.size()));
   }
+}
+
+int CurlHttps::on_debug(CURL*, curl_infotype type, char* text, std::size_t size, void* self) {
+  auto& conversation = static_cast<CurlHttps*>(self)->conversation_;
+  const std::string_view said(text, size);
+  if (type == CURLINFO_HEADER_OUT) {
+    conversation.sent(said);
+  } else if (type == CURLINFO_HEADER_IN) {
+    conversation.received(said);
+  } else if (type == CURLINFO_DATA_IN) {
+    conversation.received(said.substr(0, kKeptBody));
+  } else if (type == CURLINFO_DATA_OUT) {
+    conversation.sent_bytes(size);
+  } else if (type == CURLINFO_TEXT) {
+    conversation.note(said);
+  }
+  return 0;
 }
 
 std::size_t CurlHttps::on_header(char* text, std::size_t unit, std::size_t count, void* self) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "deliver/conversation.h"
 #include "deliver/guard.h"
 #include "deliver/transport.h"
 
@@ -18,6 +19,7 @@ struct HttpsOptions {
   std::chrono::milliseconds timeout = std::chrono::seconds(60);  // for all of an attempt
   std::string proxy;                                             // empty: none
   GuardExceptions exceptions;
+  ConversationListener listener = {};
 };
 
 // At most this much of an answer is read, header and body each; of the body only the beginning is

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/text.h"
 #include "base/time.h"
 #include "deliver/curl_loop.h"
 #include "deliver/judge.h"
@@ -97,6 +98,7 @@ class CurlSmtp final : public MailTransport {
   SmtpDialogue dialogue_;
   Clock::time_point since_{};  // since when the relay is awaited
   std::string_view message_;
+  Conversation conversation_;
   bool probing_ = false;
   bool reused_ = false;
   Broken broken_ = Broken::kNo;
@@ -109,6 +111,7 @@ CurlSmtp::CurlSmtp(const SmtpOptions& options, const Interrupt& interrupt)
       interrupt_(interrupt),
       url_(relay_url(options)),
       implicit_tls_(url_ && url_->starts_with("smtps:")),
+      conversation_(options.listener),
       loop_(1) {
   auto* easy = loop_.easy();
   if (url_) curl_easy_setopt(easy, CURLOPT_URL, url_->c_str());
@@ -331,6 +334,9 @@ int CurlSmtp::on_debug(CURL*, curl_infotype type, char* text, std::size_t size, 
     smtp.take_reply(line);
   } else if (type == CURLINFO_DATA_OUT) {
     smtp.since_ = Clock::now();
+    smtp.conversation_.sent_bytes(size);
+  } else if (type == CURLINFO_TEXT) {
+    smtp.conversation_.note(line);
   }
   return 0;
 }
@@ -338,6 +344,8 @@ int CurlSmtp::on_debug(CURL*, curl_infotype type, char* text, std::size_t size, 
 void CurlSmtp::take_command(std::string_view line) {
   if (!dialogue_.greeted()) reused_ = true;
   dialogue_.command(line);
+  const bool begins = starts_with_ignoring_case(line, "AUTH ");
+  conversation_.sent(line, dialogue_.stage() == Stage::kAuth && !dialogue_.quitting() && !begins);
   if (dialogue_.quitting()) {
     for (const int socket : sockets_) ::shutdown(socket, SHUT_RD);
   }
@@ -349,6 +357,7 @@ void CurlSmtp::take_reply(std::string_view line) {
   const auto stage = dialogue_.stage();
   const bool awaited = !dialogue_.answered();
   dialogue_.reply(line);
+  conversation_.received(line);
   const bool over = awaited && dialogue_.answered();
   if (over || dialogue_.stage() != stage) since_ = Clock::now();
 }

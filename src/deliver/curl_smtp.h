@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "deliver/conversation.h"
 #include "deliver/transport.h"
 
 namespace rapporteur {
@@ -26,6 +27,7 @@ struct SmtpOptions {
   std::chrono::milliseconds connect_timeout = std::chrono::seconds(30);  // and a TLS handshake
   std::chrono::milliseconds reply_timeout = std::chrono::minutes(5);
   std::chrono::milliseconds final_timeout = std::chrono::minutes(10);  // after the final dot
+  ConversationListener listener = {};
 };
 
 // One recipient a transaction, judged by the last reply. A connection that turns out to be dead

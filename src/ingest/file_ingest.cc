@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/text.h"
+#include "ingest/file_batches.h"
 #include "ingest/line_counter.h"
 #include "ingest/line_reader.h"
 
@@ -54,42 +55,6 @@ bool is_regular_file(const std::string& path) {
 std::uint64_t size_of(const std::string& path) {
   struct stat status {};
   return stat(path.c_str(), &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
-}
-
-// What to do where nobody can tell whether a batch was stored.
-Error explained(const Error& error, bool can_be_known) {
-  if (error.fault != Fault::kUnknown) return error;
-  return {error.fault,
-          error.text + (can_be_known ? "; whether the last batch was counted, the store knows: the "
-                                       "same file again goes on behind what was"
-                                     : "; nobody can tell whether the last batch was counted")};
-}
-
-void add(IngestCounts& to, const IngestCounts& from) {
-  to.accepted += from.accepted;
-  to.rejected += from.rejected;
-  to.ignored += from.ignored;
-  for (const auto& [reason, count] : from.by_reason) to.by_reason[reason] += count;
-}
-
-// The counters of a tally, as they are told to people.
-void add_counters(const Tally& tally, const Recorded& recorded, IngestCounts& counts) {
-  for (const auto& [name, count] : tally.counters()) {
-    const auto dot = name.find('.');
-    const auto kind = name.substr(0, dot);
-    if (kind == "accepted") counts.accepted += count;
-    if (kind == "rejected") counts.rejected += count;
-    if (kind == "ignored") counts.ignored += count;
-    if (kind == "rejected" || kind == "ignored") counts.by_reason[name.substr(dot + 1)] += count;
-  }
-  const auto move = [&counts](std::uint64_t lines, const char* reason) {
-    if (lines == 0) return;
-    counts.accepted -= std::min(counts.accepted, lines);
-    counts.ignored += lines;
-    counts.by_reason[reason] += lines;
-  };
-  move(recorded.duplicates, "duplicate");
-  move(recorded.never, "never");
 }
 
 class FileIngest {
@@ -146,7 +111,8 @@ class FileIngest {
         file->offset = reader.offset();
         file->finished = !*more;
       }
-      auto counts = store_batch(file);
+      const auto tally = counter_.hand_over();
+      auto counts = store_batch(recorder_, *tally, file);
       if (!counts) return std::move(counts).error();
       add(result.counts, *counts);
       if (progress) progress(reader.offset(), size);
@@ -155,24 +121,6 @@ class FileIngest {
   }
 
  private:
-  // Stores the batch together with the file's progress.
-  Result<IngestCounts> store_batch(std::optional<FileProgress>& file) {
-    const auto tally = counter_.hand_over();
-    auto progress = file;
-    if (progress) {
-      const auto counters = tally->counters();
-      const auto accepted = counters.find("accepted");
-      if (accepted != counters.end()) progress->accepted += accepted->second;
-    }
-    const auto* const one = tally.get();
-    const auto recorded = recorder_.record({&one, 1}, {.file = progress, .journalled = {}});
-    if (!recorded) return explained(recorded.error(), file.has_value());
-    file = progress;
-    IngestCounts counts;
-    add_counters(*tally, recorded->at(0), counts);
-    return counts;
-  }
-
   void sample(std::string_view reason, const LineReader::Line& line) {
     if (rejections_ + samples_.size() >= kLoggedRejections) return;
     samples_.push_back(
@@ -208,29 +156,6 @@ class FileIngest {
   std::size_t rejections_ = 0;   // told
 };
 
-// What the store knows of a file with this content.
-struct Known {
-  bool finished = false;
-  FileProgress progress;
-};
-
-Result<Known> look_up(Store& store, const std::string& path, Result<std::string> hash, bool again) {
-  if (!hash) return std::move(hash).error();
-  auto stored = store.file(*hash);
-  if (!stored) return std::move(stored).error();
-  Known known;
-  known.finished = *stored && (*stored)->finished;
-  known.progress = {.sha256 = *hash, .name = path};
-  if (known.finished && again) {
-    if (auto forgotten = store.forget_file(*hash); !forgotten) return std::move(forgotten).error();
-    known.finished = false;
-  } else if (*stored) {
-    known.progress.offset = (*stored)->offset;
-    known.progress.accepted = (*stored)->accepted;
-  }
-  return known;
-}
-
 }  // namespace
 
 Result<FileIngestResult> ingest_file(const std::string& path, const FileIngestOptions& options,
@@ -248,7 +173,7 @@ Result<FileIngestResult> ingest_file(const std::string& path, const FileIngestOp
   std::optional<FileProgress> file;
   std::uint64_t resumed_at = 0;
   if (can_be_known) {
-    auto known = look_up(store, path, hash.get(), options.again);
+    auto known = look_up_file(store, path, hash.get(), options.again);
     if (!known) return std::move(known).error();
     if (known->finished) return FileIngestResult{.already_ingested = true};
     file = std::move(known->progress);

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -24,6 +25,9 @@ struct AssemblyContext {
   const Signer& signer;
   Store& store;              // asked, never changed
   expr::Dns* dns = nullptr;  // answers dns_query() of the settings
+  // Not empty: these are no real reports, and the word stands before every subject and behind the
+  // organization's name.
+  std::string_view mark = {};
 };
 
 // What becomes of a due window.

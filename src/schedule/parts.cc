@@ -98,6 +98,7 @@ class PartMaker {
     auto identity = identity_of(context_.config, question_);
     if (!identity) return std::move(identity).error();
     identity_ = *std::move(identity);
+    if (marked()) identity_.organization += " (" + std::string(context_.mark) + ")";
     any_mail_ = std::ranges::any_of(destinations_, is_mail);
     sign_ = context_.signer.has_keys(identity_.sign_domain);
     if (any_mail_ && !sign_ && !context_.config.delivery.smtp.relay_signs) {
@@ -125,6 +126,8 @@ class PartMaker {
   }
 
  private:
+  bool marked() const { return !context_.mark.empty(); }
+
   std::string report_id_of(int part) const {
     return report_id(window_.period, window_.domain, part, context_.store.token(),
                      identity_.submitter);
@@ -138,7 +141,9 @@ class PartMaker {
     const PartFacts facts{identity_.submitter, report_id_of(part), part, parts};
     Question question = question_;
     question.part = &facts;
-    return text_setting(context_.config, Setting::kSubject, question);
+    auto subject = text_setting(context_.config, Setting::kSubject, question);
+    if (subject && marked()) subject = std::string(context_.mark) + ": " + *subject;
+    return subject;
   }
 
   Result<ReportMail> mail_of(int part, int parts) const {

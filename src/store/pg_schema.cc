@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "store/schema_version.h"
+
 namespace rapporteur {
 
 namespace {
@@ -306,6 +308,10 @@ void migrate(PgDatabase& database, std::int64_t from, Random& random) {
 }
 
 }  // namespace
+
+std::int64_t newest_pg_schema() {
+  return kNewest;
+}
 
 Result<StoreIdentity> prepare_schema(PgDatabase& database, Random& random) {
   // The row is the lock of whoever makes the tables.

@@ -3,6 +3,8 @@
 #include <array>
 #include <cstddef>
 
+#include "store/schema_version.h"
+
 namespace rapporteur {
 
 namespace {
@@ -380,6 +382,14 @@ void migrate(Database& database, std::int64_t from, Random& random) {
 }
 
 }  // namespace
+
+std::int64_t sqlite_application_id() {
+  return kApplicationId;
+}
+
+std::int64_t newest_sqlite_schema() {
+  return kNewest;
+}
 
 Result<void> check_owner(Database& database) {
   Transaction reading(database, Transaction::Kind::kRead);

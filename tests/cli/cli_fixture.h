@@ -124,6 +124,8 @@ class CliTest : public testing::Test {
             },
         .out = out,
         .err = err,
+        .make_transports = make_transports,
+        .clock_is_synchronised = [this] { return clock_is_kept; },
     };
     Outcome outcome;
     outcome.code = run_command_line(arguments, world);
@@ -234,10 +236,13 @@ class CliTest : public testing::Test {
   testing_support::FixedRandom random;
   testing_support::TableResolver resolver;
   ResolverOptions resolver_options;
+  // What carries reports; a test that sends sets it.
+  std::function<Result<Transports>(const Config&, const ConversationListener&)> make_transports;
   StoreOptions store_options;  // with which the last store was opened
   std::vector<RunRequest> daemon_requests;
   int daemon_exit = 0;
   std::string environment_config;
+  bool clock_is_kept = true;
   bool answer = false;
   int asked = 0;
   int files = 0;

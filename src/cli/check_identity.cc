@@ -1,0 +1,169 @@
+// Who the mail says that it is from: DMARC (RFC 7489), SPF (RFC 7208), and where bounces go.
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "base/domain.h"
+#include "base/text.h"
+#include "cli/check.h"
+#include "dkim/tag_list.h"
+
+namespace rapporteur {
+
+namespace {
+
+std::string_view organisation(std::string_view name) {
+  const auto last = name.rfind('.');
+  if (last == name.npos || last == 0) return name;
+  const auto before = name.rfind('.', last - 1);
+  return before == name.npos ? name : name.substr(before + 1);
+}
+
+// What the domain in From asks of receivers.
+struct Dmarc {
+  bool published = false;
+  bool enforced = false;  // p=quarantine or p=reject
+  bool strict_dkim = false;
+  bool strict_spf = false;
+};
+
+// Of the name itself, else of its organisation. Nullopt: no definite answer.
+std::optional<Dmarc> dmarc_of(Resolver& resolver, const std::string& from) {
+  const std::vector<std::string> names = {"_dmarc." + from,
+                                          "_dmarc." + std::string(organisation(from))};
+  const auto answers = resolver.txt(names);
+  for (const auto& answer : answers) {
+    if (answer.status == DnsAnswer::Status::kTemporary) return std::nullopt;
+    for (const auto& record : answer.records) {
+      const TagList tags(record);
+      if (tags.value("v") != "DMARC1") continue;
+      const auto policy = to_lower(tags.value("p"));
+      return Dmarc{.published = true,
+                   .enforced = policy == "quarantine" || policy == "reject",
+                   .strict_dkim = tags.value("adkim") == "s",
+                   .strict_spf = tags.value("aspf") == "s"};
+    }
+  }
+  return Dmarc();
+}
+
+void check_dkim_alignment(const CheckScene& scene, const std::string& from, const Dmarc& dmarc,
+                          Checks& checks) {
+  const auto signer = text_setting(scene.config, Setting::kDkimSignDomain, scene.question);
+  if (!signer) return;  // told with the settings
+  const auto check = "From and DKIM";
+  const bool has_key = std::ranges::any_of(
+      scene.config.dkim, [&](const DkimKey& key) { return key.domain == *signer; });
+  if (!has_key && !scene.config.delivery.smtp.relay_signs) {
+    return checks.fault(check,
+                        fmt::format("dkimSignDomain is {}, for which there is no [[dkim]] key: "
+                                    "reports stay blocked",
+                                    *signer),
+                        fmt::format("`rapporteur dkim generate {} SELECTOR`", *signer));
+  }
+  const auto seen = fmt::format("From is of {}, signed by {}", from, *signer);
+  if (is_aligned(from, *signer, dmarc.strict_dkim)) return checks.ok(check, seen);
+  const auto advice = "let dkimSignDomain be the domain of fromAddress, with a [[dkim]] key";
+  if (dmarc.enforced) {
+    return checks.fault(check, seen + ": DMARC does not count that, and its policy is enforced",
+                        advice);
+  }
+  checks.warning(check, seen + ": DMARC does not count that", advice);
+}
+
+void check_spf_record(const CheckScene& scene, const std::string& domain, Checks& checks) {
+  const std::array names = {domain};
+  const auto answer = scene.resolver.txt(names).front();
+  const auto check = "SPF of " + domain;
+  if (answer.status == DnsAnswer::Status::kTemporary) {
+    return checks.fault(check, "could not be looked up: " + answer.problem, "try again later");
+  }
+  std::vector<std::string> records;
+  for (const auto& record : answer.records) {
+    const auto lower = to_lower(record);
+    if (lower == "v=spf1" || lower.starts_with("v=spf1 ")) records.push_back(lower);
+  }
+  if (records.empty()) {
+    return checks.warning(check, "there is no SPF record",
+                          "publish one that names the addresses from which the relay sends");
+  }
+  if (records.size() > 1) {
+    return checks.fault(check,
+                        fmt::format("there are {} SPF records, which is an error", records.size()),
+                        "leave one of them (RFC 7208, section 4.5)");
+  }
+  if (trim(records.front()) == "v=spf1 -all") {
+    return checks.fault(check, "the record says that the domain sends no mail: v=spf1 -all",
+                        "name the addresses from which the relay sends");
+  }
+  checks.ok(check, "published; whether it names the relay's addresses is not looked at");
+}
+
+void check_bounce_path(const CheckScene& scene, const std::string& domain, Checks& checks) {
+  const std::array<DnsQuestion, 3> questions = {DnsQuestion{domain, DnsType::kMx},
+                                                DnsQuestion{domain, DnsType::kIpv4},
+                                                DnsQuestion{domain, DnsType::kIpv6}};
+  const auto answers = scene.resolver.ask(questions);
+  const auto check = "mail to " + domain;
+  if (answers[0].status == DnsAnswer::Status::kFound && !answers[0].records.empty()) {
+    return checks.ok(check, fmt::format("bounces go to its MX {}", answers[0].records.front()));
+  }
+  for (const auto& answer : answers) {
+    if (answer.status == DnsAnswer::Status::kTemporary) {
+      return checks.fault(check, "could not be looked up: " + answer.problem, "try again later");
+    }
+  }
+  for (const auto& address : {answers[1], answers[2]}) {
+    if (address.records.empty()) continue;
+    return checks.ok(check, fmt::format("bounces go to its address {}", address.records.front()));
+  }
+  checks.fault(
+      check, "the domain of the envelope sender has neither MX nor address",
+      "publish one, or let envelopeFrom be in a domain that gets mail: many servers refuse "
+      "such a sender, and bounces are lost");
+}
+
+}  // namespace
+
+bool is_aligned(std::string_view one, std::string_view other, bool strict) {
+  if (one == other) return true;
+  if (strict) return false;
+  if (is_same_or_below(one, other) || is_same_or_below(other, one)) return true;
+  const auto organisation_of_one = organisation(one);
+  return organisation_of_one.find('.') != organisation_of_one.npos &&
+         organisation_of_one == organisation(other);
+}
+
+void check_identity(const CheckScene& scene, Checks& checks) {
+  const auto from = text_setting(scene.config, Setting::kFromAddress, scene.question);
+  const auto envelope = text_setting(scene.config, Setting::kEnvelopeFrom, scene.question);
+  if (!from || !envelope) return;  // told with the settings
+  const std::string from_domain(domain_of_address(*from));
+  const std::string envelope_domain(domain_of_address(*envelope));
+  const auto found = dmarc_of(scene.resolver, from_domain);
+  const auto check = "DMARC of " + from_domain;
+  if (!found) {
+    checks.warning(check, "could not be looked up", "try again later");
+  } else if (!found->published) {
+    checks.ok(check, "none is published");
+  } else {
+    checks.ok(check, found->enforced ? "published and enforced" : "published, not enforced");
+  }
+  const auto dmarc = found.value_or(Dmarc());
+  check_dkim_alignment(scene, from_domain, dmarc, checks);
+  const auto seen =
+      fmt::format("From is of {}, the envelope sender of {}", from_domain, envelope_domain);
+  if (is_aligned(from_domain, envelope_domain, dmarc.strict_spf)) {
+    checks.ok("From and SPF", seen);
+  } else {
+    checks.warning("From and SPF", seen + ": SPF does not count for DMARC",
+                   "let envelopeFrom be in the domain of fromAddress, or rely on DKIM alone");
+  }
+  check_spf_record(scene, envelope_domain, checks);
+  check_bounce_path(scene, envelope_domain, checks);
+}
+
+}  // namespace rapporteur
