@@ -318,7 +318,11 @@ class TestMaildir:
 
 
 class TestNewFailures:
-    SCRIPT = '#!/bin/sh\ncat >"$0.$$.report"\nprintf "%s\\n" "$@" >"$0.$$.arguments"\n'
+    # The report has its name when it is whole.
+    SCRIPT = (
+        '#!/bin/sh\nprintf "%s\\n" "$@" >"$0.$$.arguments"\n'
+        'cat >"$0.$$.part"\nmv "$0.$$.part" "$0.$$.report"\n'
+    )
     ARGUMENTS = ["; touch hacked", "$(touch hacked)", "`touch hacked`", "a b", "*", "", "--x=\"'"]
 
     @pytest.fixture
