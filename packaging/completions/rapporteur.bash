@@ -20,7 +20,7 @@ _rapporteur_path() {
 
 _rapporteur() {
   local path current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-  local options= commands= values= files= awaited=
+  local options='' commands='' values='' files='' awaited=''
   _rapporteur_path
   case $path in
     '')

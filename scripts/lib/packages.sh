@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2034
+# shellcheck disable=SC2034,SC2016
 # Sourced by scripts/test and scripts/demo: installs what they need on Debian 12, and nothing else.
 
 build_packages=(

@@ -44,7 +44,8 @@ def words_of(command):
 def faults(words, top):
     """What of a command the program does not know."""
     command = top
-    valued = {flag for each in top.walk() for option in each.options + each.common if option.value for flag in option.flags}
+    options = [option for each in top.walk() for option in each.options + each.common]
+    valued = {flag for option in options if option.value for flag in option.flags}
     for place, word in enumerate(words):
         if not command.commands:
             break
@@ -77,7 +78,10 @@ def test_every_command_of_a_page_is_one(page, top):
 
 
 def test_commands_are_found_and_faults_are_seen(top):
-    text = "Say `rapporteur schedule\nlst` or\n```\nsudo -u rapporteur rapporteur stats --knots\n  rapporteur run   be it\n```\n"
+    text = (
+        "Say `rapporteur schedule\nlst` or\n"
+        "```\nsudo -u rapporteur rapporteur stats --knots\n  rapporteur run   be it\n```\n"
+    )
     commands = named(text)
     assert commands == ["rapporteur stats --knots", "rapporteur run   be it", "rapporteur schedule lst"]
     assert [faults(words_of(command), top) for command in commands] == [

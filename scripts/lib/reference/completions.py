@@ -53,7 +53,8 @@ def _bash_case(command):
 
 
 def _valued_flags(top):
-    return sorted({flag for command in top.walk() for option in _options(command) if option.value for flag in option.flags})
+    options = [option for command in top.walk() for option in _options(command) if option.value]
+    return sorted({flag for option in options for flag in option.flags})
 
 
 def bash(top):
@@ -81,7 +82,7 @@ def bash(top):
         "",
         "_rapporteur() {",
         "  local path current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}",
-        "  local options= commands= values= files= awaited=",
+        "  local options='' commands='' values='' files='' awaited=''",
         "  _rapporteur_path",
         "  case $path in",
         *(line for command in top.walk() for line in _bash_case(command)),
@@ -192,11 +193,10 @@ def fish(top):
         "complete -c rapporteur -f",
     ]
     for command in top.walk():
-        where = " ".join(command.path)
-        for below in command.commands:
-            lines.append(f"complete -c rapporteur -n '__rapporteur_at \"{where}\"' -a {below.name} -d {_fish_text(below.help)}")
+        here = f"complete -c rapporteur -n '__rapporteur_at \"{' '.join(command.path)}\"'"
+        lines += [f"{here} -a {below.name} -d {_fish_text(below.help)}" for below in command.commands]
         if _takes_files(command):
-            lines.append(f"complete -c rapporteur -n '__rapporteur_at \"{where}\"' -F")
+            lines.append(f"{here} -F")
         lines += [_fish_option(command, option) for option in _options(command)]
     return "\n".join(lines) + "\n"
 

@@ -71,7 +71,8 @@ def _terms(entries, show):
 
 def _details(command):
     """Arguments and options of one command."""
-    return _terms(command.arguments, lambda entry: f"\\fI{roff.plain(entry.name)}\\fR") + _terms(command.options, _option)
+    arguments = _terms(command.arguments, lambda entry: f"\\fI{roff.plain(entry.name)}\\fR")
+    return arguments + _terms(command.options, _option)
 
 
 def _command_page(command, folder, others):
@@ -104,7 +105,8 @@ def _see_also(names, without):
 def _top_page(top, folder, names):
     description, rest = _prose(folder, "rapporteur")
     lines = _head("rapporteur", 1, "TLS report (TLSRPT, RFC 8460) scheduler for mail servers")
-    lines += [roff.heading("synopsis"), f"{roff.bold('rapporteur')} [\\fIoption\\fR...] \\fIcommand\\fR [\\fIargument\\fR...]"]
+    lines.append(roff.heading("synopsis"))
+    lines.append(f"{roff.bold('rapporteur')} [\\fIoption\\fR...] \\fIcommand\\fR [\\fIargument\\fR...]")
     lines += [roff.heading("description"), roff.inline(top.help), *description, roff.heading("commands")]
     for heading, entries in top.groups.items():
         lines.append(roff.subheading(heading))
