@@ -76,15 +76,39 @@ def test_the_library_for_other_programs_is_a_component_of_its_own(tmp_path):
     assert "rapporteur" not in files
 
 
+def drop_ins():
+    """What the documents have an administrator write with `systemctl edit`, by the kind of unit."""
+    texts = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").rglob("*.md"))]
+    blocks = [block for text in texts for block in re.findall(r"^```\n(\[.*?)^```", text, re.M | re.S)]
+    return [(kind, block) for block in blocks for kind in ("service", "socket") if f"[{kind.title()}]" in block]
+
+
+def units_in(folder, installed):
+    """The units in a folder, with the program where it is."""
+    for kind in ("service", "socket"):
+        text = (installed / f"usr/lib/systemd/system/rapporteur.{kind}").read_text(encoding="utf-8")
+        (folder / f"rapporteur.{kind}").write_text(re.sub(r"=\S*/bin/rapporteur ", f"={os.path.abspath(BINARY)} ", text))
+    return folder / "rapporteur.service", folder / "rapporteur.socket"
+
+
 def test_systemd_finds_nothing_wrong_with_the_units(installed, tmp_path):
     for kind in ("service", "socket"):
         text = (installed / f"usr/lib/systemd/system/rapporteur.{kind}").read_text(encoding="utf-8")
-        # The program is not at its last place.
-        (tmp_path / f"rapporteur.{kind}").write_text(re.sub(r"=\S*/bin/rapporteur ", f"={BINARY} ", text))
         for page, section in re.findall(r"man:([\w.-]+)\((\d)\)", text):
             assert (installed / f"usr/share/man/man{section}/{page}.{section}").exists(), page
-    said = tool("systemd-analyze", "verify", "--man=no", tmp_path / "rapporteur.service", tmp_path / "rapporteur.socket")
+    said = tool("systemd-analyze", "verify", "--man=no", *units_in(tmp_path, installed))
     assert (said.returncode, said.stdout + said.stderr) == (0, "")
+
+
+def test_systemd_finds_nothing_wrong_with_what_administrators_are_told_to_add(installed, tmp_path):
+    assert {kind for kind, _ in drop_ins()} == {"service", "socket"}
+    for number, (kind, text) in enumerate(drop_ins()):
+        folder = tmp_path / str(number)
+        (folder / f"rapporteur.{kind}.d").mkdir(parents=True)
+        units = units_in(folder, installed)
+        (folder / f"rapporteur.{kind}.d" / "override.conf").write_text(text)
+        said = tool("systemd-analyze", "verify", "--man=no", *units)
+        assert (said.returncode, said.stdout + said.stderr) == (0, ""), text
 
 
 def test_the_service_is_hardened(installed):

@@ -75,9 +75,11 @@ class Debian:
         return self.service
 
     def close(self):
-        if self.service is not None and self.service.process.poll() is None:
-            self.service.process.kill()
-            self.service.process.wait()
+        if self.service is not None:
+            if self.service.process.poll() is None:
+                self.service.process.kill()
+                self.service.process.wait()
+            self.service.log_path.unlink(missing_ok=True)
         shutil.rmtree(self.folder)
 
 

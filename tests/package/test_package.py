@@ -121,7 +121,7 @@ def test_the_service_runs_as_its_unit_says(debian):
 
 
 def test_everything_around_it_is_as_it_has_to_be(debian):
-    typed(debian, "sudo -u rapporteur rapporteur check", code=None)
+    assert "example.org" in typed(debian, "sudo -u rapporteur rapporteur check", code=None)
 
 
 def test_a_sample_report_arrives(debian, smtp):
