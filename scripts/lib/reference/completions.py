@@ -11,6 +11,7 @@ WORDS = {
     ("delivery", "--state"): _DELIVERY_STATES,
     ("report", "--as"): ("json", "eml"),
     ("dkim", "--type"): ("rsa", "ed25519"),
+    ("dkim", "--service"): ("tlsrpt",),
 }
 FILE = "FILE"
 
