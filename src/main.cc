@@ -59,7 +59,8 @@ int main(int argc, char** argv) {
       .make_resolver = rapporteur::make_resolver,
       .run_daemon =
           [](const rapporteur::RunRequest& request) {
-            return rapporteur::run_daemon({request.config_path, request.role});
+            return rapporteur::run_daemon(
+                {request.config_path, request.role, environment("NOTIFY_SOCKET")});
           },
       .environment = environment,
       .confirm = confirm,

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2034
+# shellcheck disable=SC2034,SC2016
 # Sourced by scripts/test and scripts/demo: installs what they need on Debian 12, and nothing else.
 
 build_packages=(
@@ -15,7 +15,14 @@ peer_packages=(
   openssl python3 python3-aiosmtpd python3-dkim python3-nacl python3-dnslib python3-pytest
 )
 
-test_packages=(clang-format libgtest-dev libgmock-dev libbenchmark-dev python3-cryptography)
+test_packages=(
+  clang-format libgtest-dev libgmock-dev libbenchmark-dev python3-cryptography
+  systemd util-linux man-db groff-base bash zsh fish
+)
+
+# What packing needs, and what the test of the packages needs beside it.
+package_packages=(dpkg-dev file gzip)
+chroot_packages=(debootstrap)
 
 # What Debian's Postfix needs to run without being installed.
 postfix_libraries=(libdb5.3 libicu72 libnsl2 libsasl2-2 libssl3)
@@ -87,6 +94,40 @@ fetch_postgres() {
   if [[ -x /usr/lib/postgresql/15/bin/initdb || -x $target/usr/lib/postgresql/15/bin/initdb ]]; then return 0; fi
   install_packages "${postgres_libraries[@]}"
   unpack_packages "$target" postgresql-15 postgresql-client-15
+}
+
+# Debian 12 and nothing else, in build/peers/debian, from where the machine's own packages come.
+fetch_debian() {
+  local target=build/peers/debian mirror work
+  if [[ -d $target ]]; then return 0; fi
+  install_packages "${chroot_packages[@]}"
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Codename: bookworm' 'Label: Debian' \
+    'Component: main' | head -n 1)
+  if [[ -z $mirror ]]; then
+    echo "This machine does not know where packages of Debian 12 come from" >&2
+    return 1
+  fi
+  echo "== Making $target"
+  mkdir -p build/peers
+  work=$(mktemp -d "$PWD/build/peers/debian.XXXXXX")
+  chmod 755 "$work"
+  if ! debootstrap --variant=minbase bookworm "$work" "$mirror" >build/peers/debootstrap.log 2>&1; then
+    tail -n 20 build/peers/debootstrap.log >&2
+    rm -rf "$work"
+    return 1
+  fi
+  # Updates of this machine's sources that are of Debian 12, too.
+  apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' 'Origin: Debian' |
+    grep ' bookworm' | sort -u >"$work/etc/apt/sources.list"
+  apt-config dump --format '%F "%v";%n' Acquire::http Acquire::https >"$work/etc/apt/apt.conf.d/90machine"
+  printf '%s;\n' 'APT::Install-Recommends "0"' 'Acquire::Languages "none"' 'Dpkg::Options:: "--force-confold"' \
+    >"$work/etc/apt/apt.conf.d/91short"
+  # No service may start.
+  printf '#!/bin/sh\nexit 101\n' >"$work/usr/sbin/policy-rc.d"
+  chmod 755 "$work/usr/sbin/policy-rc.d"
+  cp /etc/resolv.conf "$work/etc/resolv.conf"
+  chroot "$work" apt-get -qq update
+  mv "$work" "$target"
 }
 
 refresh_package_list() {

@@ -23,6 +23,7 @@
 #include "daemon/monitor.h"
 #include "daemon/received_service.h"
 #include "daemon/scheduler.h"
+#include "daemon/service_manager.h"
 #include "daemon/shared_state.h"
 #include "daemon/spill.h"
 #include "ingest/datagram_socket.h"
@@ -37,6 +38,10 @@ constexpr int kExitConfiguration = 78;
 
 // How small the kernel's datagram queue may be before a burst of sessions is lost in it.
 constexpr int kSmallDatagramQueue = 100;
+
+// What a stop takes beside the replies that it waits for: HTTP requests, the socket, the last
+// flush.
+constexpr std::chrono::seconds kStopMargin{60};
 
 // Of what tells this process's flushes from those of earlier ones of its node.
 constexpr std::size_t kTokenLength = 16;
@@ -56,9 +61,10 @@ int fail(const Error& error) {
 // One daemon: what lives as long as it, in the order in which it is made.
 class Daemon {
  public:
-  Daemon(std::shared_ptr<const Config> config, std::string role)
+  Daemon(std::shared_ptr<const Config> config, const DaemonRequest& request)
       : shared_(std::move(config)),
-        role_(std::move(role)),
+        role_(request.role),
+        manager_(request.notify_socket),
         log_(make_stderr_log(shared_.config.get()->log.level, shared_.config.get()->log.format)) {}
 
   // Everything that can be refused is tried before the first thread starts.
@@ -185,10 +191,13 @@ class Daemon {
     log_->info("started", {{"config", config->path},
                            {"store", config->store.url},
                            {"role", role_},
-                           {"socket", socket_ ? config->ingest.datagram->path : "none"},
+                           {"socket", socket_address()},
                            {"http", http ? http->address() : "none"},
                            {"received", received_address()}});
+    warn_unless(manager_.ready());
     serve_signals();
+
+    warn_unless(manager_.stopping(longest_stop()));
 
     shared_.health.set_problem(Problem::kStopping, "the daemon is about to end");
     shared_.stopping = true;
@@ -225,6 +234,20 @@ class Daemon {
     return received_ && !received_->address().empty() ? received_->address() : "none";
   }
 
+  // How long a stop may take, generously.
+  std::chrono::seconds longest_stop() const {
+    return shared_.config.get()->delivery.stop_grace + kStopMargin;
+  }
+
+  void warn_unless(const Result<void>& told) {
+    if (!told) log_->warning("service-manager-not-told", {{"error", told.error().text}});
+  }
+
+  std::string socket_address() const {
+    if (!socket_) return "none";
+    return socket_->is_activated() ? "systemd" : shared_.config.get()->ingest.datagram->path;
+  }
+
   void warn_of_small_queue() {
     const int length = max_dgram_qlen();
     if (length == 0 || length >= kSmallDatagramQueue) return;
@@ -243,7 +266,9 @@ class Daemon {
         log_->info("stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
         return;
       }
+      warn_unless(manager_.reloading());
       reload();
+      warn_unless(manager_.ready());
     }
   }
 
@@ -324,6 +349,7 @@ class Daemon {
 
   SharedState shared_;
   const std::string role_;
+  const ServiceManager manager_;
   const std::unique_ptr<Log> log_;
   SystemClock clock_;
   SystemRandom random_;
@@ -354,7 +380,7 @@ int run_daemon(const DaemonRequest& request) {
     std::fprintf(stderr, "%s\n", diagnostic.text().c_str());
   }
   if (!loaded.config) return kExitConfiguration;
-  Daemon daemon(std::move(loaded.config), request.role);
+  Daemon daemon(std::move(loaded.config), request);
   if (const auto opened = daemon.open(); !opened) return fail(opened.error());
   return daemon.run();
 }

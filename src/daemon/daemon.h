@@ -7,7 +7,8 @@ namespace rapporteur {
 
 struct DaemonRequest {
   std::string config_path;
-  std::string role = "all";  // "ingest", "schedule" or "all"
+  std::string role = "all";   // "ingest", "schedule" or "all"
+  std::string notify_socket;  // daemon/service_manager.h; empty: nobody wants to know
 };
 
 // Runs until SIGTERM or SIGINT and returns the exit code: 0 after a clean stop, 1 if it could not

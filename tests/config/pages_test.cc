@@ -301,8 +301,22 @@ TEST(ConfigurationPage, NamesEveryVariableWithTheSettingsThatKnowIt) {
   }
 }
 
-TEST(InstalledFile, Loads) {
+// The installed file with the one key that it must be given.
+std::string edited_file() {
+  auto text = content_of("config/rapporteur.toml");
+  const std::string key = "#domain = \"example.org\"\n";
+  return text.erase(text.find(key), 1);
+}
+
+TEST(InstalledFile, IsRefusedAsLongAsNobodyHasEditedIt) {
   const auto loaded = parse_config(content_of("config/rapporteur.toml"), "rapporteur.toml");
+  EXPECT_FALSE(loaded.config);
+  ASSERT_EQ(loaded.diagnostics.size(), 1U) << shown(loaded);
+  EXPECT_THAT(shown(loaded), HasSubstr("name the domain that the reports come from"));
+}
+
+TEST(InstalledFile, LoadsWithADomain) {
+  const auto loaded = parse_config(edited_file(), "rapporteur.toml");
   ASSERT_TRUE(loaded.config) << shown(loaded);
   ASSERT_EQ(loaded.diagnostics.size(), 1U) << shown(loaded);
   EXPECT_THAT(loaded.diagnostics[0].message, HasSubstr("no [[dkim]] key"));

@@ -112,13 +112,14 @@ def test_the_effective_configuration_is_shown(bare):
     assert isinstance(shown, dict) and shown
 
 
-def test_the_installed_file_is_read(bare):
+def test_the_installed_file_waits_for_its_domain(bare):
     text = (ROOT / "config" / "rapporteur.toml").read_text(encoding="utf-8")
     bare.write_config(text)
-    said = bare.run("config", "check", code=None)
-    assert said.returncode in (DONE, CONFIGURATION)
-    # Whatever is wrong with it is wrong with the machine (no key file, no folder), not with the file.
-    assert "unknown" not in said.stdout + said.stderr
+    for command in (("config", "check"), ("run",)):
+        said = bare.run(*command, code=CONFIGURATION)
+        assert "name the domain that the reports come from" in said.stdout + said.stderr
+    bare.write_config(text.replace('#domain = "example.org"', 'domain = "example.org"', 1))
+    bare.run("config", "check")
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def nobodys(looking):
 def postfix(nobodys):
     command = f"{nobodys.directory}/rapporteur --config {nobodys.config_path} "
     master = page_block("master.cf", "pipe").replace("user=rapporteur", f"user={NOBODY}")
-    master = master.replace("/usr/sbin/rapporteur ", command)
+    master = master.replace("/usr/bin/rapporteur ", command)
     main = page_block("main.cf", "transport_maps")
     # Longer than a delivery agent may still hold its lock on a mail that it has deferred: one that is found
     # locked is put aside for minutes.
