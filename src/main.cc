@@ -1,6 +1,7 @@
 // Wiring and exit codes: makes everything that touches the world and hands it to the command line.
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -31,6 +32,16 @@ void open_standard_descriptors() {
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
+}
+
+// As wide as its window, or as terminals were that tell no width.
+rapporteur::Terminal terminal_at(int fd) {
+  constexpr std::size_t kColumns = 80;
+  if (isatty(fd) == 0) return {};
+  winsize size{};
+  const bool told = ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  const bool colours = environment("NO_COLOR").empty() && environment("TERM") != "dumb";
+  return {told ? size.ws_col : kColumns, colours};
 }
 
 bool confirm() {
@@ -68,6 +79,8 @@ int main(int argc, char** argv) {
       .err = std::cerr,
       .make_transports = rapporteur::make_transports,
       .clock_is_synchronised = rapporteur::clock_is_synchronised,
+      .out_terminal = terminal_at(STDOUT_FILENO),
+      .err_terminal = terminal_at(STDERR_FILENO),
   };
   return rapporteur::run_command_line({argv + (argc > 0 ? 1 : 0), argv + argc}, world);
 }

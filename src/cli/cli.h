@@ -2,6 +2,7 @@
 // The command line: docs/design.md, "Command line". Parses arguments, runs one subcommand, prints
 // for people or for programs, and gives the exit code.
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <ostream>
@@ -24,6 +25,12 @@ struct RunRequest {
   std::string role = "all";  // "ingest", "schedule" or "all"
 };
 
+// What is at the other end of a stream.
+struct Terminal {
+  std::size_t columns = 0;  // 0: no terminal
+  bool colours = false;
+};
+
 // Everything that the command line touches of the world; made in main.cc, faked in tests.
 struct World {
   const Clock& clock;
@@ -38,6 +45,8 @@ struct World {
   std::ostream& err;
   std::function<Result<Transports>(const Config&, const ConversationListener&)> make_transports;
   std::function<bool()> clock_is_synchronised;  // as the kernel says; unset: not asked
+  Terminal out_terminal = {};
+  Terminal err_terminal = {};
 };
 
 enum ExitCode : int {

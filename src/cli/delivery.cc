@@ -1,11 +1,13 @@
 // rapporteur delivery list, retry and abandon: one part of a report to one destination each.
 
 #include <algorithm>
+#include <optional>
 
 #include <fmt/format.h>
 
 #include "cli/commands.h"
 #include "cli/print.h"
+#include "cli/progress.h"
 
 namespace rapporteur {
 
@@ -92,7 +94,11 @@ int touch(const Context& context, Store& store, const DeliveryActionRequest& req
     return fail(context, "nothing was changed: it was not confirmed (--yes does not ask)");
   }
   std::vector<Touched> rows;
+  std::optional<Progress> seen(std::in_place, context.world,
+                               request.action == DeliveryAction::kRetry ? "retry" : "abandon",
+                               "deliveries");
   for (auto& delivery : deliveries) {
+    seen->tell(rows.size(), deliveries.size());
     bool changed = request.dry_run;
     if (!request.dry_run) {
       const auto done = act(store, request, delivery.id, context.now());
@@ -104,6 +110,7 @@ int touch(const Context& context, Store& store, const DeliveryActionRequest& req
     }
     rows.push_back({std::move(delivery), changed});
   }
+  seen.reset();
   print_touched(context, request, rows);
   return std::ranges::any_of(rows, &Touched::changed) ? kExitDone : kExitFailed;
 }
@@ -135,7 +142,8 @@ void print_deliveries(const Context& context, const std::vector<Delivery>& deliv
                                      : "-",
                delivery.last_response});
   }
-  if (!table.empty()) table.print(context.world.out, indent);
+  Screen screen(context.world);
+  if (!table.empty()) table.print(screen, indent);
 }
 
 int delivery_list(const Context& context, const DeliveryListRequest& request) {

@@ -7,6 +7,7 @@
 #include "aggregate/recorder.h"
 #include "cli/commands.h"
 #include "cli/print.h"
+#include "cli/progress.h"
 #include "ingest/sys4_ingest.h"
 #include "schedule/planner.h"
 
@@ -147,7 +148,11 @@ int ingest_files(const Context& context, const IngestRequest& request) {
     auto& file = files.emplace_back();
     file.path = path;
     const auto* const unit = request.sys4 ? "row" : "byte";
-    const auto progress = request.progress ? progress_of(context, path, unit) : IngestProgress();
+    Progress seen(context.world, path, std::string(unit) + "s");
+    const auto progress = request.progress ? progress_of(context, path, unit)
+                                           : [&seen](std::uint64_t taken, std::uint64_t total) {
+                                               seen.tell(taken, total);
+                                             };
     const auto take = request.sys4 ? ingest_sys4 : ingest_file;
     auto result = take(path, request.file, recorder, store, context.world.clock, *log, progress);
     if (result) {

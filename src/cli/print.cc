@@ -67,23 +67,59 @@ std::string count_text(std::size_t count, std::string_view noun) {
 }
 
 void Table::print(std::ostream& out, std::string_view indent) const {
-  std::vector<std::vector<std::string>> cells;
-  std::vector<std::size_t> widths(rows_.front().size(), 0);
-  for (const auto& row : rows_) {
-    auto& line = cells.emplace_back();
-    for (std::size_t column = 0; column < row.size(); ++column) {
-      line.push_back(printable(row[column]));
-      widths[column] = std::max(widths[column], characters(line.back()));
-    }
-  }
-  for (const auto& line : cells) {
+  const auto shown = layout(0, indent.size());
+  for (const auto& line : shown.cells) {
     std::string text(indent);
     for (std::size_t column = 0; column < line.size(); ++column) {
       text += line[column];
       if (column + 1 == line.size()) break;
-      text.append(widths[column] - characters(line[column]) + 2, ' ');
+      text.append(shown.widths[column] - characters(line[column]) + 2, ' ');
     }
     out << text.substr(0, text.find_last_not_of(' ') + 1) << '\n';
+  }
+}
+
+// `columns` 0: there is room for all.
+Table::Layout Table::layout(std::size_t columns, std::size_t indent) const {
+  Layout made;
+  made.widths.resize(rows_.front().size(), 0);
+  for (const auto& row : rows_) {
+    auto& line = made.cells.emplace_back();
+    for (std::size_t column = 0; column < row.size(); ++column) {
+      line.push_back(printable(row[column]));
+      made.widths[column] = std::max(made.widths[column], characters(line.back()));
+    }
+  }
+  std::size_t taken = indent;
+  for (const auto width : made.widths) {
+    const bool first = made.beside.empty();
+    const bool fits = columns == 0 || first || taken + width <= columns;
+    made.beside.push_back(fits);
+    if (fits) taken += width + 2;
+  }
+  return made;
+}
+
+void Table::print(Screen& screen, std::string_view indent) const {
+  const auto shown = layout(screen.columns(), indent.size());
+  const auto& head = shown.cells.front();
+  for (const auto& line : shown.cells) {
+    const bool is_head = &line == &head;
+    std::string row(indent);
+    std::string below;
+    for (std::size_t column = 0; column < line.size(); ++column) {
+      const auto& cell = line[column];
+      const bool state = to_lower(head[column]) == "state";
+      const auto text = is_head ? screen.heading(cell) : state ? screen.state(cell) : cell;
+      if (shown.beside[column]) {
+        row += text;
+        row.append(shown.widths[column] - characters(cell) + 2, ' ');
+      } else if (!is_head && !cell.empty()) {
+        below += (below.empty() ? "" : "; ") + to_lower(head[column]) + ' ' + text;
+      }
+    }
+    screen.out() << row.substr(0, row.find_last_not_of(' ') + 1) << '\n';
+    if (!below.empty()) screen.out() << indent << "  " << below << '\n';
   }
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "cli/screen.h"
 #include "model/window.h"
 
 namespace rapporteur {
@@ -36,8 +37,18 @@ class Table {
   bool empty() const { return rows_.size() == 1; }
   std::size_t size() const { return rows_.size() - 1; }
   void print(std::ostream& out, std::string_view indent = "") const;
+  // At a terminal that is too narrow for all columns, those that find no room stand below their
+  // row, each with its head. What stands under a head "state" is coloured.
+  void print(Screen& screen, std::string_view indent = "") const;
 
  private:
+  struct Layout {
+    std::vector<std::vector<std::string>> cells;  // as they are shown
+    std::vector<std::size_t> widths;
+    std::vector<bool> beside;  // in the row; the others stand below it
+  };
+  Layout layout(std::size_t columns, std::size_t indent) const;
+
   std::vector<std::vector<std::string>> rows_;
 };
 

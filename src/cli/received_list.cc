@@ -187,7 +187,8 @@ int received_list(const Context& context, const ReceivedListRequest& request) {
                domains_text(report.domains), received_period(report.start, report.end),
                std::to_string(report.successful), failed, std::string(to_string(report.trust))});
   }
-  if (!table.empty()) table.print(context.world.out);
+  Screen screen(context.world);
+  if (!table.empty()) table.print(screen);
   if (reports->size() == request.limit) {
     context.world.out << fmt::format("\nolder ones: --after {}\n", reports->back().id);
   }

@@ -120,7 +120,8 @@ void print_totals(std::ostream& out, const ReceivedSummary& summary) {
                      sparkline(values_of(summary.steps, &SessionSums::failed)), each);
 }
 
-void print_named(std::ostream& out, std::string_view head, const std::vector<Row>& rows) {
+void print_named(Screen& screen, std::string_view head, const std::vector<Row>& rows) {
+  auto& out = screen.out();
   Table table({std::string(head), "REPORTS", "SESSIONS", "CHANGE", "FAILED", "CHANGE", "RATE"});
   for (const auto& [name, sums] : rows) {
     if (table.size() == kMostRows) break;
@@ -131,13 +132,14 @@ void print_named(std::ostream& out, std::string_view head, const std::vector<Row
   }
   if (table.empty()) return;
   out << '\n';
-  table.print(out, "  ");
+  table.print(screen, "  ");
   if (rows.size() > kMostRows) {
     out << fmt::format("  and {} more: --json or --csv has all of them\n", rows.size() - kMostRows);
   }
 }
 
-void print_failures(std::ostream& out, const ReceivedSummary& summary) {
+void print_failures(Screen& screen, const ReceivedSummary& summary) {
+  auto& out = screen.out();
   const auto rows = by_size(summary.failures);
   Table table({"FAILURE", "MX", "SESSIONS", "CHANGE", "TOLD BY"});
   for (const auto& [kind, sums] : rows) {
@@ -152,7 +154,7 @@ void print_failures(std::ostream& out, const ReceivedSummary& summary) {
   }
   if (table.empty()) return;
   out << '\n';
-  table.print(out, "  ");
+  table.print(screen, "  ");
   if (rows.size() > kMostRows) {
     out << fmt::format("  and {} more: --json or --csv has all of them\n", rows.size() - kMostRows);
   }
@@ -174,14 +176,15 @@ void print_our_side(std::ostream& out, const OurSide& ours) {
 
 void print_people(const Context& context, const ReceivedSummary& summary, const std::string& domain,
                   const std::optional<OurSide>& ours) {
-  auto& out = context.world.out;
+  Screen screen(context.world);
+  auto& out = screen.out();
   out << fmt::format("TLS reports about {}, {} to {}, compared with the {} before\n",
                      domain.empty() ? "all domains" : domain, day_text(summary.since),
                      day_text(summary.until), format_duration(summary.until - summary.since));
   print_totals(out, summary);
-  print_named(out, "POLICY DOMAIN", by_size(summary.domains));
-  print_named(out, "ORGANIZATION", by_size(summary.organizations));
-  print_failures(out, summary);
+  print_named(screen, "POLICY DOMAIN", by_size(summary.domains));
+  print_named(screen, "ORGANIZATION", by_size(summary.organizations));
+  print_failures(screen, summary);
   if (ours) print_our_side(out, *ours);
 }
 

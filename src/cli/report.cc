@@ -88,7 +88,8 @@ int report_list(const Context& context, const ReportListRequest& request) {
                std::to_string(entry.part.successful), std::to_string(entry.part.failed),
                std::string(to_string(entry.window.state)), entry.part.report_id});
   }
-  if (!table.empty()) table.print(context.world.out);
+  Screen screen(context.world);
+  if (!table.empty()) table.print(screen);
   return kExitDone;
 }
 

@@ -1,12 +1,14 @@
 // rapporteur schedule hold, release, cancel and send-now: the administrator's word about windows.
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include <fmt/format.h>
 
 #include "cli/commands.h"
 #include "cli/print.h"
+#include "cli/progress.h"
 
 namespace rapporteur {
 
@@ -171,7 +173,10 @@ int schedule_act(const Context& context, const ScheduleActionRequest& request) {
     return fail(context, "nothing was changed: it was not confirmed (--yes does not ask)");
   }
   std::vector<Touched> rows;
+  std::optional<Progress> seen(std::in_place, context.world,
+                               std::string(words_of(request.action).doing), "windows");
   for (auto& window : *windows) {
+    seen->tell(rows.size(), windows->size());
     bool changed = request.dry_run;
     if (!request.dry_run) {
       const auto done = act(store, request, window, context.now());
@@ -184,6 +189,7 @@ int schedule_act(const Context& context, const ScheduleActionRequest& request) {
     }
     rows.push_back({std::move(window), changed});
   }
+  seen.reset();
   return finish(context, store, request, rows);
 }
 

@@ -169,11 +169,12 @@ std::string origin(const Answer& answer) {
 
 void print_people(const Context& context, const std::string& domain, const Subject& subject,
                   const Answers& answers) {
-  auto& out = context.world.out;
-  out << domain << '\n';
+  Screen screen(context.world);
+  auto& out = screen.out();
+  out << screen.heading(domain) << '\n';
   if (subject.window) {
     out << fmt::format("as of its window {}, {}: {} successful, {} failed sessions\n",
-                       period_text(*subject.window), to_string(subject.window->state),
+                       period_text(*subject.window), screen.state(to_string(subject.window->state)),
                        subject.facts.successful, subject.facts.failed);
   } else {
     out << "it has no window: all counts are 0\n";
@@ -182,8 +183,8 @@ void print_people(const Context& context, const std::string& domain, const Subje
   out << "rua is " << subject.rua_from << '\n';
   for (const auto& answer : answers) {
     const auto shown = answer.value ? expr::to_text(*answer.value) : "PROBLEM: " + answer.problem;
-    out << fmt::format("\n{} = {}\n  {}\n", to_string(answer.setting), printable(shown),
-                       printable(origin(answer)));
+    out << fmt::format("\n{} = {}\n  {}\n", screen.heading(to_string(answer.setting)),
+                       printable(shown), printable(origin(answer)));
     for (std::size_t i = 0; answer.rule != nullptr && i < answer.trace.conditions.size(); ++i) {
       const auto& branch = answer.rule->block.branches[i];
       out << fmt::format("  if {}: {}\n", printable(branch.condition.source()),

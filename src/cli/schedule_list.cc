@@ -85,7 +85,8 @@ void print_people(const Context& context, const std::vector<Window>& windows) {
                std::string(to_string(window.state)), due_text(window, context.now()),
                std::to_string(window.successful), std::to_string(window.failed), window.reason});
   }
-  if (!table.empty()) table.print(context.world.out);
+  Screen screen(context.world);
+  if (!table.empty()) table.print(screen);
 }
 
 // "3 windows collecting, 1 held; finished ones are listed by --all".

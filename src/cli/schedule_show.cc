@@ -144,10 +144,11 @@ void print_policy(std::ostream& out, const PolicyCounts& counts) {
 }
 
 void print_window(const Context& context, const Shown& shown) {
-  auto& out = context.world.out;
+  Screen screen(context.world);
+  auto& out = screen.out();
   const auto& window = shown.window;
   out << fmt::format("\n{}, {}: {}\n", period_text(window), to_string(window.frequency),
-                     to_string(window.state));
+                     screen.state(to_string(window.state)));
   if (!window.reason.empty()) out << "  reason: " << printable(window.reason) << '\n';
   out << "  due: " << with_relative(window.due, context.now()) << '\n';
   if (window.retry) {
@@ -195,7 +196,7 @@ int schedule_show(const Context& context, const std::string& name) {
     return kExitDone;
   }
   if (*notice) context.world.out << (*notice)->text << '\n';
-  context.world.out << *domain << '\n';
+  context.world.out << Screen(context.world).heading(*domain) << '\n';
   if (*silent) context.world.out << silence_text(**silent, context.now()) << '\n';
   for (const auto& shown : *windows) print_window(context, shown);
   return kExitDone;

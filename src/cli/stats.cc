@@ -1,5 +1,6 @@
 // rapporteur stats: the state of the store in numbers, as /metrics tells it to programs.
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <optional>
@@ -102,7 +103,8 @@ std::string size_text(std::uint64_t bytes) {
   return fmt::format("{:.{}f} {}", value, unit == 0 ? 0 : 1, kUnits.at(unit));
 }
 
-void print_sessions(std::ostream& out, const IntakeCounts& intake) {
+void print_sessions(Screen& screen, const IntakeCounts& intake) {
+  auto& out = screen.out();
   out << "sessions since the store was made\n";
   Table sources({"source", "accepted", "of these late", "rejected", "ignored", "dropped"});
   Table reasons({"source", "outcome", "reason", "sessions"});
@@ -121,11 +123,11 @@ void print_sessions(std::ostream& out, const IntakeCounts& intake) {
   if (sources.empty()) {
     out << "  none\n";
   } else {
-    sources.print(out, "  ");
+    sources.print(screen, "  ");
   }
   if (!reasons.empty()) {
     out << '\n';
-    reasons.print(out, "  ");
+    reasons.print(screen, "  ");
   }
   if (intake.recipient_domain_guessed > 0) {
     out << fmt::format("  {} of them had no recipient domain and count under their policy domain\n",
@@ -134,13 +136,17 @@ void print_sessions(std::ostream& out, const IntakeCounts& intake) {
 }
 
 template <class State>
-void print_states(std::ostream& out, std::string_view title,
+void print_states(Screen& screen, std::string_view title,
                   const std::map<State, std::uint64_t>& states) {
+  constexpr std::size_t kColumn = 12;
+  auto& out = screen.out();
   out << title << '\n';
   bool any = false;
   for (const auto& [state, count] : states) {
     if (count == 0) continue;
-    out << fmt::format("  {:<12} {:>12}\n", to_string(state), count);
+    const std::string_view word = to_string(state);
+    const std::string gap(kColumn - std::min(word.size(), kColumn), ' ');
+    out << fmt::format("  {}{} {:>12}\n", screen.state(word), gap, count);
     any = true;
   }
   if (!any) out << "  none\n";
@@ -178,9 +184,10 @@ void print_delivery_lags(std::ostream& out, const StoreSummary& summary) {
   }
 }
 
-void print_received(std::ostream& out, const StoreSummary& summary) {
+void print_received(Screen& screen, const StoreSummary& summary) {
+  auto& out = screen.out();
   const auto counts = read_received_counters(summary.counters);
-  print_states(out, "reports of others, kept", summary.received);
+  print_states(screen, "reports of others, kept", summary.received);
   const auto refused = sum(counts.refused);
   if (counts.duplicates + refused + counts.new_failures == 0) return;
   out << fmt::format("  {}, {} refused; {}\n", count_text(counts.duplicates, "duplicate"), refused,
@@ -216,14 +223,15 @@ int stats(const Context& context) {
     context.print(result);
     return kExitDone;
   }
-  auto& out = context.world.out;
+  Screen screen(context.world);
+  auto& out = screen.out();
   if (*notice) out << (*notice)->text << '\n';
-  print_sessions(out, intake);
-  print_states(out, "windows", summary->windows);
+  print_sessions(screen, intake);
+  print_states(screen, "windows", summary->windows);
   print_lags(out, *summary);
-  print_states(out, "deliveries", summary->deliveries);
+  print_states(screen, "deliveries", summary->deliveries);
   print_delivery_lags(out, *summary);
-  print_received(out, *summary);
+  print_received(screen, *summary);
   print_store(out, *summary);
   return kExitDone;
 }

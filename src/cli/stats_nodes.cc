@@ -51,7 +51,8 @@ int stats_nodes(const Context& context) {
   if (table.empty()) {
     out << "no daemon has worked on this store for a week\n";
   } else {
-    table.print(out);
+    Screen screen(context.world);
+    table.print(screen);
   }
   return kExitDone;
 }

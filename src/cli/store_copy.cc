@@ -1,9 +1,13 @@
 // rapporteur store copy: moves a store of one node to the database of several.
 
+#include <optional>
+#include <string>
+
 #include <fmt/format.h>
 
 #include "cli/commands.h"
 #include "cli/print.h"
+#include "cli/progress.h"
 #include "store/copy.h"
 
 namespace rapporteur {
@@ -11,14 +15,22 @@ namespace rapporteur {
 int store_copy(const Context& context, const std::string& from, const std::string& to) {
   auto& out = context.world.out;
   std::string told;  // the table that was told of last
+  std::optional<Progress> seen;
+  std::string watched;  // the table that it is about
   const auto summary =
       copy_store(from, to, context.world.random, [&](const CopyProgress& progress) {
+        if (!seen || watched != progress.table) {
+          watched = progress.table;
+          seen.emplace(context.world, watched, "rows");
+        }
+        seen->tell(progress.rows, progress.of);
         if (context.json || (progress.rows < progress.of && progress.table == told)) return;
         told = progress.table;
         out << fmt::format("{}: {} of {}\n", progress.table, progress.rows,
                            count_text(progress.of, "row"));
         out.flush();
       });
+  seen.reset();
   if (!summary) {
     const bool goes_on =
         summary.error().fault == Fault::kTransient || summary.error().fault == Fault::kUnknown;

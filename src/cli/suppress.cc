@@ -84,7 +84,8 @@ int suppress_list(const Context& context) {
                entry.automatic ? "its failures" : "command", format_rfc3339(entry.since),
                entry.until ? format_rfc3339(*entry.until) : "it is removed", entry.reason});
   }
-  if (!table.empty()) table.print(context.world.out, "");
+  Screen screen(context.world);
+  if (!table.empty()) table.print(screen);
   return kExitDone;
 }
 

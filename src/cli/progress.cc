@@ -1,0 +1,74 @@
+#include "cli/progress.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "base/time.h"
+#include "cli/print.h"
+
+namespace rapporteur {
+
+namespace {
+
+constexpr std::chrono::milliseconds kSilent{500};
+constexpr std::chrono::milliseconds kEvery{200};
+constexpr std::string_view kWipe = "\r\x1b[K";
+
+std::string grouped(std::uint64_t number) {
+  auto digits = std::to_string(number);
+  for (auto place = static_cast<std::ptrdiff_t>(digits.size()) - 3; place > 0; place -= 3) {
+    digits.insert(static_cast<std::size_t>(place), ",");
+  }
+  return digits;
+}
+
+}  // namespace
+
+std::string progress_text(std::string_view what, std::string_view unit, std::uint64_t done,
+                          std::uint64_t total, std::uint64_t first,
+                          std::chrono::nanoseconds elapsed) {
+  auto text = fmt::format("{}: {}", what, grouped(done));
+  if (total > 0) text += " of " + grouped(total);
+  text += fmt::format(" {}", unit);
+  if (total > 0) {
+    const auto share = 100.0 * static_cast<double>(done) / static_cast<double>(total);
+    text += fmt::format(" ({:.0f} %)", share);
+  }
+  const auto seconds = std::chrono::duration<double>(elapsed).count();
+  if (seconds <= 0 || done <= first) return text;
+  const auto rate = static_cast<double>(done - first) / seconds;
+  text += fmt::format(", {} a second", grouped(static_cast<std::uint64_t>(rate)));
+  if (total <= done || rate <= 0) return text;
+  const Seconds left(static_cast<std::int64_t>(static_cast<double>(total - done) / rate) + 1);
+  return text + fmt::format(", {} left", format_duration(left));
+}
+
+Progress::Progress(const World& world, std::string what, std::string unit, SteadyNow now)
+    : world_(world),
+      what_(printable(what)),
+      unit_(std::move(unit)),
+      now_(std::move(now)),
+      began_(now_()),
+      written_(began_) {}
+
+Progress::~Progress() {
+  if (shown_) world_.err << kWipe << std::flush;
+}
+
+void Progress::tell(std::uint64_t done, std::uint64_t total) {
+  const auto columns = world_.err_terminal.columns;
+  if (columns == 0) return;
+  if (!std::exchange(told_, true)) first_ = done;
+  const auto now = now_();
+  if (now - began_ < kSilent || (shown_ && now - written_ < kEvery)) return;
+  written_ = now;
+  shown_ = true;
+  const auto text = progress_text(what_, unit_, done, total, first_, now - began_);
+  // A line that is longer than the terminal could not be written over.
+  world_.err << kWipe << truncate_utf8(text, std::max<std::size_t>(columns, 2) - 1) << std::flush;
+}
+
+}  // namespace rapporteur

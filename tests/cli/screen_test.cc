@@ -1,0 +1,213 @@
+#include "cli/screen.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <sstream>
+
+#include "base/text.h"
+#include "cli/cli_fixture.h"
+#include "cli/print.h"
+#include "cli/progress.h"
+
+namespace rapporteur {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::AllOf;
+using testing::Each;
+using testing::Ge;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+std::string without_colours(std::string text) {
+  for (auto at = text.find("\x1b["); at != text.npos; at = text.find("\x1b[")) {
+    text.erase(at, text.find('m', at) + 1 - at);
+  }
+  return text;
+}
+
+struct FittedRow {
+  const char* line;
+  std::size_t columns;
+  const char* want;
+};
+
+class Fitted : public testing::TestWithParam<FittedRow> {};
+
+TEST_P(Fitted, BreaksAtSpacesOnly) {
+  EXPECT_EQ(fitted(GetParam().line, GetParam().columns), GetParam().want);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Rows, Fitted,
+    testing::Values(FittedRow{"", 10, ""}, FittedRow{"one two", 10, "one two"},
+                    FittedRow{"one two", 7, "one two"}, FittedRow{"one two", 6, "one\n  two"},
+                    FittedRow{"  a bb ccc dddd", 9, "  a bb\n    ccc\n    dddd"},
+                    FittedRow{"aaaaaaaaaaaaaaa b", 8, "aaaaaaaaaaaaaaa\n  b"},
+                    FittedRow{"äöü äöü", 7, "äöü äöü"},
+                    FittedRow{"\x1b[31mred\x1b[0m one", 7, "\x1b[31mred\x1b[0m one"},
+                    FittedRow{"one  two", 0, "one  two"}));
+
+class ScreenTest : public testing::Test {
+ protected:
+  World world(Terminal terminal) {
+    return {.clock = clock,
+            .random = random,
+            .open_store = {},
+            .make_resolver = {},
+            .run_daemon = {},
+            .environment = {},
+            .confirm = {},
+            .out = out,
+            .err = err,
+            .out_terminal = terminal,
+            .err_terminal = terminal};
+  }
+
+  static Table table() {
+    Table made({"DOMAIN", "PERIOD", "STATE", "OK", "REASON"});
+    made.add({"a.example", "2026-11-20T00:00:00Z to 2026-11-21T00:00:00Z", "held", "12",
+              "held by the administrator"});
+    made.add({"a-rather-long-name.of-a-subdomain.b.example",
+              "2026-11-20T00:00:00Z to 2026-11-21T00:00:00Z", "done", "3", ""});
+    return made;
+  }
+
+  testing_support::FakeClock clock;
+  SystemRandom random;
+  std::ostringstream out;
+  std::ostringstream err;
+};
+
+TEST_F(ScreenTest, ATableElsewhereIsAsWideAsItIs) {
+  const auto plain = world({});
+  Screen screen(plain);
+  table().print(screen, "  ");
+  std::ostringstream straight;
+  table().print(straight, "  ");
+  EXPECT_EQ(out.str(), straight.str());
+  EXPECT_THAT(out.str(), Not(HasSubstr("\x1b")));
+}
+
+TEST_F(ScreenTest, ATableAtATerminalKeepsEveryCellAndFits) {
+  for (const std::size_t columns : {80U, 100U, 60U}) {
+    out.str("");
+    {
+      const auto narrow = world({columns, true});
+      Screen screen(narrow);
+      table().print(screen, "  ");
+    }
+    const auto text = without_colours(out.str());
+    for (const auto line : split(text, '\n')) EXPECT_LE(width_on_screen(line), columns) << line;
+    const auto words = [](std::string each) {
+      std::ranges::replace(each, '\n', ' ');
+      return each;
+    };
+    for (const auto* const cell :
+         {"a.example", "2026-11-20T00:00:00Z", "to 2026-11-21T00:00:00Z", "12", "held", "done",
+          "reason held by the administrator", "a-rather-long-name.of-a-subdomain.b.example"}) {
+      std::string joined;
+      for (const auto word : split(words(text), ' ')) {
+        if (!word.empty()) joined.append(joined.empty() ? "" : " ").append(word);
+      }
+      EXPECT_THAT(joined, HasSubstr(cell)) << columns;
+    }
+  }
+}
+
+TEST_F(ScreenTest, StatesHaveColoursWhereTheyAreWanted) {
+  const auto coloured = world({80, true});
+  EXPECT_EQ(Screen(coloured).state("failed"), "\x1b[31mfailed\x1b[0m");
+  EXPECT_EQ(Screen(coloured).state("delivered"), "\x1b[32mdelivered\x1b[0m");
+  EXPECT_EQ(Screen(coloured).state("collecting"), "collecting");
+  const auto plain = world({80, false});
+  EXPECT_EQ(Screen(plain).state("failed"), "failed");
+  EXPECT_EQ(Screen(plain).heading("a.example"), "a.example");
+}
+
+TEST_F(ScreenTest, ColoursDoNotMoveColumns) {
+  {
+    const auto coloured = world({80, true});
+    Screen screen(coloured);
+    Table made({"STATE", "OK"});
+    made.add({"done", "1"});
+    made.add({"collecting", "2"});
+    made.print(screen);
+  }
+  EXPECT_EQ(without_colours(out.str()), "STATE       OK\ndone        1\ncollecting  2\n");
+  EXPECT_THAT(out.str(), HasSubstr("\x1b[32mdone\x1b[0m"));
+}
+
+TEST_F(ScreenTest, ALineWithoutEndIsWrittenWhenTheScreenGoes) {
+  {
+    const auto terminal = world({20, false});
+    Screen screen(terminal);
+    screen.out() << "one two three four five";
+    EXPECT_EQ(out.str(), "");
+  }
+  EXPECT_EQ(out.str(), "one two three four five");
+}
+
+// Progress
+
+struct ProgressRow {
+  std::uint64_t done;
+  std::uint64_t total;
+  std::uint64_t first;
+  std::chrono::seconds elapsed;
+  const char* want;
+};
+
+class ProgressText : public testing::TestWithParam<ProgressRow> {};
+
+TEST_P(ProgressText, TellsRateAndTimeLeft) {
+  const auto& row = GetParam();
+  EXPECT_EQ(progress_text("f", "bytes", row.done, row.total, row.first, row.elapsed), row.want);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Rows, ProgressText,
+    testing::Values(
+        ProgressRow{0, 0, 0, 0s, "f: 0 bytes"},
+        ProgressRow{1'234'567, 0, 0, 10s, "f: 1,234,567 bytes, 123,456 a second"},
+        ProgressRow{1000, 4000, 0, 2s, "f: 1,000 of 4,000 bytes (25 %), 500 a second, 7s left"},
+        ProgressRow{3000, 4000, 2000, 2s, "f: 3,000 of 4,000 bytes (75 %), 500 a second, 3s left"},
+        ProgressRow{4000, 4000, 0, 4s, "f: 4,000 of 4,000 bytes (100 %), 1,000 a second"}));
+
+TEST_F(ScreenTest, ProgressIsOneLineThatIsWipedInTheEnd) {
+  const auto terminal = world({30, false});
+  Progress::SteadyTime now;
+  {
+    Progress progress(terminal, "file", "bytes", [&] { return now; });
+    progress.tell(0, 1000);
+    now += 100ms;
+    progress.tell(100, 1000);
+    EXPECT_EQ(err.str(), "");  // it may be over at once
+    now += 900ms;
+    progress.tell(500, 1000);
+    EXPECT_THAT(err.str(), StartsWith("\r\x1b[Kfile: 500 of 1,000 bytes"));
+    EXPECT_THAT(err.str(), Not(HasSubstr("\n")));
+    const auto written = err.str().size();
+    EXPECT_LE(width_on_screen(err.str()) - 1, 30U);
+    now += 10ms;
+    progress.tell(510, 1000);
+    EXPECT_EQ(err.str().size(), written);
+  }
+  EXPECT_TRUE(err.str().ends_with("\r\x1b[K"));
+}
+
+TEST_F(ScreenTest, ProgressElsewhereSaysNothing) {
+  const auto plain = world({});
+  Progress::SteadyTime now;
+  {
+    Progress progress(plain, "file", "bytes", [&] { return now; });
+    now += 10s;
+    progress.tell(500, 1000);
+  }
+  EXPECT_EQ(err.str(), "");
+}
+
+}  // namespace
+}  // namespace rapporteur
