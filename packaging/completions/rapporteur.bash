@@ -4,12 +4,12 @@
 # Sets `path`: the command that was typed before the cursor, without options and arguments.
 _rapporteur_path() {
   local index word known candidate
-  known=('run' 'ingest' 'schedule' 'schedule list' 'schedule show' 'schedule explain' 'schedule send-now' 'schedule hold' 'schedule release' 'schedule cancel' 'pause' 'resume' 'stats' 'report' 'report preview' 'report list' 'report show' 'delivery' 'delivery list' 'delivery retry' 'delivery abandon' 'suppress' 'suppress list' 'suppress add' 'suppress remove' 'bounce' 'received' 'received add' 'received list' 'received show' 'received summary' 'store' 'store backup' 'store check' 'store copy' 'store prune' 'record' 'config' 'config check' 'config show' 'config import-stalwart' 'expr' 'expr eval')
+  known=('run' 'ingest' 'schedule' 'schedule list' 'schedule show' 'schedule explain' 'schedule send-now' 'schedule hold' 'schedule release' 'schedule cancel' 'pause' 'resume' 'stats' 'report' 'report preview' 'report list' 'report show' 'report test' 'delivery' 'delivery list' 'delivery retry' 'delivery abandon' 'suppress' 'suppress list' 'suppress add' 'suppress remove' 'bounce' 'received' 'received add' 'received list' 'received show' 'received summary' 'store' 'store backup' 'store check' 'store copy' 'store prune' 'record' 'check' 'config' 'config check' 'config show' 'config import-stalwart' 'dkim' 'dkim generate' 'expr' 'expr eval')
   path=
   for ((index = 1; index < COMP_CWORD; index++)); do
     word=${COMP_WORDS[index]}
     case $word in
-      --after|--as|--at|--config|--domain|--due-before|--format|--limit|--organization|--part|--reason|--role|--set|--since|--state|--supplement|--until|--window) ((index++)) && continue ;;
+      --after|--as|--at|--bits|--config|--domain|--due-before|--format|--limit|--organization|--out|--part|--reason|--role|--service|--set|--since|--state|--supplement|--to|--type|--until|--window) ((index++)) && continue ;;
       -*) continue ;;
     esac
     for candidate in "${known[@]}"; do
@@ -25,7 +25,7 @@ _rapporteur() {
   case $path in
     '')
       options='--version --config --json -h --help'
-      commands='run ingest schedule pause resume stats report delivery suppress bounce received store record config expr'
+      commands='run ingest schedule pause resume stats report delivery suppress bounce received store record check config dkim expr'
       case $previous in
         --config) awaited=yes; files=yes ;;
       esac
@@ -41,7 +41,7 @@ _rapporteur() {
       options='--format --at --again --send-old --progress --config --json -h --help'
       files=yes
       case $previous in
-        --format) awaited=yes; values='auto tlsrpt momentum halon native' ;;
+        --format) awaited=yes; values='auto tlsrpt momentum halon native sys4' ;;
         --at) awaited=yes ;;
         --config) awaited=yes; files=yes ;;
       esac
@@ -138,7 +138,7 @@ _rapporteur() {
       ;;
     'report')
       options='--config --json -h --help'
-      commands='preview list show'
+      commands='preview list show test'
       case $previous in
         --config) awaited=yes; files=yes ;;
       esac
@@ -164,6 +164,14 @@ _rapporteur() {
     'report show')
       options='--config --json -h --help'
       case $previous in
+        --config) awaited=yes; files=yes ;;
+      esac
+      ;;
+    'report test')
+      options='--to --domain --config --json -h --help'
+      case $previous in
+        --to) awaited=yes ;;
+        --domain) awaited=yes ;;
         --config) awaited=yes; files=yes ;;
       esac
       ;;
@@ -312,6 +320,13 @@ _rapporteur() {
         --config) awaited=yes; files=yes ;;
       esac
       ;;
+    'check')
+      options='--domain --config --json -h --help'
+      case $previous in
+        --domain) awaited=yes ;;
+        --config) awaited=yes; files=yes ;;
+      esac
+      ;;
     'config')
       options='--config --json -h --help'
       commands='check show import-stalwart'
@@ -335,6 +350,23 @@ _rapporteur() {
       options='--config --json -h --help'
       files=yes
       case $previous in
+        --config) awaited=yes; files=yes ;;
+      esac
+      ;;
+    'dkim')
+      options='--config --json -h --help'
+      commands='generate'
+      case $previous in
+        --config) awaited=yes; files=yes ;;
+      esac
+      ;;
+    'dkim generate')
+      options='--type --bits --service --out --config --json -h --help'
+      case $previous in
+        --type) awaited=yes; values='rsa ed25519' ;;
+        --bits) awaited=yes ;;
+        --service) awaited=yes; values='tlsrpt' ;;
+        --out) awaited=yes; files=yes ;;
         --config) awaited=yes; files=yes ;;
       esac
       ;;

@@ -2,8 +2,8 @@
 
 # Whether this is the command that was typed before the cursor, without options and arguments.
 function __rapporteur_at
-    set -l known 'run' 'ingest' 'schedule' 'schedule list' 'schedule show' 'schedule explain' 'schedule send-now' 'schedule hold' 'schedule release' 'schedule cancel' 'pause' 'resume' 'stats' 'report' 'report preview' 'report list' 'report show' 'delivery' 'delivery list' 'delivery retry' 'delivery abandon' 'suppress' 'suppress list' 'suppress add' 'suppress remove' 'bounce' 'received' 'received add' 'received list' 'received show' 'received summary' 'store' 'store backup' 'store check' 'store copy' 'store prune' 'record' 'config' 'config check' 'config show' 'config import-stalwart' 'expr' 'expr eval'
-    set -l valued --after --as --at --config --domain --due-before --format --limit --organization --part --reason --role --set --since --state --supplement --until --window
+    set -l known 'run' 'ingest' 'schedule' 'schedule list' 'schedule show' 'schedule explain' 'schedule send-now' 'schedule hold' 'schedule release' 'schedule cancel' 'pause' 'resume' 'stats' 'report' 'report preview' 'report list' 'report show' 'report test' 'delivery' 'delivery list' 'delivery retry' 'delivery abandon' 'suppress' 'suppress list' 'suppress add' 'suppress remove' 'bounce' 'received' 'received add' 'received list' 'received show' 'received summary' 'store' 'store backup' 'store check' 'store copy' 'store prune' 'record' 'check' 'config' 'config check' 'config show' 'config import-stalwart' 'dkim' 'dkim generate' 'expr' 'expr eval'
+    set -l valued --after --as --at --bits --config --domain --due-before --format --limit --organization --out --part --reason --role --service --set --since --state --supplement --to --type --until --window
     set -l path
     set -l skip
     for word in (commandline -opc)[2..-1]
@@ -33,7 +33,9 @@ complete -c rapporteur -n '__rapporteur_at ""' -a bounce -d 'take notices about 
 complete -c rapporteur -n '__rapporteur_at ""' -a received -d 'TLS reports that others sent'
 complete -c rapporteur -n '__rapporteur_at ""' -a store -d 'the database: copies, checks, removal'
 complete -c rapporteur -n '__rapporteur_at ""' -a record -d 'look up and explain a domain\'s TLSRPT record'
+complete -c rapporteur -n '__rapporteur_at ""' -a check -d 'ask DNS, relay, sockets and store whether reports will leave and arrive'
 complete -c rapporteur -n '__rapporteur_at ""' -a config -d 'the configuration file'
+complete -c rapporteur -n '__rapporteur_at ""' -a dkim -d 'keys that sign the reports'
 complete -c rapporteur -n '__rapporteur_at ""' -a expr -d 'expressions of the configuration'
 complete -c rapporteur -n '__rapporteur_at ""' -l version -d 'print the version'
 complete -c rapporteur -n '__rapporteur_at ""' -l config -r -F -d 'configuration; default $RAPPORTEUR_CONFIG or /etc/rapporteur/rapporteur.toml'
@@ -44,7 +46,7 @@ complete -c rapporteur -n '__rapporteur_at "run"' -l config -r -F -d 'configurat
 complete -c rapporteur -n '__rapporteur_at "run"' -l json -d 'print JSON, for programs'
 complete -c rapporteur -n '__rapporteur_at "run"' -s h -l help -d 'print this help'
 complete -c rapporteur -n '__rapporteur_at "ingest"' -F
-complete -c rapporteur -n '__rapporteur_at "ingest"' -l format -x -a 'auto tlsrpt momentum halon native' -d 'auto, tlsrpt, momentum, halon or native (auto: each line by itself)'
+complete -c rapporteur -n '__rapporteur_at "ingest"' -l format -x -a 'auto tlsrpt momentum halon native sys4' -d 'auto, tlsrpt, momentum, halon or native (auto: each line by itself); sys4: the files are databases of tlsrpt-collectd'
 complete -c rapporteur -n '__rapporteur_at "ingest"' -l at -x -d 'the time of lines that carry none (now)'
 complete -c rapporteur -n '__rapporteur_at "ingest"' -l again -d 'count files again that were taken before'
 complete -c rapporteur -n '__rapporteur_at "ingest"' -l send-old -d 'report windows older than [ingest] maxAge, too, instead of holding them'
@@ -131,6 +133,7 @@ complete -c rapporteur -n '__rapporteur_at "stats"' -s h -l help -d 'print this 
 complete -c rapporteur -n '__rapporteur_at "report"' -a preview -d 'exactly what is sent for a window'
 complete -c rapporteur -n '__rapporteur_at "report"' -a list -d 'what was assembled'
 complete -c rapporteur -n '__rapporteur_at "report"' -a show -d 'one report and its deliveries'
+complete -c rapporteur -n '__rapporteur_at "report"' -a test -d 'send a sample report, marked as one, and show what was said'
 complete -c rapporteur -n '__rapporteur_at "report"' -l config -r -F -d 'configuration; default $RAPPORTEUR_CONFIG or /etc/rapporteur/rapporteur.toml'
 complete -c rapporteur -n '__rapporteur_at "report"' -l json -d 'print JSON, for programs'
 complete -c rapporteur -n '__rapporteur_at "report"' -s h -l help -d 'print this help'
@@ -149,6 +152,11 @@ complete -c rapporteur -n '__rapporteur_at "report list"' -s h -l help -d 'print
 complete -c rapporteur -n '__rapporteur_at "report show"' -l config -r -F -d 'configuration; default $RAPPORTEUR_CONFIG or /etc/rapporteur/rapporteur.toml'
 complete -c rapporteur -n '__rapporteur_at "report show"' -l json -d 'print JSON, for programs'
 complete -c rapporteur -n '__rapporteur_at "report show"' -s h -l help -d 'print this help'
+complete -c rapporteur -n '__rapporteur_at "report test"' -l to -x -d 'an address or an https URL'
+complete -c rapporteur -n '__rapporteur_at "report test"' -l domain -x -d 'the recipient domain whose settings hold (that of the address or URL)'
+complete -c rapporteur -n '__rapporteur_at "report test"' -l config -r -F -d 'configuration; default $RAPPORTEUR_CONFIG or /etc/rapporteur/rapporteur.toml'
+complete -c rapporteur -n '__rapporteur_at "report test"' -l json -d 'print JSON, for programs'
+complete -c rapporteur -n '__rapporteur_at "report test"' -s h -l help -d 'print this help'
 complete -c rapporteur -n '__rapporteur_at "delivery"' -a list -d 'deliveries and their states'
 complete -c rapporteur -n '__rapporteur_at "delivery"' -a retry -d 'try again now; a glob takes failed and waiting ones unless --state says otherwise'
 complete -c rapporteur -n '__rapporteur_at "delivery"' -a abandon -d 'give up on deliveries'
@@ -251,6 +259,10 @@ complete -c rapporteur -n '__rapporteur_at "store prune"' -s h -l help -d 'print
 complete -c rapporteur -n '__rapporteur_at "record"' -l config -r -F -d 'configuration; default $RAPPORTEUR_CONFIG or /etc/rapporteur/rapporteur.toml'
 complete -c rapporteur -n '__rapporteur_at "record"' -l json -d 'print JSON, for programs'
 complete -c rapporteur -n '__rapporteur_at "record"' -s h -l help -d 'print this help'
+complete -c rapporteur -n '__rapporteur_at "check"' -l domain -x -d 'the recipient domain whose settings are evaluated'
+complete -c rapporteur -n '__rapporteur_at "check"' -l config -r -F -d 'configuration; default $RAPPORTEUR_CONFIG or /etc/rapporteur/rapporteur.toml'
+complete -c rapporteur -n '__rapporteur_at "check"' -l json -d 'print JSON, for programs'
+complete -c rapporteur -n '__rapporteur_at "check"' -s h -l help -d 'print this help'
 complete -c rapporteur -n '__rapporteur_at "config"' -a check -d 'tell everything that is wrong with it'
 complete -c rapporteur -n '__rapporteur_at "config"' -a show -d 'the whole configuration, defaults included'
 complete -c rapporteur -n '__rapporteur_at "config"' -a import-stalwart -d 'Stalwart\'s report settings as [report] and [report.tls]'
@@ -267,6 +279,17 @@ complete -c rapporteur -n '__rapporteur_at "config import-stalwart"' -F
 complete -c rapporteur -n '__rapporteur_at "config import-stalwart"' -l config -r -F -d 'configuration; default $RAPPORTEUR_CONFIG or /etc/rapporteur/rapporteur.toml'
 complete -c rapporteur -n '__rapporteur_at "config import-stalwart"' -l json -d 'print JSON, for programs'
 complete -c rapporteur -n '__rapporteur_at "config import-stalwart"' -s h -l help -d 'print this help'
+complete -c rapporteur -n '__rapporteur_at "dkim"' -a generate -d 'make a key; print its DNS record and the lines of the configuration'
+complete -c rapporteur -n '__rapporteur_at "dkim"' -l config -r -F -d 'configuration; default $RAPPORTEUR_CONFIG or /etc/rapporteur/rapporteur.toml'
+complete -c rapporteur -n '__rapporteur_at "dkim"' -l json -d 'print JSON, for programs'
+complete -c rapporteur -n '__rapporteur_at "dkim"' -s h -l help -d 'print this help'
+complete -c rapporteur -n '__rapporteur_at "dkim generate"' -l type -x -a 'rsa ed25519' -d 'rsa, which every verifier knows, or ed25519 (rsa)'
+complete -c rapporteur -n '__rapporteur_at "dkim generate"' -l bits -x -d 'size of an RSA key, 1024 to 4096 (2048)'
+complete -c rapporteur -n '__rapporteur_at "dkim generate"' -l service -x -a 'tlsrpt' -d 'tlsrpt: the record allows TLS reports only; a second key without it is needed'
+complete -c rapporteur -n '__rapporteur_at "dkim generate"' -l out -r -F -d 'the new file (SELECTOR.DOMAIN.pem beside the configuration)'
+complete -c rapporteur -n '__rapporteur_at "dkim generate"' -l config -r -F -d 'configuration; default $RAPPORTEUR_CONFIG or /etc/rapporteur/rapporteur.toml'
+complete -c rapporteur -n '__rapporteur_at "dkim generate"' -l json -d 'print JSON, for programs'
+complete -c rapporteur -n '__rapporteur_at "dkim generate"' -s h -l help -d 'print this help'
 complete -c rapporteur -n '__rapporteur_at "expr"' -a eval -d 'evaluate an expression'
 complete -c rapporteur -n '__rapporteur_at "expr"' -l config -r -F -d 'configuration; default $RAPPORTEUR_CONFIG or /etc/rapporteur/rapporteur.toml'
 complete -c rapporteur -n '__rapporteur_at "expr"' -l json -d 'print JSON, for programs'

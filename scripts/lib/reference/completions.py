@@ -6,7 +6,7 @@ _WINDOW_STATES = ("collecting", "due", "assembled", "done", "blocked", "held", "
 _DELIVERY_STATES = ("pending", "delivered", "bounced", "failed", "suppressed", "abandoned", "uncertain")
 WORDS = {
     ("run", "--role"): ("ingest", "schedule", "all"),
-    ("ingest", "--format"): ("auto", "tlsrpt", "momentum", "halon", "native"),
+    ("ingest", "--format"): ("auto", "tlsrpt", "momentum", "halon", "native", "sys4"),
     ("schedule", "--state"): _WINDOW_STATES,
     ("delivery", "--state"): _DELIVERY_STATES,
     ("report", "--as"): ("json", "eml"),
