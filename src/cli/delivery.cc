@@ -132,6 +132,7 @@ Json delivery_json(const Delivery& delivery) {
 void print_deliveries(const Context& context, const std::vector<Delivery>& deliveries,
                       std::string_view indent) {
   Table table({"ID", "DOMAIN", "PART", "DESTINATION", "STATE", "ATTEMPTS", "NEXT", "RESPONSE"});
+  table.prefer({0, 4, 3, 6});
   for (const auto& delivery : deliveries) {
     const bool waits =
         delivery.fallback && delivery.state == DeliveryState::kPending && !delivery.next_attempt;

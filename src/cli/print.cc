@@ -90,12 +90,17 @@ Table::Layout Table::layout(std::size_t columns, std::size_t indent) const {
       made.widths[column] = std::max(made.widths[column], characters(line.back()));
     }
   }
+  auto order = preferred_;
+  for (std::size_t column = 0; column < made.widths.size(); ++column) {
+    if (std::ranges::find(preferred_, column) == preferred_.end()) order.push_back(column);
+  }
+  made.beside.resize(made.widths.size());
   std::size_t taken = indent;
-  for (const auto width : made.widths) {
-    const bool first = made.beside.empty();
-    const bool fits = columns == 0 || first || taken + width <= columns;
-    made.beside.push_back(fits);
-    if (fits) taken += width + 2;
+  for (const auto column : order) {
+    const auto width = made.widths[column];
+    if (columns > 0 && taken > indent && taken + width > columns) continue;
+    made.beside[column] = true;
+    taken += width + 2;
   }
   return made;
 }

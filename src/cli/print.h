@@ -34,6 +34,8 @@ class Table {
  public:
   explicit Table(std::vector<std::string> head) : rows_{std::move(head)} {}
   void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+  // These columns, from 0, find room before the others where there is not enough of it.
+  void prefer(std::vector<std::size_t> columns) { preferred_ = std::move(columns); }
   bool empty() const { return rows_.size() == 1; }
   std::size_t size() const { return rows_.size() - 1; }
   void print(std::ostream& out, std::string_view indent = "") const;
@@ -50,6 +52,7 @@ class Table {
   Layout layout(std::size_t columns, std::size_t indent) const;
 
   std::vector<std::vector<std::string>> rows_;
+  std::vector<std::size_t> preferred_;
 };
 
 }  // namespace rapporteur

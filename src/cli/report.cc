@@ -82,6 +82,7 @@ int report_list(const Context& context, const ReportListRequest& request) {
   if (*notice) context.world.out << (*notice)->text << "\n\n";
   if (entries->empty()) context.world.out << "no report was assembled\n";
   Table table({"ASSEMBLED", "DOMAIN", "PERIOD", "PART", "OK", "FAILED", "STATE", "REPORT-ID"});
+  table.prefer({1, 6, 4, 5, 0});
   for (const auto& entry : *entries) {
     table.add({format_rfc3339(entry.assembled), entry.window.domain, period_text(entry.window),
                fmt::format("{}/{}", entry.part.number - entry.window.first_part + 1, entry.part.of),

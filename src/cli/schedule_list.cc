@@ -80,6 +80,7 @@ std::string due_text(const Window& window, Time now) {
 
 void print_people(const Context& context, const std::vector<Window>& windows) {
   Table table({"DOMAIN", "FREQUENCY", "PERIOD", "STATE", "DUE", "OK", "FAILED", "REASON"});
+  table.prefer({0, 3, 5, 6, 4});
   for (const auto& window : windows) {
     table.add({window.domain, std::string(to_string(window.frequency)), period_text(window),
                std::string(to_string(window.state)), due_text(window, context.now()),

@@ -117,6 +117,18 @@ TEST_F(ScreenTest, ATableAtATerminalKeepsEveryCellAndFits) {
   }
 }
 
+TEST_F(ScreenTest, PreferredColumnsFindRoomFirst) {
+  {
+    const auto narrow = world({30, false});
+    Screen screen(narrow);
+    Table made({"DOMAIN", "PERIOD", "STATE"});
+    made.prefer({0, 2});
+    made.add({"a.example", "from noon to midnight", "held"});
+    made.print(screen);
+  }
+  EXPECT_EQ(out.str(), "DOMAIN     STATE\na.example  held\n  period from noon to midnight\n");
+}
+
 TEST_F(ScreenTest, StatesHaveColoursWhereTheyAreWanted) {
   const auto coloured = world({80, true});
   EXPECT_EQ(Screen(coloured).state("failed"), "\x1b[31mfailed\x1b[0m");
