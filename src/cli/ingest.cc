@@ -1,6 +1,8 @@
 // rapporteur ingest: files and standard input into the store.
 
+#include <filesystem>
 #include <map>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -148,13 +150,16 @@ int ingest_files(const Context& context, const IngestRequest& request) {
     auto& file = files.emplace_back();
     file.path = path;
     const auto* const unit = request.sys4 ? "row" : "byte";
-    Progress seen(context.world, path, std::string(unit) + "s");
+    std::optional<Progress> seen(std::in_place, context.world,
+                                 std::filesystem::path(path).filename().string(),
+                                 std::string(unit) + "s");
     const auto progress = request.progress ? progress_of(context, path, unit)
                                            : [&seen](std::uint64_t taken, std::uint64_t total) {
-                                               seen.tell(taken, total);
+                                               seen->tell(taken, total);
                                              };
     const auto take = request.sys4 ? ingest_sys4 : ingest_file;
     auto result = take(path, request.file, recorder, store, context.world.clock, *log, progress);
+    seen.reset();
     if (result) {
       file.result = *std::move(result);
     } else {

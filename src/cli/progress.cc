@@ -61,12 +61,15 @@ Progress::~Progress() {
 void Progress::tell(std::uint64_t done, std::uint64_t total) {
   const auto columns = world_.err_terminal.columns;
   if (columns == 0) return;
-  if (!std::exchange(told_, true)) first_ = done;
   const auto now = now_();
+  if (!first_at_) {
+    first_ = done;
+    first_at_ = now;
+  }
   if (now - began_ < kSilent || (shown_ && now - written_ < kEvery)) return;
   written_ = now;
   shown_ = true;
-  const auto text = progress_text(what_, unit_, done, total, first_, now - began_);
+  const auto text = progress_text(what_, unit_, done, total, first_, now - *first_at_);
   // A line that is longer than the terminal could not be written over.
   world_.err << kWipe << truncate_utf8(text, std::max<std::size_t>(columns, 2) - 1) << std::flush;
 }

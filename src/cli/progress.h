@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -34,12 +35,14 @@ class Progress {
   const SteadyNow now_;
   const SteadyTime began_;
   SteadyTime written_;
-  std::uint64_t first_ = 0;  // what had been done before, by an earlier run
-  bool told_ = false;
+  // What was told first: an earlier run may have done some of it.
+  std::uint64_t first_ = 0;
+  std::optional<SteadyTime> first_at_;
   bool shown_ = false;
 };
 
-// "events.jsonl: 1,200,000 of 4,800,000 bytes (25 %), 600,000 a second, 6s left".
+// "events.jsonl: 1,200,000 of 4,800,000 bytes (25 %), 600,000 a second, 6s left". What is beyond
+// `first` was done in `elapsed`.
 std::string progress_text(std::string_view what, std::string_view unit, std::uint64_t done,
                           std::uint64_t total, std::uint64_t first,
                           std::chrono::nanoseconds elapsed);

@@ -74,13 +74,12 @@ def test_states_are_coloured_at_a_terminal_only(filled):
     assert json.loads(at_terminal(filled, "--json", "schedule", "list"))["windows"]
 
 
-def test_a_long_ingest_tells_how_far_it_is(site):
+def test_long_work_tells_how_far_it_is(site):
     site.write_config()
-    line = json.dumps(session("a.example")) + "\n"
-    big = site.new_file(line * 300_000)
-    shown = at_terminal(site, "ingest", big)
-    assert re.search(r"\r\x1b\[K.*: [\d,]+ of [\d,]+ bytes \(\d+ %\), [\d,]+ a second, \S+ left", shown)
-    # The line is gone in the end, and what stays is what everybody gets.
-    assert shown.rsplit("\r\x1b[K", 1)[1] == f"{big}: accepted 300000, rejected 0, ignored 0\n"
-    other = site.new_file(line * 300_000 + "\n")
-    assert "\r" not in site.run("ingest", other).stderr
+    site.feed([session(f"d{number}.example") for number in range(4000)])
+    shown = at_terminal(site, "schedule", "hold", "*", "--yes")
+    line = r"\r\x1b\[Khold: [\d,]+ of 4,000 windows \(\d+ %\), [\d,]+ a second, \S+ left"
+    assert re.search(line, shown), shown[-2000:]
+    # The line is gone before the result is told.
+    assert "held" in shown.rsplit("\r\x1b[K", 1)[1]
+    assert site.run("schedule", "release", "*", "--yes").stderr == ""
