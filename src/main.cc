@@ -70,8 +70,9 @@ int main(int argc, char** argv) {
       .make_resolver = rapporteur::make_resolver,
       .run_daemon =
           [](const rapporteur::RunRequest& request) {
-            return rapporteur::run_daemon(
-                {request.config_path, request.role, environment("NOTIFY_SOCKET")});
+            const auto notify_socket = environment("NOTIFY_SOCKET");
+            unsetenv("NOTIFY_SOCKET");  // it is not for the programs that the daemon runs
+            return rapporteur::run_daemon({request.config_path, request.role, notify_socket});
           },
       .environment = environment,
       .confirm = confirm,

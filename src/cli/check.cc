@@ -38,9 +38,12 @@ Json json_of(const Checks& checks, const std::string& domain) {
       .set("checks", std::move(list));
 }
 
-void print_line(std::ostream& out, const CheckResult& result) {
-  out << fmt::format("{:<9}{}: {}", to_string(result.level), printable(result.name),
-                     printable(result.seen));
+void print_line(Screen& screen, const CheckResult& result) {
+  constexpr std::size_t kColumn = 9;
+  auto& out = screen.out();
+  const auto level = to_string(result.level);
+  out << screen.state(level) << std::string(kColumn - level.size(), ' ')
+      << fmt::format("{}: {}", printable(result.name), printable(result.seen));
   if (!result.advice.empty()) out << "; " << printable(result.advice);
   out << std::endl;  // at once: the next one may wait for a name server
 }
@@ -95,9 +98,9 @@ int check(const Context& context, const std::string& name) {
   const auto resolver = make_resolver(context, config->dns);
   if (!resolver) return fail(context, resolver.error());
 
-  Checks checks(context.json
-                    ? std::function<void(const CheckResult&)>()
-                    : [&](const CheckResult& result) { print_line(context.world.out, result); });
+  Screen screen(context.world);
+  Checks checks(context.json ? std::function<void(const CheckResult&)>()
+                             : [&](const CheckResult& result) { print_line(screen, result); });
   const auto answer = look_up(**resolver, *domain);
   const auto facts = sample_facts(*domain, answer, context.now());
   DnsAnswers dns(**resolver);

@@ -35,12 +35,14 @@ std::optional<Dmarc> dmarc_of(Resolver& resolver, const std::string& from) {
   const std::vector<std::string> names = {"_dmarc." + from,
                                           "_dmarc." + std::string(organisation(from))};
   const auto answers = resolver.txt(names);
-  for (const auto& answer : answers) {
+  for (std::size_t index = 0; index < answers.size(); ++index) {
+    const auto& answer = answers[index];
     if (answer.status == DnsAnswer::Status::kTemporary) return std::nullopt;
     for (const auto& record : answer.records) {
       const TagList tags(record);
       if (tags.value("v") != "DMARC1") continue;
-      const auto policy = to_lower(tags.value("p"));
+      const bool inherited = index > 0 && names[0] != names[1];
+      const auto policy = to_lower(tags.value(inherited && tags.has("sp") ? "sp" : "p"));
       return Dmarc{.published = true,
                    .enforced = policy == "quarantine" || policy == "reject",
                    .strict_dkim = tags.value("adkim") == "s",

@@ -31,7 +31,12 @@ constexpr unsigned kMegabyteBits = 20;
 // The folder in which the daemon keeps its files; empty: there is none.
 std::string state_folder(const Config& config) {
   const auto& url = config.store.url;
-  if (!url.starts_with(kSqlite)) return config.store.spill;
+  if (!url.starts_with(kSqlite)) {
+    // The daemon makes it when it needs it.
+    const fs::path spill(config.store.spill);
+    std::error_code ignored;
+    return fs::exists(spill, ignored) ? spill.string() : spill.parent_path().string();
+  }
   const auto path = url.substr(kSqlite.size());
   if (path == ":memory:") return {};
   const auto folder = fs::path(path).parent_path().string();
@@ -67,10 +72,43 @@ bool may(const User& user, const struct stat& status, unsigned bits) {
   return ((member ? (status.st_mode >> 3U) : status.st_mode) & bits) == bits;
 }
 
+// The first folder above the file that the user may not pass; empty: none.
+std::string closed_folder(const User& user, const std::string& path) {
+  std::error_code ignored;
+  fs::path folder;
+  for (const auto& part : fs::absolute(path, ignored).parent_path()) {
+    folder /= part;
+    struct stat status {};
+    if (stat(folder.c_str(), &status) == 0 && !may(user, status, 1)) return folder.string();
+  }
+  return {};
+}
+
+// The files of a database that somebody else has made, such as root with a command.
+void check_database_files(const Config& config, const User& daemon, Checks& checks) {
+  if (!config.store.url.starts_with(kSqlite)) return;
+  const auto path = config.store.url.substr(kSqlite.size());
+  for (const auto* const ending : {"", "-wal", "-shm"}) {
+    const auto file = path + ending;
+    struct stat status {};
+    if (stat(file.c_str(), &status) != 0 || may(daemon, status, 6)) continue;
+    checks.fault(
+        "permissions of " + file,
+        fmt::format("{}, to whom the daemon's folder belongs, may not write to it", daemon.name),
+        fmt::format("chown {} '{}', and run the commands as that user", daemon.name, file));
+  }
+}
+
 void check_secret(const std::string& path, const User& daemon, Checks& checks) {
   struct stat status {};
   const auto check = "permissions of " + path;
   if (stat(path.c_str(), &status) != 0) return;  // read a moment ago; the next check tells
+  if (const auto closed = closed_folder(daemon, path); !closed.empty()) {
+    return checks.fault(check,
+                        fmt::format("{}, to whom the daemon's folder belongs, may not pass {}",
+                                    daemon.name, closed),
+                        fmt::format("chmod o+x '{}', or keep the file elsewhere", closed));
+  }
   if (!may(daemon, status, 4)) {
     return checks.fault(
         check, fmt::format("{}, to whom the daemon's folder belongs, cannot read it", daemon.name),
@@ -115,9 +153,17 @@ void check_permissions(const CheckScene& scene, Checks& checks) {
       }
     }
   }
+  check_database_files(scene.config, daemon, checks);
   for (const auto& key : scene.config.dkim) check_secret(key.path, daemon, checks);
-  const auto& password = scene.config.delivery.smtp.password_file;
-  if (!password.empty()) check_secret(password, daemon, checks);
+  const auto& received = scene.config.received;
+  std::vector<std::string> files = {scene.config.delivery.smtp.password_file, received.certificate,
+                                    received.key};
+  if (const auto& http = scene.config.http) {
+    files.insert(files.end(), {http->certificate, http->key, http->credentials});
+  }
+  for (const auto& file : files) {
+    if (!file.empty()) check_secret(file, daemon, checks);
+  }
 }
 
 void check_disk(const CheckScene& scene, Checks& checks) {

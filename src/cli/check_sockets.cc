@@ -45,7 +45,7 @@ void check_datagram_socket(const DatagramConfig& datagram, Checks& checks) {
   const Fd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   const auto* const peer = reinterpret_cast<const sockaddr*>(&address);
   if (fd && ::connect(fd.get(), peer, sizeof address) == 0) {
-    return checks.ok(check, fmt::format("a daemon receives, mode {:04o}", status.st_mode & 07777U));
+    return checks.ok(check, fmt::format("somebody receives, mode {:04o}", status.st_mode & 07777U));
   }
   if (errno == EACCES || errno == EPERM) {
     return checks.warning(check, system_error("this user may not write to it"),

@@ -103,6 +103,7 @@ int touch(const Context& context, Store& store, const DeliveryActionRequest& req
     if (!request.dry_run) {
       const auto done = act(store, request, delivery.id, context.now());
       if (!done) {
+        seen.reset();
         return fail(context, fmt::format("{} ({} touched before that)", done.error().text,
                                          count_text(rows.size(), "delivery")));
       }

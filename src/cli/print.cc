@@ -16,9 +16,10 @@ std::size_t characters(std::string_view text) {
       text, [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) != 0x80U; }));
 }
 
-// U+202A to U+202E and U+2066 to U+2069, which turn the direction in which text runs.
-constexpr std::array<std::string_view, 9> kDirections = {
-    "\u202A", "\u202B", "\u202C", "\u202D", "\u202E", "\u2066", "\u2067", "\u2068", "\u2069"};
+// What turns the direction in which text runs, and what separates lines and paragraphs.
+constexpr std::array<std::string_view, 14> kDirections = {
+    "\u061C", "\u200E", "\u200F", "\u2028", "\u2029", "\u202A", "\u202B",
+    "\u202C", "\u202D", "\u202E", "\u2066", "\u2067", "\u2068", "\u2069"};
 
 // The duration rounded down to its two largest units.
 Seconds roughly(Seconds duration) {
@@ -87,7 +88,10 @@ Table::Layout Table::layout(std::size_t columns, std::size_t indent) const {
     auto& line = made.cells.emplace_back();
     for (std::size_t column = 0; column < row.size(); ++column) {
       line.push_back(printable(row[column]));
-      made.widths[column] = std::max(made.widths[column], characters(line.back()));
+      // One long name does not push everything else below every row.
+      const auto width =
+          columns == 0 ? characters(line.back()) : std::min(characters(line.back()), columns / 2);
+      made.widths[column] = std::max(made.widths[column], width);
     }
   }
   auto order = preferred_;
@@ -111,6 +115,7 @@ void Table::print(Screen& screen, std::string_view indent) const {
   for (const auto& line : shown.cells) {
     const bool is_head = &line == &head;
     std::string row(indent);
+    std::size_t place = indent.size();
     std::string below;
     for (std::size_t column = 0; column < line.size(); ++column) {
       const auto& cell = line[column];
@@ -118,12 +123,20 @@ void Table::print(Screen& screen, std::string_view indent) const {
       const auto text = is_head ? screen.heading(cell) : state ? screen.state(cell) : cell;
       if (shown.beside[column]) {
         row += text;
-        row.append(shown.widths[column] - characters(cell) + 2, ' ');
+        place += shown.widths[column] + 2;
+        if (characters(cell) > shown.widths[column]) {
+          screen.out() << row << '\n';
+          row.assign(place, ' ');
+        } else {
+          row.append(shown.widths[column] - characters(cell) + 2, ' ');
+        }
       } else if (!is_head && !cell.empty()) {
         below += (below.empty() ? "" : "; ") + to_lower(head[column]) + ' ' + text;
       }
     }
-    screen.out() << row.substr(0, row.find_last_not_of(' ') + 1) << '\n';
+    if (row.find_first_not_of(' ') != row.npos) {
+      screen.out() << row.substr(0, row.find_last_not_of(' ') + 1) << '\n';
+    }
     if (!below.empty()) screen.out() << indent << "  " << below << '\n';
   }
 }

@@ -30,20 +30,22 @@ std::string grouped(std::uint64_t number) {
 std::string progress_text(std::string_view what, std::string_view unit, std::uint64_t done,
                           std::uint64_t total, std::uint64_t first,
                           std::chrono::nanoseconds elapsed) {
-  auto text = fmt::format("{}: {}", what, grouped(done));
-  if (total > 0) text += " of " + grouped(total);
-  text += fmt::format(" {}", unit);
+  std::string text(what);
+  text += ": ";
   if (total > 0) {
     const auto share = 100.0 * static_cast<double>(done) / static_cast<double>(total);
-    text += fmt::format(" ({:.0f} %)", share);
+    text += fmt::format("{:.0f} %, ", share);
   }
   const auto seconds = std::chrono::duration<double>(elapsed).count();
-  if (seconds <= 0 || done <= first) return text;
-  const auto rate = static_cast<double>(done - first) / seconds;
-  text += fmt::format(", {} a second", grouped(static_cast<std::uint64_t>(rate)));
-  if (total <= done || rate <= 0) return text;
-  const Seconds left(static_cast<std::int64_t>(static_cast<double>(total - done) / rate) + 1);
-  return text + fmt::format(", {} left", format_duration(left));
+  if (seconds > 0 && done > first) {
+    const auto rate = static_cast<double>(done - first) / seconds;
+    const Seconds left(static_cast<std::int64_t>(static_cast<double>(total - done) / rate) + 1);
+    if (total > done) text += fmt::format("{} left, ", format_duration(left));
+    text += fmt::format("{} {} a second, ", grouped(static_cast<std::uint64_t>(rate)), unit);
+  }
+  text += grouped(done);
+  if (total > 0) text += " of " + grouped(total);
+  return text.append(" ").append(unit);
 }
 
 Progress::Progress(const World& world, std::string what, std::string unit, SteadyNow now)
@@ -55,7 +57,11 @@ Progress::Progress(const World& world, std::string what, std::string unit, Stead
       written_(began_) {}
 
 Progress::~Progress() {
-  if (shown_) world_.err << kWipe << std::flush;
+  wipe();
+}
+
+void Progress::wipe() {
+  if (std::exchange(shown_, false)) world_.err << kWipe << std::flush;
 }
 
 void Progress::tell(std::uint64_t done, std::uint64_t total) {
@@ -70,7 +76,8 @@ void Progress::tell(std::uint64_t done, std::uint64_t total) {
   written_ = now;
   shown_ = true;
   const auto text = progress_text(what_, unit_, done, total, first_, now - *first_at_);
-  // A line that is longer than the terminal could not be written over.
+  // A line that is longer than the terminal could not be written over. What matters most comes
+  // first.
   world_.err << kWipe << truncate_utf8(text, std::max<std::size_t>(columns, 2) - 1) << std::flush;
 }
 

@@ -25,6 +25,9 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
+  // Before something else is written to the terminal.
+  void wipe();
+
   // `total` 0: not known. Writes a few times a second, and nothing in the first half second.
   void tell(std::uint64_t done, std::uint64_t total);
 
@@ -41,8 +44,8 @@ class Progress {
   bool shown_ = false;
 };
 
-// "events.jsonl: 1,200,000 of 4,800,000 bytes (25 %), 600,000 a second, 6s left". What is beyond
-// `first` was done in `elapsed`.
+// "events.jsonl: 25 %, 6s left, 600,000 bytes a second, 1,200,000 of 4,800,000 bytes". What is
+// beyond `first` was done in `elapsed`.
 std::string progress_text(std::string_view what, std::string_view unit, std::uint64_t done,
                           std::uint64_t total, std::uint64_t first,
                           std::chrono::nanoseconds elapsed);

@@ -36,6 +36,7 @@ struct Line {
 // A delivery and what came of it.
 struct Attempt {
   Delivery delivery;
+  MailTransportKind transport = MailTransportKind::kSmtp;
   std::size_t bytes = 0;
   std::vector<Line> conversation;
   Reply reply;
@@ -149,6 +150,7 @@ Result<std::vector<Attempt>> submit(const Context& context, const Config& config
   const Interrupt interrupt;
   for (auto& delivery : assembly.deliveries) {
     auto& attempt = attempts.emplace_back();
+    attempt.transport = config.delivery.smtp.transport;
     attempt.delivery = std::move(delivery);
     const auto& part = assembly.parts.at(
         static_cast<std::size_t>(attempt.delivery.part - assembly.parts.front().number));
@@ -189,9 +191,10 @@ std::string_view outcome_name(Reply::Outcome outcome) {
 std::string_view advice(const Attempt& attempt) {
   switch (attempt.reply.outcome) {
     case Reply::Outcome::kAccepted:
-      return is_mail(attempt.delivery.destination)
-                 ? "accepted; what happens behind this server its log tells, or a bounce"
-                 : "accepted";
+      if (!is_mail(attempt.delivery.destination)) return "accepted";
+      if (attempt.transport == MailTransportKind::kDirectory)
+        return "written to a file; nothing was sent";
+      return "accepted; what happens behind this server its log tells, or a bounce";
     case Reply::Outcome::kTemporary:
       return "not accepted now; a real report would be tried again";
     case Reply::Outcome::kPermanent:

@@ -181,6 +181,7 @@ int schedule_act(const Context& context, const ScheduleActionRequest& request) {
     if (!request.dry_run) {
       const auto done = act(store, request, window, context.now());
       if (!done) {
+        seen.reset();
         return fail(context,
                     fmt::format("{} ({} {} before that)", done.error().text,
                                 count_text(rows.size(), "window"), words_of(request.action).done));

@@ -26,6 +26,7 @@ int store_copy(const Context& context, const std::string& from, const std::strin
         seen->tell(progress.rows, progress.of);
         if (context.json || (progress.rows < progress.of && progress.table == told)) return;
         told = progress.table;
+        seen->wipe();
         out << fmt::format("{}: {} of {}\n", progress.table, progress.rows,
                            count_text(progress.of, "row"));
         out.flush();

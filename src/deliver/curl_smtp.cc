@@ -343,9 +343,9 @@ int CurlSmtp::on_debug(CURL*, curl_infotype type, char* text, std::size_t size, 
 
 void CurlSmtp::take_command(std::string_view line) {
   if (!dialogue_.greeted()) reused_ = true;
+  const bool secret = dialogue_.challenged();
   dialogue_.command(line);
-  const bool begins = starts_with_ignoring_case(line, "AUTH ");
-  conversation_.sent(line, dialogue_.stage() == Stage::kAuth && !dialogue_.quitting() && !begins);
+  conversation_.sent(line, secret);
   if (dialogue_.quitting()) {
     for (const int socket : sockets_) ::shutdown(socket, SHUT_RD);
   }

@@ -50,6 +50,7 @@ void SmtpDialogue::connected() {
 }
 
 void SmtpDialogue::command(std::string_view line) {
+  if (challenged()) return ask(stage_);
   if (starts_with_ignoring_case(line, "QUIT")) {
     quitting_ = true;
     return;
@@ -67,7 +68,7 @@ void SmtpDialogue::command(std::string_view line) {
   } else if (starts_with_ignoring_case(line, "DATA")) {
     ask(Stage::kData);
   } else {
-    ask(stage_);  // the next step of an AUTH exchange
+    ask(stage_);
   }
 }
 

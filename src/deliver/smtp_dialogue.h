@@ -33,6 +33,9 @@ class SmtpDialogue {
   // STARTTLS was accepted, and no command has passed through TLS before EHLO was answered again.
   bool in_handshake() const { return in_handshake_; }
   bool quitting() const { return quitting_; }
+  // An AUTH exchange goes on: the next line is an answer to the server's challenge and no command,
+  // whatever it looks like (RFC 4954, section 4).
+  bool challenged() const { return stage_ == Stage::kAuth && complete_ && code_ == 334; }
 
  private:
   void ask(Stage stage);

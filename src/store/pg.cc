@@ -41,7 +41,11 @@ Fault fault_of(std::string_view state) {
 }
 
 std::string one_line(const char* message) {
-  return std::string(trim(without_controls(to_valid_utf8(message == nullptr ? "" : message))));
+  std::string text;
+  for (const auto line : split(trim(message == nullptr ? "" : message), '\n')) {
+    text.append(text.empty() ? "" : "; ").append(trim(line));
+  }
+  return without_controls(to_valid_utf8(text));
 }
 
 // Whether a password seems to hold what ends one. libpq would take what follows for the host or the

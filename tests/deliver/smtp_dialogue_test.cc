@@ -62,6 +62,30 @@ TEST(SmtpDialogue, FollowsATransactionStepByStep) {
   EXPECT_EQ(dialogue.text(), "250 2.0.0 queued");
 }
 
+// Base64 may spell anything.
+TEST(SmtpDialogue, AnAnswerInAnAuthExchangeIsNoCommand) {
+  for (const auto* const answer : {"QUITabcd", "dataabcd", "EHLOabcd", "MAIL FROM:"}) {
+    SmtpDialogue dialogue;
+    dialogue.connected();
+    dialogue.reply("220 relay");
+    dialogue.command("EHLO us");
+    dialogue.reply("250 relay");
+    EXPECT_FALSE(dialogue.challenged());
+    dialogue.command("AUTH LOGIN");
+    EXPECT_FALSE(dialogue.challenged());
+    dialogue.reply("334 VXNlcm5hbWU6");
+    EXPECT_TRUE(dialogue.challenged());
+    dialogue.command(answer);
+    EXPECT_EQ(dialogue.stage(), Stage::kAuth) << answer;
+    EXPECT_FALSE(dialogue.quitting()) << answer;
+    EXPECT_FALSE(dialogue.challenged()) << answer;
+    dialogue.reply("235 2.7.0 welcome");
+    EXPECT_TRUE(dialogue.authenticated()) << answer;
+    dialogue.command("QUIT");
+    EXPECT_TRUE(dialogue.quitting());
+  }
+}
+
 TEST(SmtpDialogue, JoinsTheLinesOfAReplyAndSaysItsEnhancedCodeOnce) {
   SmtpDialogue dialogue;
   dialogue.command("RCPT TO:<c@d.example>\r\n");

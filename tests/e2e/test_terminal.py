@@ -78,7 +78,7 @@ def test_long_work_tells_how_far_it_is(site):
     site.write_config()
     site.feed([session(f"d{number}.example") for number in range(4000)])
     shown = at_terminal(site, "schedule", "hold", "*", "--yes")
-    line = r"\r\x1b\[Khold: [\d,]+ of 4,000 windows \(\d+ %\), [\d,]+ a second, \S+ left"
+    line = r"\r\x1b\[Khold: \d+ %, \S+ left, [\d,]+ windows a second, [\d,]+ of 4,000 windows"
     assert re.search(line, shown), shown[-2000:]
     # The line is gone before the result is told.
     assert "held" in shown.rsplit("\r\x1b[K", 1)[1]
