@@ -157,19 +157,9 @@ class Daemon {
     Intake intake(recording, clock_, *log_, *config);
     if (auto recovered = recording.recover(); !recovered) return fail(recovered.error());
     recording.announce(beat_of(*config), beat_every(config->store.lease));
-    if (http_listener_) {
-      auto made = HttpService::make(*config, *std::move(http_listener_),
-                                    {.recording = recording,
-                                     .monitor = *monitor_,
-                                     .metrics = shared_.metrics,
-                                     .clock = clock_,
-                                     .random = random_,
-                                     .log = *log_,
-                                     .takes_sessions = ingests()});
-      if (!made) return fail(made.error());
-      http = *std::move(made);
-      http_ = http.get();
-    }
+    auto made = make_http(*config, recording);
+    if (!made) return fail(made.error());
+    http = *std::move(made);
     bool settled = true;
     bool recorded = true;
 
@@ -188,12 +178,7 @@ class Daemon {
     }
     if (http) http->start();
     if (received_) received_->start();
-    log_->info("started", {{"config", config->path},
-                           {"store", config->store.url},
-                           {"role", role_},
-                           {"socket", socket_address()},
-                           {"http", http ? http->address() : "none"},
-                           {"received", received_address()}});
+    tell_started(*config);
     warn_unless(manager_.ready());
     serve_signals();
 
@@ -220,6 +205,30 @@ class Daemon {
  private:
   bool ingests() const { return role_ != "schedule"; }
   bool schedules() const { return role_ != "ingest"; }
+
+  // Null: [http] is not configured.
+  Result<std::unique_ptr<HttpService>> make_http(const Config& config, Recording& recording) {
+    if (!http_listener_) return std::unique_ptr<HttpService>();
+    auto made = HttpService::make(config, *std::move(http_listener_),
+                                  {.recording = recording,
+                                   .monitor = *monitor_,
+                                   .metrics = shared_.metrics,
+                                   .clock = clock_,
+                                   .random = random_,
+                                   .log = *log_,
+                                   .takes_sessions = ingests()});
+    if (made) http_ = made->get();
+    return made;
+  }
+
+  void tell_started(const Config& config) {
+    log_->info("started", {{"config", config.path},
+                           {"store", config.store.url},
+                           {"role", role_},
+                           {"socket", socket_address()},
+                           {"http", http_ != nullptr ? http_->address() : "none"},
+                           {"received", received_address()}});
+  }
 
   NodeBeat beat_of(const Config& config) const {
     return {.name = store_options(config).node,
