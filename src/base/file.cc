@@ -10,6 +10,8 @@
 #include <filesystem>
 #include <system_error>
 
+#include "base/file_writing.h"
+
 namespace rapporteur {
 
 Fd::~Fd() {
@@ -47,8 +49,6 @@ Result<std::string> read_file(const std::string& path, std::size_t most) {
   }
 }
 
-namespace {
-
 bool write_all(int fd, std::string_view content) {
   while (!content.empty()) {
     const auto size = ::write(fd, content.data(), content.size());
@@ -59,7 +59,11 @@ bool write_all(int fd, std::string_view content) {
   return true;
 }
 
-}  // namespace
+void sync_folder_of(const std::string& path) {
+  const auto folder = std::filesystem::path(path).parent_path().string();
+  const Fd directory(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_CLOEXEC));
+  if (directory) ::fsync(directory.get());
+}
 
 Result<void> write_file(const std::string& path, std::string_view content, unsigned mode,
                         bool synced) {
@@ -72,10 +76,7 @@ Result<void> write_file(const std::string& path, std::string_view content, unsig
     ::unlink(temporary.c_str());
     return Error{Fault::kTransient, reason};
   }
-  if (!synced) return {};
-  const auto folder = std::filesystem::path(path).parent_path().string();
-  const Fd directory(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_CLOEXEC));
-  if (directory) ::fsync(directory.get());
+  if (synced) sync_folder_of(path);
   return {};
 }
 

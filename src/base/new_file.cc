@@ -6,25 +6,11 @@
 
 #include <cerrno>
 #include <cstdlib>
-#include <filesystem>
 
 #include "base/file.h"
+#include "base/file_writing.h"
 
 namespace rapporteur {
-
-namespace {
-
-bool write_all(int fd, std::string_view content) {
-  while (!content.empty()) {
-    const auto size = ::write(fd, content.data(), content.size());
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return false;
-    content.remove_prefix(static_cast<std::size_t>(size));
-  }
-  return true;
-}
-
-}  // namespace
 
 Result<void> write_new_file(const std::string& path, std::string_view content, unsigned mode) {
   // It gets its name when it is whole and on disk; link(2) replaces nothing.
@@ -38,9 +24,7 @@ Result<void> write_new_file(const std::string& path, std::string_view content, u
   ::unlink(temporary.c_str());
   if (taken) return Error{Fault::kPermanent, path + " exists already; nothing is overwritten"};
   if (!written) return Error{Fault::kTransient, reason};
-  const auto folder = std::filesystem::path(path).parent_path().string();
-  const Fd directory(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_CLOEXEC));
-  if (directory) ::fsync(directory.get());
+  sync_folder_of(path);
   return {};
 }
 

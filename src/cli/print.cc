@@ -11,13 +11,8 @@ namespace rapporteur {
 
 namespace {
 
-std::size_t characters(std::string_view text) {
-  return static_cast<std::size_t>(std::ranges::count_if(
-      text, [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) != 0x80U; }));
-}
-
 // What turns the direction in which text runs, and what separates lines and paragraphs.
-constexpr std::array<std::string_view, 14> kDirections = {
+constexpr std::array<std::string_view, 14> kInvisible = {
     "\u061C", "\u200E", "\u200F", "\u2028", "\u2029", "\u202A", "\u202B",
     "\u202C", "\u202D", "\u202E", "\u2066", "\u2067", "\u2068", "\u2069"};
 
@@ -36,9 +31,9 @@ Seconds roughly(Seconds duration) {
 
 std::string printable(std::string_view text) {
   auto shown = without_controls(to_valid_utf8(text));
-  for (const auto turn : kDirections) {
-    for (auto at = shown.find(turn); at != shown.npos; at = shown.find(turn, at)) {
-      shown.erase(at, turn.size());
+  for (const auto mark : kInvisible) {
+    for (auto at = shown.find(mark); at != shown.npos; at = shown.find(mark, at)) {
+      shown.erase(at, mark.size());
     }
   }
   return shown;
@@ -74,7 +69,7 @@ void Table::print(std::ostream& out, std::string_view indent) const {
     for (std::size_t column = 0; column < line.size(); ++column) {
       text += line[column];
       if (column + 1 == line.size()) break;
-      text.append(shown.widths[column] - characters(line[column]) + 2, ' ');
+      text.append(shown.widths[column] - width_on_screen(line[column]) + 2, ' ');
     }
     out << text.substr(0, text.find_last_not_of(' ') + 1) << '\n';
   }
@@ -89,8 +84,8 @@ Table::Layout Table::layout(std::size_t columns, std::size_t indent) const {
     for (std::size_t column = 0; column < row.size(); ++column) {
       line.push_back(printable(row[column]));
       // One long name does not push everything else below every row.
-      const auto width =
-          columns == 0 ? characters(line.back()) : std::min(characters(line.back()), columns / 2);
+      const auto width = columns == 0 ? width_on_screen(line.back())
+                                      : std::min(width_on_screen(line.back()), columns / 2);
       made.widths[column] = std::max(made.widths[column], width);
     }
   }
@@ -124,11 +119,11 @@ void Table::print(Screen& screen, std::string_view indent) const {
       if (shown.beside[column]) {
         row += text;
         place += shown.widths[column] + 2;
-        if (characters(cell) > shown.widths[column]) {
+        if (width_on_screen(cell) > shown.widths[column]) {
           screen.out() << row << '\n';
           row.assign(place, ' ');
         } else {
-          row.append(shown.widths[column] - characters(cell) + 2, ' ');
+          row.append(shown.widths[column] - width_on_screen(cell) + 2, ' ');
         }
       } else if (!is_head && !cell.empty()) {
         below += (below.empty() ? "" : "; ") + to_lower(head[column]) + ' ' + text;
