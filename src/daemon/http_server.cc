@@ -208,7 +208,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     stream_.expires_after(server_.times.idle);
     const bool read = co_await read_more();
     idle_ = false;
-    co_return read;
+    // A stop may have closed it while what was read waited to be seen: nobody could be answered.
+    co_return read && stream_.socket().is_open();
   }
 
   std::string_view input() const {
