@@ -20,10 +20,6 @@ Error no_host_name(std::string_view text, std::string_view why) {
   return Error{Fault::kInput, "'" + shown + "' is no host name: " + std::string(why)};
 }
 
-bool is_ascii(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-}
-
 bool is_label_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
 }

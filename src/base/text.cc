@@ -1,7 +1,8 @@
 #include "base/text.h"
 
+#include <openssl/evp.h>
+
 #include <algorithm>
-#include <cstdint>
 
 namespace rapporteur {
 
@@ -88,7 +89,14 @@ bool starts_with_ignoring_case(std::string_view text, std::string_view prefix) {
          equals_ignoring_case(text.substr(0, prefix.size()), prefix);
 }
 
+bool is_ascii(std::string_view text) {
+  unsigned char bits = 0;
+  for (const char c : text) bits |= static_cast<unsigned char>(c);
+  return bits < 0x80;
+}
+
 std::string to_valid_utf8(std::string_view text) {
+  if (is_ascii(text)) return std::string(text);
   std::string result;
   result.reserve(text.size());
   while (!text.empty()) {
@@ -189,20 +197,18 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 std::string base64(std::string_view bytes) {
-  static constexpr std::string_view kAlphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  constexpr std::size_t kAtOnce = std::size_t{3} << 20;
   std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    std::uint32_t group = 0;
-    for (std::size_t j = 0; j < 3; ++j) {
-      group <<= 8;
-      if (i + j < bytes.size()) group |= static_cast<unsigned char>(bytes[i + j]);
-    }
-    for (std::size_t j = 0; j < 4; ++j) {
-      const bool padding = i + j > bytes.size();
-      text += padding ? '=' : kAlphabet[(group >> (18 - 6 * j)) & 63];
-    }
+  text.reserve((bytes.size() + 2) / 3 * 4 + 1);
+  while (!bytes.empty()) {
+    const auto piece = bytes.substr(0, kAtOnce);
+    const auto at = text.size();
+    text.resize(at + (piece.size() + 2) / 3 * 4 + 1);  // EVP_EncodeBlock() adds a zero
+    EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data() + at),
+                    reinterpret_cast<const unsigned char*>(piece.data()),
+                    static_cast<int>(piece.size()));
+    text.pop_back();
+    bytes.remove_prefix(piece.size());
   }
   return text;
 }

@@ -21,6 +21,8 @@ std::string to_lower(std::string_view text);
 bool equals_ignoring_case(std::string_view a, std::string_view b);
 bool starts_with_ignoring_case(std::string_view text, std::string_view prefix);
 
+bool is_ascii(std::string_view text);
+
 // `text` with every byte sequence that is not UTF-8 (RFC 3629) replaced by U+FFFD, one for each
 // maximal broken piece.
 std::string to_valid_utf8(std::string_view text);

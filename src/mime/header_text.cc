@@ -13,23 +13,31 @@ constexpr std::size_t kFoldWidth = 77;
 // Well below the 998 bytes that RFC 5322 allows, since a field name may stand before the word.
 constexpr std::size_t kLongestWord = 900;
 
-bool is_ascii(char c) {
-  return static_cast<unsigned char>(c) < 0x80;
-}
-
 // One '?' for each character, not for each of its bytes.
 std::string ascii_only(std::string_view text) {
+  if (is_ascii(text)) return std::string(text);
   std::string out;
   for (const char c : text) {
     const bool continues = (static_cast<unsigned char>(c) & 0xC0U) == 0x80U;
-    if (!continues) out += is_ascii(c) ? c : '?';
+    if (!continues) out += static_cast<unsigned char>(c) < 0x80 ? c : '?';
   }
   return out;
+}
+
+// Printable ASCII with single spaces between words, as nearly all texts are.
+bool is_one_line(std::string_view text) {
+  char before = ' ';
+  for (const char c : text) {
+    if (c < ' ' || c > '~' || (c == ' ' && before == ' ')) return false;
+    before = c;
+  }
+  return text.empty() || before != ' ';
 }
 
 }  // namespace
 
 std::string one_line(std::string_view text) {
+  if (is_one_line(text)) return std::string(text);
   const auto clean = without_controls(to_valid_utf8(text));
   std::vector<std::string> words;
   for (const auto word : split(clean, ' ')) {
@@ -88,7 +96,7 @@ std::string folded(std::string_view text, std::size_t name_length) {
 }
 
 bool is_plain(std::string_view text) {
-  if (!std::ranges::all_of(text, is_ascii)) return false;
+  if (!is_ascii(text)) return false;
   const auto words = split(text, ' ');
   return std::ranges::all_of(words, [](auto word) { return word.size() <= kLongestWord; });
 }

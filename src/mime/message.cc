@@ -1,44 +1,44 @@
 #include "mime/message.h"
 
-#include <gmime/gmime.h>
-
 #include <algorithm>
-#include <memory>
 #include <utility>
 
 #include "base/hash.h"
+#include "base/text.h"
 #include "mime/header_text.h"
 
 namespace rapporteur {
 
 namespace {
 
-struct Unreference {
-  void operator()(gpointer object) const { g_object_unref(object); }
-};
-template <class T>
-using Object = std::unique_ptr<T, Unreference>;
+// RFC 2045, section 6.8.
+constexpr std::size_t kBase64Columns = 76;
 
-struct FreeOptions {
-  void operator()(GMimeFormatOptions* options) const { g_mime_format_options_free(options); }
-};
+constexpr std::string_view kLineEnd = "\r\n";
 
-// g_mime_init() must run once, and before anything else of GMime.
-void initialise_gmime() {
-  [[maybe_unused]] static const bool initialised = [] {
-    g_mime_init();
-    return true;
-  }();
+// Lines that end in LF, as mail has them.
+void append_lines(std::string& out, std::string_view lines) {
+  for (;;) {
+    const auto end = lines.find('\n');
+    out += lines.substr(0, end);
+    if (end == lines.npos) return;
+    out += kLineEnd;
+    lines.remove_prefix(end + 1);
+  }
 }
 
-// Writes a field whose body (ASCII, lines broken by LF) GMime must not touch.
-void set_raw(gpointer object, const char* name, const std::string& body) {
-  auto* headers = g_mime_object_get_header_list(GMIME_OBJECT(object));
-  if (g_mime_header_list_get_header(headers, name) == nullptr) {
-    g_mime_header_list_append(headers, name, "", nullptr);
+// `body` is ASCII, its lines broken by LF.
+void append_field(std::string& out, std::string_view name, std::string_view body) {
+  out.append(name).append(": ");
+  append_lines(out, body);
+  out += kLineEnd;
+}
+
+void append_base64(std::string& out, std::string_view bytes) {
+  const auto text = base64(bytes);
+  for (std::size_t at = 0; at < text.size(); at += kBase64Columns) {
+    out.append(text, at, kBase64Columns).append(kLineEnd);
   }
-  g_mime_header_set_raw_value(g_mime_header_list_get_header(headers, name),
-                              (" " + body + "\n").c_str());
 }
 
 std::string subject_body(const std::string& subject) {
@@ -46,11 +46,15 @@ std::string subject_body(const std::string& subject) {
   return folded(is_plain(text) ? text : encoded_words(text), std::string_view("Subject: ").size());
 }
 
+bool is_alphanumeric(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
 // RFC 5322, section 3.2.3.
 bool is_phrase_of_atoms(std::string_view text) {
   return std::ranges::all_of(text, [](char c) {
     constexpr std::string_view kOthers = " !#$%&'*+-/=?^_`{|}~";
-    return g_ascii_isalnum(c) || kOthers.find(c) != kOthers.npos;
+    return is_alphanumeric(c) || kOthers.find(c) != kOthers.npos;
   });
 }
 
@@ -77,71 +81,48 @@ std::string from_body(const ReportMail& mail) {
   return quoted_string(name) + "\n <" + address + ">";
 }
 
-void set_content(GMimePart* part, const std::string& bytes, GMimeContentEncoding encoding) {
-  const Object<GMimeStream> stream(g_mime_stream_mem_new_with_buffer(bytes.data(), bytes.size()));
-  const Object<GMimeDataWrapper> content(
-      g_mime_data_wrapper_new_with_stream(stream.get(), GMIME_CONTENT_ENCODING_DEFAULT));
-  g_mime_part_set_content_encoding(part, encoding);
-  g_mime_part_set_content(part, content.get());
+std::string header_of(const ReportMail& mail, const std::string& boundary) {
+  std::string header;
+  append_field(header, "From", from_body(mail));
+  append_field(header, "To", ascii_line(mail.to));
+  append_field(header, "Subject", subject_body(mail.subject));
+  append_field(header, "Date", format_rfc5322(mail.date));
+  append_field(header, "Message-ID", "<" + ascii_line(mail.message_id) + ">");
+  append_field(header, "TLS-Report-Domain", ascii_line(mail.report_domain));
+  append_field(header, "TLS-Report-Submitter", ascii_line(mail.submitter));
+  append_field(header, "TLS-Required", "No");
+  append_field(header, "Auto-Submitted", "auto-generated");
+  append_field(header, "MIME-Version", "1.0");
+  append_field(header, "Content-Type",
+               "multipart/report; report-type=\"tlsrpt\";\n boundary=" + quoted_string(boundary));
+  return header;
 }
 
-Object<GMimePart> text_part(const ReportMail& mail) {
-  Object<GMimePart> part(g_mime_part_new_with_type("text", "plain"));
-  set_raw(part.get(), "Content-Type", "text/plain; charset=us-ascii");
-  set_content(part.get(), ascii_lines(mail.summary_text), GMIME_CONTENT_ENCODING_7BIT);
-  return part;
-}
-
-Object<GMimePart> report_part(const ReportMail& mail) {
-  Object<GMimePart> part(g_mime_part_new_with_type("application", "tlsrpt+gzip"));
-  set_raw(part.get(), "Content-Type", "application/tlsrpt+gzip");
-  set_content(part.get(), mail.gz, GMIME_CONTENT_ENCODING_BASE64);
-  set_raw(part.get(), "Content-Disposition",
-          "attachment;\n filename=" + quoted_string(ascii_line(mail.file_name)));
-  return part;
-}
-
-Object<GMimeMultipart> report_multipart(const ReportMail& mail) {
-  Object<GMimeMultipart> multipart(g_mime_multipart_new_with_subtype("report"));
-  const auto boundary = ascii_line(mail.boundary);
-  g_mime_multipart_set_boundary(multipart.get(), boundary.c_str());
-  set_raw(multipart.get(), "Content-Type",
-          "multipart/report; report-type=\"tlsrpt\";\n boundary=" + quoted_string(boundary));
-  g_mime_multipart_add(multipart.get(), GMIME_OBJECT(text_part(mail).get()));
-  g_mime_multipart_add(multipart.get(), GMIME_OBJECT(report_part(mail).get()));
-  return multipart;
-}
-
-std::string written(GMimeMessage* message) {
-  const std::unique_ptr<GMimeFormatOptions, FreeOptions> options(g_mime_format_options_new());
-  g_mime_format_options_set_newline_format(options.get(), GMIME_NEWLINE_FORMAT_DOS);
-  const Object<GMimeStream> stream(g_mime_stream_mem_new());
-  g_mime_object_write_to_stream(GMIME_OBJECT(message), options.get(), stream.get());
-  const auto* bytes = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(stream.get()));
-  return std::string(reinterpret_cast<const char*>(bytes->data), bytes->len);
+// RFC 2046, section 5.1.1: the line end before a boundary belongs to the boundary.
+std::string body_of(const ReportMail& mail, const std::string& boundary) {
+  std::string body;
+  body.reserve(mail.summary_text.size() + mail.gz.size() / 2 * 3 + 1024);
+  body.append("--").append(boundary).append(kLineEnd);
+  append_field(body, "Content-Type", "text/plain; charset=us-ascii");
+  append_field(body, "Content-Transfer-Encoding", "7bit");
+  body += kLineEnd;
+  append_lines(body, ascii_lines(mail.summary_text));
+  body.append("\r\n--").append(boundary).append(kLineEnd);
+  append_field(body, "Content-Type", "application/tlsrpt+gzip");
+  append_field(body, "Content-Transfer-Encoding", "base64");
+  append_field(body, "Content-Disposition",
+               "attachment;\n filename=" + quoted_string(ascii_line(mail.file_name)));
+  body += kLineEnd;
+  append_base64(body, mail.gz);
+  body.append("\r\n--").append(boundary).append("--\r\n");
+  return body;
 }
 
 }  // namespace
 
 Message make_message(const ReportMail& mail) {
-  initialise_gmime();
-  const Object<GMimeMessage> message(g_mime_message_new(FALSE));
-  set_raw(message.get(), "From", from_body(mail));
-  set_raw(message.get(), "To", ascii_line(mail.to));
-  set_raw(message.get(), "Subject", subject_body(mail.subject));
-  set_raw(message.get(), "Date", format_rfc5322(mail.date));
-  set_raw(message.get(), "Message-ID", "<" + ascii_line(mail.message_id) + ">");
-  set_raw(message.get(), "TLS-Report-Domain", ascii_line(mail.report_domain));
-  set_raw(message.get(), "TLS-Report-Submitter", ascii_line(mail.submitter));
-  set_raw(message.get(), "TLS-Required", "No");
-  set_raw(message.get(), "Auto-Submitted", "auto-generated");
-  set_raw(message.get(), "MIME-Version", "1.0");
-  const auto multipart = report_multipart(mail);
-  g_mime_message_set_mime_part(message.get(), GMIME_OBJECT(multipart.get()));
-
-  const auto text = written(message.get());
-  const auto end = text.find("\r\n\r\n");
-  return {text.substr(0, end + 2), text.substr(end + 4)};
+  const auto boundary = ascii_line(mail.boundary);
+  return {header_of(mail, boundary), body_of(mail, boundary)};
 }
 
 // "=_" cannot occur in base64, nor the whole at the start of a line of the summary.
@@ -155,9 +136,8 @@ MailSize::MailSize(ReportMail mail, std::size_t signature_bytes) {
 }
 
 std::size_t MailSize::with(std::size_t gzip_size) const {
-  constexpr std::size_t kColumns = 76;
   const auto characters = (gzip_size + 2) / 3 * 4;
-  const auto lines = (characters + kColumns - 1) / kColumns;
+  const auto lines = (characters + kBase64Columns - 1) / kBase64Columns;
   return fixed_ + characters + 2 * lines;
 }
 
