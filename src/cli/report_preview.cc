@@ -81,15 +81,16 @@ Result<void> read_stored(Store& store, Preview& preview) {
 
 // Makes up what would be submitted. Returns an exit code if it says that nothing would be.
 std::optional<int> make_up(const Context& context, const Opened& opened, Preview& result) {
-  const auto outline = opened.store->outline(result.window.id);
-  if (!outline) return fail(context, outline.error());
+  const auto question = question_about(result.window);
+  const auto dossiers = opened.store->dossiers({&question, 1});
+  if (!dossiers) return fail(context, dossiers.error());
   const auto resolver = make_resolver(context, opened.config->dns);
   if (!resolver) return fail(context, resolver.error());
   const auto answer = look_up(**resolver, result.window.domain);
   DnsAnswers dns(**resolver);
   const auto signer = signer_of(*opened.config);
   const AssemblyContext assembly{*opened.config, *signer, *opened.store, &dns};
-  auto decision = preview(assembly, result.window, *outline, answer, context.now());
+  auto decision = preview(assembly, result.window, dossiers->front(), answer, context.now());
   if (!decision) return fail(context, decision.error());
   if (decision->kind != Decision::Kind::kAssembled) {
     return fail(context, "nothing would be sent: " + decision->reason);

@@ -121,16 +121,18 @@ Result<Assembly> assemble(const Context& context, const Config& config, Store& s
                           const std::string& domain, const std::string& destination) {
   const auto window = count_sample(context, store, domain);
   if (!window) return window.error();
-  const auto outline = store.outline(window->id);
-  if (!outline) return outline.error();
+  const auto asked = question_about(*window);
+  const auto dossiers = store.dossiers({&asked, 1});
+  if (!dossiers) return dossiers.error();
+  const auto& dossier = dossiers->front();
   const auto resolver = make_resolver(context, config.dns);
   if (!resolver) return resolver.error();
   DnsAnswers dns(**resolver);
   const auto signer = signer_of(config);
   const AssemblyContext assembly{config, *signer, store, &dns, kMark};
-  const auto facts = facts_of(config, *window, *outline, {destination});
+  const auto facts = facts_of(config, *window, dossier.outline, {destination});
   const Question question{.domain = domain, .window = &facts, .delivery_id = {}, .dns = &dns};
-  auto made = make_parts(assembly, *window, *outline, question, {destination}, context.now());
+  auto made = make_parts(assembly, *window, dossier, question, {destination}, context.now());
   if (!made || !made->load) return made;
   for (std::size_t i = 0; i < made->parts.size(); ++i) {
     if (auto loaded = made->load(i, made->parts[i]); !loaded) return std::move(loaded).error();

@@ -1,6 +1,7 @@
 #include "schedule/assembler.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -128,13 +129,11 @@ Period handing_over(const Window& window) {
 // The second and third line of defence against reports about reports (docs/design.md,
 // "Scheduling").
 Result<std::optional<Decision>> own_reports_only(const AssemblyContext& context,
-                                                 const Window& window,
+                                                 const Window& window, std::uint64_t mails,
                                                  const std::string& fingerprint, Time now) {
   const auto slack = static_cast<std::uint64_t>(context.config.schedule.own_report_slack);
   if (slack == 0) return std::optional<Decision>{};
-  const auto mails = context.store.mails_handed_over(window.domain, handing_over(window));
-  if (!mails) return mails.error();
-  if (*mails == 0 || window.successful + window.failed > slack * *mails) {
+  if (mails == 0 || window.successful + window.failed > slack * mails) {
     return std::optional<Decision>{};
   }
   if (window.failed == 0) return std::optional(suppressed("own reports only"));
@@ -156,34 +155,36 @@ std::optional<Decision> refusal_by_frequency(const Config& config, const Window&
 
 // Why what it holds keeps it from being sent. Fails if the store does.
 Result<std::optional<Decision>> refusal_by_content(const AssemblyContext& context,
-                                                   const Window& window, const Question& question,
+                                                   const Window& window, std::uint64_t mails,
+                                                   const Question& question,
                                                    const std::string& fingerprint, Time now) {
   const auto send = number_setting(context.config, Setting::kSendWhen, question);
   if (!send) return std::optional(blocked(context.config, window, send.error().text, now));
   if (*send == 0) return std::optional(suppressed("sendWhen"));
-  return own_reports_only(context, window, fingerprint, now);
+  return own_reports_only(context, window, mails, fingerprint, now);
 }
 
 enum class Mode { kRun, kPreview };
 
 Result<Decision> decide_in(Mode mode, const AssemblyContext& context, const Window& window,
-                           const WindowCounts& outline, const DnsAnswer& answer, Time now) {
+                           const Dossier& dossier, const DnsAnswer& answer, Time now) {
   const auto& config = context.config;
   auto refusal = refusal_by_frequency(config, window, now);
   if (refusal && mode == Mode::kRun) return *std::move(refusal);
-  if (outline.empty()) return suppressed("no sessions");
+  if (dossier.outline.empty()) return suppressed("no sessions");
 
   Window asking = window;
   if (mode == Mode::kPreview) asking.lookup_since = now - kLookupPatience;
   const auto wanted = asked(asking, answer, now);
   if (wanted.refusal) return *wanted.refusal;
 
-  const auto facts = facts_of(config, window, outline, wanted.record.rua);
+  const auto facts = facts_of(config, window, dossier.outline, wanted.record.rua);
   const Question question{
       .domain = window.domain, .window = &facts, .delivery_id = {}, .dns = context.dns};
-  const auto fingerprint = fingerprint_of(outline, facts);
+  const auto fingerprint = fingerprint_of(dossier.outline, facts);
   if (!refusal) {
-    auto by_content = refusal_by_content(context, window, question, fingerprint, now);
+    auto by_content =
+        refusal_by_content(context, window, dossier.mails, question, fingerprint, now);
     if (!by_content) return std::move(by_content).error();
     refusal = *std::move(by_content);
     if (refusal && mode == Mode::kRun) return *std::move(refusal);
@@ -192,7 +193,7 @@ Result<Decision> decide_in(Mode mode, const AssemblyContext& context, const Wind
   if (!destinations) return blocked(config, window, destinations.error().text, now);
   if (destinations->empty()) return suppressed("no destination");
 
-  auto assembly = make_parts(context, window, outline, question, *destinations, now);
+  auto assembly = make_parts(context, window, dossier, question, *destinations, now);
   if (!assembly) {
     if (assembly.error().fault != Fault::kConfig) return std::move(assembly).error();
     return blocked(config, window, assembly.error().text, now);
@@ -207,14 +208,18 @@ Result<Decision> decide_in(Mode mode, const AssemblyContext& context, const Wind
 
 }  // namespace
 
+DossierQuestion question_about(const Window& window) {
+  return {window.id, window.domain, window.period, handing_over(window)};
+}
+
 Result<Decision> decide(const AssemblyContext& context, const Window& window,
-                        const WindowCounts& outline, const DnsAnswer& answer, Time now) {
-  return decide_in(Mode::kRun, context, window, outline, answer, now);
+                        const Dossier& dossier, const DnsAnswer& answer, Time now) {
+  return decide_in(Mode::kRun, context, window, dossier, answer, now);
 }
 
 Result<Decision> preview(const AssemblyContext& context, const Window& window,
-                         const WindowCounts& outline, const DnsAnswer& answer, Time now) {
-  return decide_in(Mode::kPreview, context, window, outline, answer, now);
+                         const Dossier& dossier, const DnsAnswer& answer, Time now) {
+  return decide_in(Mode::kPreview, context, window, dossier, answer, now);
 }
 
 std::unique_ptr<Signer> signer_of(const Config& config) {

@@ -44,16 +44,20 @@ struct Decision {
   Assembly assembly;
 };
 
-// Never sends and never writes. Fails only if the store does. `answer` is what the DNS said about
+// What deciding about the window asks the store.
+DossierQuestion question_about(const Window& window);
+
+// Never sends and never writes. Fails only if the store does. `dossier` is what the store answered
+// to question_about(window), `answer` what the DNS said about
 // tlsrpt_name(window.domain). `now` becomes Date and DKIM t=.
 Result<Decision> decide(const AssemblyContext& context, const Window& window,
-                        const WindowCounts& outline, const DnsAnswer& answer, Time now);
+                        const Dossier& dossier, const DnsAnswer& answer, Time now);
 
 // What would be sent if the window were assembled at `now`: as decide(), but for a window in any
 // state. What would keep it from being sent (sendFrequency, sendWhen, own reports only) stands in
 // `reason` of what is kAssembled all the same.
 Result<Decision> preview(const AssemblyContext& context, const Window& window,
-                         const WindowCounts& outline, const DnsAnswer& answer, Time now);
+                         const Dossier& dossier, const DnsAnswer& answer, Time now);
 
 // The keys of [[dkim]] as a signer.
 std::unique_ptr<Signer> signer_of(const Config& config);

@@ -14,6 +14,7 @@
 #include "report/split.h"
 #include "report/summary.h"
 #include "schedule/blob_box.h"
+#include "store/held_counts.h"
 
 namespace rapporteur {
 
@@ -85,11 +86,11 @@ Result<Identity> identity_of(const Config& config, const Question& question) {
 // Makes everything about one window. Made for one call and thrown away.
 class PartMaker {
  public:
-  PartMaker(const AssemblyContext& context, const Window& window, const WindowCounts& outline,
+  PartMaker(const AssemblyContext& context, const Window& window, const Dossier& dossier,
             const Question& question, const std::vector<std::string>& destinations, Time now)
       : context_(context),
         window_(window),
-        outline_(outline),
+        dossier_(dossier),
         question_(question),
         destinations_(destinations),
         now_(now) {}
@@ -105,13 +106,7 @@ class PartMaker {
       return Error{Fault::kConfig, "no [[dkim]] key for dkimSignDomain '" + identity_.sign_domain +
                                        "'; a report is never sent unsigned"};
     }
-    // A supplement may have been sent before its window, which then numbers on.
-    const auto first = context_.store.next_part_number(window_.domain, window_.period);
-    if (!first) return first.error();
-    first_part_ = *first;
-    const auto& nat = context_.config.ingest.sending_ip;
-    auto source = context_.store.read_counts(
-        window_.id, [&](const std::string& address) { return shown_sending_ip(address, nat); });
+    auto source = read_counts();
     if (!source) return std::move(source).error();
     source_ = *std::move(source);
     auto limit = identity_.max_size;
@@ -126,6 +121,14 @@ class PartMaker {
   }
 
  private:
+  Result<std::unique_ptr<CountsSource>> read_counts() const {
+    const auto shown = [this](const std::string& address) {
+      return shown_sending_ip(address, context_.config.ingest.sending_ip);
+    };
+    if (!dossier_.counts) return context_.store.read_counts(window_.id, shown);
+    return std::unique_ptr<CountsSource>(std::make_unique<HeldCounts>(*dossier_.counts, shown));
+  }
+
   bool marked() const { return !context_.mark.empty(); }
 
   std::string report_id_of(int part) const {
@@ -147,8 +150,8 @@ class PartMaker {
   }
 
   Result<ReportMail> mail_of(int part, int parts) const {
-    const SummaryContext summary{window_.domain, identity_.contact_domain, part - first_part_ + 1,
-                                 parts};
+    const SummaryContext summary{window_.domain, identity_.contact_domain,
+                                 part - dossier_.first_part + 1, parts};
     auto subject = subject_of(part, parts);
     if (!subject) return std::move(subject).error();
     ReportMail mail;
@@ -157,7 +160,7 @@ class PartMaker {
     mail.subject = *std::move(subject);
     mail.report_domain = window_.domain;
     mail.submitter = identity_.contact_domain;
-    mail.summary_text = human_summary(summary, head_of(part), outline_);
+    mail.summary_text = human_summary(summary, head_of(part), dossier_.outline);
     mail.file_name = file_name(identity_.contact_domain, window_.domain, window_.period, part,
                                context_.store.token());
     mail.date = now_;
@@ -171,7 +174,7 @@ class PartMaker {
 
   // The largest mail but for its gzip, whatever its part number and the number of parts.
   Result<ReportMail> widest_mail() const {
-    auto mail = mail_of(first_part_ + kWidestNumber, kWidestNumber);
+    auto mail = mail_of(dossier_.first_part + kWidestNumber, kWidestNumber);
     if (!mail) return mail;
     const auto longest = std::ranges::max_element(destinations_, {}, &std::string::size);
     mail->to = *longest;
@@ -214,7 +217,7 @@ class PartMaker {
       widest_ = *std::move(widest);
     }
     const SplitRules rules{.limit_bytes = limit,
-                           .first_part = first_part_,
+                           .first_part = dossier_.first_part,
                            .head = [this](int part) { return head_of(part); },
                            .submitted_size = [this](std::size_t gz, int) { return submitted(gz); },
                            .surely_fits = surely_fits(limit)};
@@ -325,7 +328,7 @@ class PartMaker {
 
   const AssemblyContext& context_;
   const Window& window_;
-  const WindowCounts& outline_;
+  const Dossier& dossier_;
   const Question& question_;
   const std::vector<std::string>& destinations_;
   const Time now_;
@@ -334,7 +337,6 @@ class PartMaker {
   std::shared_ptr<BlobBox> bodies_;  // of each part its gzip, then its mail body
   bool any_mail_ = false;
   bool sign_ = false;
-  int first_part_ = 1;
   std::optional<ReportMail> widest_;  // if there are mails
   std::optional<MailSize> size_;      // once it was asked for
   bool too_large_ = false;            // some mail passes the limit
@@ -344,9 +346,9 @@ class PartMaker {
 }  // namespace
 
 Result<Assembly> make_parts(const AssemblyContext& context, const Window& window,
-                            const WindowCounts& outline, const Question& question,
+                            const Dossier& dossier, const Question& question,
                             const std::vector<std::string>& destinations, Time now) {
-  return PartMaker(context, window, outline, question, destinations, now).make();
+  return PartMaker(context, window, dossier, question, destinations, now).make();
 }
 
 }  // namespace rapporteur

@@ -13,12 +13,12 @@
 
 namespace rapporteur {
 
-// Splits the window's counts, which it reads from the store, and makes a delivery of every part to
-// every destination. `question` carries the window's facts, `outline` is the store's. Fails with
-// Fault::kConfig if a setting, a key or the size limit does not allow it, else as the store does.
-// `fingerprint` and `record` of the result are left empty.
+// Splits the window's counts, which it reads from the store if `dossier` does not hold them, and
+// makes a delivery of every part to every destination. `question` carries the window's facts. Fails
+// with Fault::kConfig if a setting, a key or the size limit does not allow it, else as the store
+// does. `fingerprint` and `record` of the result are left empty.
 Result<Assembly> make_parts(const AssemblyContext& context, const Window& window,
-                            const WindowCounts& outline, const Question& question,
+                            const Dossier& dossier, const Question& question,
                             const std::vector<std::string>& destinations, Time now);
 
 }  // namespace rapporteur

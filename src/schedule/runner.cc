@@ -1,6 +1,8 @@
 #include "schedule/runner.h"
 
 #include <algorithm>
+#include <string_view>
+#include <unordered_set>
 
 #include "dns/tlsrpt_record.h"
 
@@ -24,6 +26,9 @@ constexpr milliseconds kPatience{200};
 constexpr std::size_t kGroup = 500;
 constexpr std::size_t kGroupBytes = 4U << 20;
 constexpr milliseconds kGroupTime{50};
+
+// So many windows are asked about together.
+constexpr std::size_t kDossiers = 100;
 
 // A window whose own rows cannot be read or written is put aside for so long.
 constexpr Seconds kBrokenRetry{15 * 60};
@@ -62,7 +67,8 @@ Result<void> Runner::turn(Turn& turn) {
   if (auto claimed = claim(clock_.now()); !claimed) return claimed;
   if (auto renewed = renew_leases(turn.config.store.lease); !renewed) return renewed;
   auto ready = answered();
-  if (auto prepared = prepare(turn.config, ready); !prepared) return prepared;
+  read_dossiers(ready);
+  prepare(turn.config, ready);
   for (auto& one : ready) {
     if (group_.empty()) {
       const auto still = may_go_on(turn);
@@ -130,25 +136,45 @@ std::vector<Runner::Ready> Runner::answered() {
   return ready;
 }
 
-// Lets the settings' questions to the DNS be asked for all these windows together. Fails if the
-// store does.
-Result<void> Runner::prepare(const Config& config, std::span<Ready> ready) {
+// What deciding about these windows asks the store, together. Where that fails, each asks alone,
+// and so does a second window of a domain, which numbers its parts on after those of the first.
+void Runner::read_dossiers(std::span<Ready> ready) {
+  std::unordered_set<std::string_view> domains;
+  std::vector<DossierQuestion> questions;
+  std::vector<Ready*> asking;
+  const auto ask = [&] {
+    auto dossiers = store_.dossiers(questions);
+    for (std::size_t i = 0; dossiers && i < asking.size(); ++i) {
+      asking[i]->dossier = std::move(dossiers->at(i));
+    }
+    questions.clear();
+    asking.clear();
+  };
+  for (auto& one : ready) {
+    if (!domains.insert(one.window.domain).second) continue;
+    questions.push_back(question_about(one.window));
+    asking.push_back(&one);
+    if (questions.size() == kDossiers) ask();
+  }
+  if (!questions.empty()) ask();
+}
+
+// Lets the settings' questions to the DNS be asked for all these windows together.
+void Runner::prepare(const Config& config, std::span<Ready> ready) {
   if (!dns_ || dns_windows_ >= kPage) {
     dns_.emplace(resolver_);
     dns_windows_ = 0;
   }
   dns_windows_ += ready.size();
-  if (!config.settings.asks_dns()) return {};
+  if (!config.settings.asks_dns()) return;
   std::vector<WindowFacts> facts;
   facts.reserve(ready.size());
   std::vector<Question> questions;
-  for (auto& one : ready) {
+  for (const auto& one : ready) {
     auto record = read_tlsrpt_answers(one.answer.records);
     if (record.status != RecordStatus::kOk) continue;  // there is nothing to evaluate
-    auto outline = store_.outline(one.window.id);
-    if (!outline) continue;  // its run will say so
-    one.outline = *std::move(outline);
-    facts.push_back(facts_of(config, one.window, *one.outline, std::move(record.rua)));
+    if (!one.dossier) continue;
+    facts.push_back(facts_of(config, one.window, one.dossier->outline, std::move(record.rua)));
     questions.push_back({.domain = one.window.domain,
                          .window = &facts.back(),
                          .part = nullptr,
@@ -156,7 +182,6 @@ Result<void> Runner::prepare(const Config& config, std::span<Ready> ready) {
                          .dns = nullptr});
   }
   dns_->prepare(config, questions);
-  return {};
 }
 
 Result<bool> Runner::may_go_on(const Turn& turn) {
@@ -167,6 +192,9 @@ Result<bool> Runner::may_go_on(const Turn& turn) {
 }
 
 Result<void> Runner::run(Turn& turn, Ready& ready) {
+  if (in_group(ready.window.domain)) {
+    if (auto written = write_group(turn); !written) return written;
+  }
   const auto began = SteadyClock::now();
   if (group_.empty()) group_began_ = began;
   auto conclusion = conclusion_of(turn, ready);
@@ -188,16 +216,23 @@ Result<void> Runner::run(Turn& turn, Ready& ready) {
   return write_group(turn);
 }
 
+// Reports of the same period take their numbers from what is written.
+bool Runner::in_group(const std::string& domain) const {
+  return std::ranges::any_of(
+      concluded_, [&](const Concluded& concluded) { return concluded.window.domain == domain; });
+}
+
 Result<Conclusion> Runner::conclusion_of(const Turn& turn, Ready& ready) {
   const auto& window = ready.window;
-  if (!ready.outline) {
-    auto outline = store_.outline(window.id);
-    if (!outline) return std::move(outline).error();
-    ready.outline = *std::move(outline);
+  if (!ready.dossier) {
+    const auto question = question_about(window);
+    auto dossiers = store_.dossiers({&question, 1});
+    if (!dossiers) return std::move(dossiers).error();
+    ready.dossier = std::move(dossiers->front());
   }
   const auto now = clock_.now();
   auto decision =
-      decide({turn.config, turn.signer, store_, &*dns_}, window, *ready.outline, ready.answer, now);
+      decide({turn.config, turn.signer, store_, &*dns_}, window, *ready.dossier, ready.answer, now);
   if (!decision) return std::move(decision).error();
   if (decision->kind == Decision::Kind::kAssembled) {
     decision->assembly.fence = window.fence;

@@ -63,7 +63,7 @@ class Runner {
   struct Ready {
     Window window;
     DnsAnswer answer;
-    std::optional<WindowCounts> outline;
+    std::optional<Dossier> dossier;
   };
   struct Concluded {
     Window window;
@@ -80,9 +80,11 @@ class Runner {
   Result<void> turn(Turn& turn);
   Result<void> claim(Time now);
   std::vector<Ready> answered();
-  Result<void> prepare(const Config& config, std::span<Ready> ready);
+  void read_dossiers(std::span<Ready> ready);
+  void prepare(const Config& config, std::span<Ready> ready);
   Result<bool> may_go_on(const Turn& turn);
   Result<void> run(Turn& turn, Ready& ready);
+  bool in_group(const std::string& domain) const;
   Result<Conclusion> conclusion_of(const Turn& turn, Ready& ready);
   Result<void> write_group(Turn& turn);
   Result<void> write_alone(Turn& turn);

@@ -1,6 +1,7 @@
 #include "store/held_counts.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "store/values.h"
@@ -39,6 +40,27 @@ std::uint64_t sum_of(const std::vector<DetailCount>& details) {
 }
 
 }  // namespace
+
+WindowCounts outline_of(const WindowCounts& counts) {
+  WindowCounts outline;
+  outline.reserve(counts.size());
+  for (const auto& policy : counts) {
+    std::map<ResultType, std::uint64_t> sums;
+    for (const auto& [detail, count] : policy.details) {
+      auto& sum = sums[detail.result_type];
+      sum = std::min(kMaxCount, sum + count);
+    }
+    auto& outlined = outline.emplace_back();
+    outlined.policy = policy.policy;
+    outlined.successful = policy.successful;
+    outlined.failed = policy.failed;
+    for (const auto& [type, sum] : sums) {
+      outlined.details.push_back({FailureDetail{.result_type = type}, sum});
+    }
+    std::ranges::sort(outlined.details);
+  }
+  return outline;
+}
 
 HeldCounts::HeldCounts(WindowCounts counts, const AddressShown& shown)
     : counts_(std::move(counts)) {

@@ -13,6 +13,13 @@ namespace rapporteur {
 // Windows with more details than this are sorted on disk: store/sorted_counts.h.
 constexpr std::uint64_t kHeldDetails = 20'000;
 
+// So many of all windows that dossiers() is asked about, or of the first of them.
+constexpr std::uint64_t kHeldDetailsOfDossiers = 5'000;
+
+// Counts with the details of each policy added up to one for each result type, as Store::outline()
+// has them.
+WindowCounts outline_of(const WindowCounts& counts);
+
 class HeldCounts final : public CountsSource {
  public:
   // `counts` are sorted by policy.

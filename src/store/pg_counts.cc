@@ -50,27 +50,39 @@ struct Policies {
   std::unordered_map<std::string, std::size_t> places;  // by key
 };
 
-Policies policies_of(PgDatabase& database, const WindowKey& window) {
-  std::vector<std::string> keys;
-  Policies found;
-  {
-    auto rows = database.query(
-        "SELECT 0, type, policy_domain, strings, mx_hosts, successful, failed, details,"
-        " content_key FROM policies WHERE domain = $1 AND window_id = $2",
-        window.domain, window.id);
-    const RestoredRow row(rows);
-    while (rows.next()) {
-      found.rows.push_back(
-          {static_cast<std::int64_t>(keys.size()), rows.count(7), read_policy(database, row)});
-      keys.push_back(rows.bytes(8));
+// The rows of a window's policies as they come: (0, type, policy_domain, strings, mx_hosts,
+// successful, failed, details, content_key, …).
+class PolicyRows {
+ public:
+  void add(PgDatabase& database, const PgRows& rows, const RestoredRow& row) {
+    found_.rows.push_back(
+        {static_cast<std::int64_t>(keys_.size()), rows.count(7), read_policy(database, row)});
+    keys_.push_back(rows.bytes(8));
+  }
+
+  Policies sorted() && {
+    sort_by_policy(found_.rows);
+    for (std::size_t i = 0; i < found_.rows.size(); ++i) {
+      const auto number = std::exchange(found_.rows[i].id, static_cast<std::int64_t>(i));
+      found_.places[keys_[static_cast<std::size_t>(number)]] = i;
     }
+    return std::move(found_);
   }
-  sort_by_policy(found.rows);
-  for (std::size_t i = 0; i < found.rows.size(); ++i) {
-    const auto number = std::exchange(found.rows[i].id, static_cast<std::int64_t>(i));
-    found.places[keys[static_cast<std::size_t>(number)]] = i;
-  }
-  return found;
+
+ private:
+  Policies found_;
+  std::vector<std::string> keys_;
+};
+
+Policies policies_of(PgDatabase& database, const WindowKey& window) {
+  PolicyRows policies;
+  auto rows = database.query(
+      "SELECT 0, type, policy_domain, strings, mx_hosts, successful, failed, details,"
+      " content_key FROM policies WHERE domain = $1 AND window_id = $2",
+      window.domain, window.id);
+  const RestoredRow row(rows);
+  while (rows.next()) policies.add(database, rows, row);
+  return std::move(policies).sorted();
 }
 
 // The policies with what `rows` tell of their details.
@@ -123,6 +135,130 @@ void copy_details(PgDatabase& database, const WindowKey& window, const Policies&
   }
 }
 
+// What dossiers() are made of, one for each question in their order.
+class Dossiers {
+ public:
+  Dossiers(PgDatabase& database, std::span<const DossierQuestion> questions)
+      : database_(database), dossiers_(questions.size()), policies_(questions.size()) {
+    for (const auto& question : questions) {
+      domains_.add(question.domain);
+      windows_.add(question.window);
+      starts_.add(question.period.start);
+      mails_from_.add(question.mails_within.start);
+      mails_until_.add(question.mails_within.end);
+    }
+  }
+
+  std::vector<Dossier> read() {
+    read_policies();
+    read_counts();
+    for (std::size_t i = 0; i < dossiers_.size(); ++i) {
+      if (dossiers_[i].counts) dossiers_[i].outline = outline_of(*dossiers_[i].counts);
+    }
+    read_first_parts();
+    read_mails();
+    return std::move(dossiers_);
+  }
+
+ private:
+  static std::size_t place_of(const PgRows& rows, int column) {
+    return static_cast<std::size_t>(rows.integer(column) - 1);
+  }
+
+  void read_policies() {
+    std::vector<PolicyRows> found(dossiers_.size());
+    auto rows = database_.query(
+        "SELECT 0, p.type, p.policy_domain, p.strings, p.mx_hosts, p.successful, p.failed,"
+        " p.details, p.content_key, v.number FROM unnest($1::text[], $2::bigint[])"
+        " WITH ORDINALITY AS v(domain, window_id, number)"
+        " JOIN policies AS p ON p.domain = v.domain AND p.window_id = v.window_id",
+        domains_, windows_);
+    const RestoredRow row(rows);
+    while (rows.next()) found.at(place_of(rows, 9)).add(database_, rows, row);
+    for (std::size_t i = 0; i < found.size(); ++i) policies_[i] = std::move(found[i]).sorted();
+  }
+
+  // Of windows with few details whole, of the others what an outline needs.
+  void read_counts() {
+    PgArray held;
+    PgArray outlined;
+    auto left = kHeldDetailsOfDossiers;
+    for (std::size_t i = 0; i < policies_.size(); ++i) {
+      auto& policies = policies_[i];
+      std::uint64_t details = 0;
+      for (const auto& policy : policies.rows) details += policy.details;
+      const bool fits = details <= left;
+      if (fits) left -= details;
+      (fits ? held : outlined).add(static_cast<std::int64_t>(i + 1));
+      auto& dossier = dossiers_[i];
+      auto& counts = fits ? dossier.counts.emplace() : dossier.outline;
+      for (auto& row : policies.rows) counts.push_back(std::move(row.counts));
+    }
+    constexpr std::string_view kFrom =
+        " FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS v(domain, window_id, number)"
+        " JOIN details AS d ON d.domain = v.domain AND d.window_id = v.window_id"
+        " WHERE v.number = ANY ($3::bigint[])";
+    add_details("SELECT " + std::string(kDetailColumns) + ", v.number" + std::string(kFrom), held);
+    add_details(
+        "SELECT policy_key, result_type, '', '', '', '', '', '',"
+        " least(sum(sessions), 9007199254740991)::bigint, '', v.number" +
+            std::string(kFrom) + " GROUP BY v.number, policy_key, result_type",
+        outlined);
+  }
+
+  void add_details(const std::string& sql, const PgArray& numbers) {
+    if (numbers.empty()) return;
+    auto rows = database_.query(sql, domains_, windows_, numbers);
+    const RestoredRow row(rows);
+    while (rows.next()) {
+      const auto index = place_of(rows, 10);
+      const auto place = policies_.at(index).places.find(rows.bytes(0));
+      if (place == policies_[index].places.end()) continue;
+      auto& dossier = dossiers_[index];
+      auto& counts = dossier.counts ? *dossier.counts : dossier.outline;
+      counts[place->second].details.push_back(read_detail(database_, row));
+    }
+    for (auto& dossier : dossiers_) {
+      for (auto& policy : dossier.counts ? *dossier.counts : dossier.outline) {
+        std::ranges::sort(policy.details);
+      }
+    }
+  }
+
+  // Windows that wait carry the number after the parts of those that were assembled before, even
+  // when these are gone; parts tell it where only assembled ones are left.
+  void read_first_parts() {
+    auto rows = database_.query(
+        "SELECT v.number, max(coalesce(p.number + 1, w.first_part))"
+        " FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS v(domain, starts, number)"
+        " JOIN windows AS w ON w.domain = v.domain AND w.starts = v.starts"
+        " LEFT JOIN parts AS p ON p.domain = w.domain AND p.window_id = w.id GROUP BY v.number",
+        domains_, starts_);
+    while (rows.next()) {
+      dossiers_.at(place_of(rows, 0)).first_part = small_integer(rows.integer(1));
+    }
+  }
+
+  void read_mails() {
+    auto rows = database_.query(
+        "SELECT v.number, count(*) FROM unnest($1::text[], $2::bigint[], $3::bigint[])"
+        " WITH ORDINALITY AS v(domain, low, high, number)"
+        " JOIN deliveries AS d ON d.mail_domain = v.domain AND d.handed_over >= v.low"
+        " AND d.handed_over < v.high GROUP BY v.number",
+        domains_, mails_from_, mails_until_);
+    while (rows.next()) dossiers_.at(place_of(rows, 0)).mails = rows.count(1);
+  }
+
+  PgDatabase& database_;
+  std::vector<Dossier> dossiers_;
+  std::vector<Policies> policies_;
+  PgArray domains_;
+  PgArray windows_;
+  PgArray starts_;
+  PgArray mails_from_;
+  PgArray mails_until_;
+};
+
 }  // namespace
 
 Result<WindowCounts> PgStore::counts(WindowId window) {
@@ -147,6 +283,11 @@ Result<WindowCounts> PgStore::outline(WindowId window) {
         return with_details(*database_, std::move(policies), std::move(rows));
       },
       true);
+}
+
+Result<std::vector<Dossier>> PgStore::dossiers(std::span<const DossierQuestion> questions) {
+  if (questions.empty()) return std::vector<Dossier>();
+  return database_->read([&] { return Dossiers(*database_, questions).read(); }, true);
 }
 
 Result<std::unique_ptr<CountsSource>> PgStore::read_counts(WindowId window,

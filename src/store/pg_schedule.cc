@@ -152,16 +152,6 @@ Result<bool> PgStore::unblock(WindowId window, Time now) {
   });
 }
 
-Result<std::uint64_t> PgStore::mails_handed_over(const std::string& domain, Period between) {
-  return database_->read([&] {
-    auto rows = database_->query(
-        "SELECT count(*) FROM deliveries WHERE mail_domain = $1 AND handed_over >= $2"
-        " AND handed_over < $3",
-        domain, between.start, between.end);
-    return rows.next() ? rows.count(0) : 0;
-  });
-}
-
 Result<bool> PgStore::reported_like(const std::string& domain, const std::string& fingerprint,
                                     Time since) {
   return database_->read([&] {
@@ -169,19 +159,6 @@ Result<bool> PgStore::reported_like(const std::string& domain, const std::string
         "SELECT 1 FROM windows WHERE domain = $1 AND fingerprint = $2 AND assembled >= $3 LIMIT 1",
         domain, fingerprint, since);
     return rows.next();
-  });
-}
-
-Result<int> PgStore::next_part_number(const std::string& domain, Period period) {
-  return database_->read([&] {
-    // Windows that wait carry the number after the parts of those that were assembled before, even
-    // when these are gone; parts tell it where only assembled ones are left.
-    auto rows = database_->query(
-        "SELECT max(coalesce(p.number + 1, w.first_part)) FROM windows AS w"
-        " LEFT JOIN parts AS p ON p.domain = w.domain AND p.window_id = w.id"
-        " WHERE w.domain = $1 AND w.starts = $2",
-        domain, period.start);
-    return rows.next() && !rows.is_null(0) ? small_integer(rows.integer(0)) : 1;
   });
 }
 

@@ -57,6 +57,7 @@ class PgStore final : public Store {
                                         std::optional<std::pair<Time, WindowId>> after) override;
   Result<WindowCounts> counts(WindowId window) override;
   Result<WindowCounts> outline(WindowId window) override;
+  Result<std::vector<Dossier>> dossiers(std::span<const DossierQuestion> questions) override;
   Result<std::unique_ptr<CountsSource>> read_counts(WindowId window,
                                                     const AddressShown& shown) override;
   Result<std::vector<bool>> conclude(std::span<const Conclusion> conclusions) override;
@@ -64,10 +65,8 @@ class PgStore final : public Store {
                             std::span<const std::string> deliveries) override;
   Result<void> retry_now(bool temporary, Time now) override;
   Result<bool> unblock(WindowId window, Time now) override;
-  Result<std::uint64_t> mails_handed_over(const std::string& domain, Period between) override;
   Result<bool> reported_like(const std::string& domain, const std::string& fingerprint,
                              Time since) override;
-  Result<int> next_part_number(const std::string& domain, Period period) override;
 
   Result<std::vector<Submission>> due_deliveries(const DueQuery& query) override;
   Result<std::vector<bool>> begin_attempts(std::span<const std::string> deliveries,

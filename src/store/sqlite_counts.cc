@@ -1,6 +1,7 @@
 // A window's counts, and how its report tells them.
 
 #include <algorithm>
+#include <utility>
 
 #include "store/held_counts.h"
 #include "store/sorted_counts.h"
@@ -26,54 +27,101 @@ std::vector<StoredPolicy> policy_rows(Database& database, WindowId window) {
   return rows;
 }
 
+void read_details(Database& database, const StoredPolicy& row, PolicyCounts& policy) {
+  if (row.details == 0) return;
+  Query details(database,
+                "SELECT policy_id, result_type, sending_mta_ip, receiving_mx_hostname,"
+                " receiving_mx_helo, receiving_ip, additional_information,"
+                " failure_reason_code, sessions FROM details WHERE policy_id = ?1",
+                row.id);
+  while (details.next()) policy.details.push_back(read_detail(database, details));
+  std::ranges::sort(policy.details);
+}
+
+void read_sums_of_details(Database& database, const StoredPolicy& row, PolicyCounts& policy) {
+  Query sums(database,
+             "SELECT policy_id, result_type, '', '', '', '', '', '', "
+             " CAST(min(total(sessions), 9007199254740991) AS INTEGER) FROM details"
+             " WHERE policy_id = ?1 GROUP BY result_type",
+             row.id);
+  while (sums.next()) policy.details.push_back(read_detail(database, sums));
+  std::ranges::sort(policy.details);
+}
+
+// The policies with what `read` adds to each.
+WindowCounts with_details(Database& database, std::vector<StoredPolicy> rows,
+                          void (*read)(Database&, const StoredPolicy&, PolicyCounts&)) {
+  WindowCounts counts;
+  for (auto& row : rows) read(database, row, counts.emplace_back(std::move(row.counts)));
+  return counts;
+}
+
+std::uint64_t details_of(const std::vector<StoredPolicy>& rows) {
+  std::uint64_t details = 0;
+  for (const auto& row : rows) details += row.details;
+  return details;
+}
+
+// Windows that wait carry the number after the parts of those that were assembled before, even when
+// these are gone; parts tell it where only assembled ones are left.
+int first_part_of(Database& database, const DossierQuestion& question) {
+  Query query(database,
+              "SELECT max(coalesce(p.number + 1, w.first_part)) FROM windows AS w"
+              " LEFT JOIN parts AS p ON p.window_id = w.id WHERE w.domain = ?1 AND w.starts = ?2",
+              question.domain, question.period.start);
+  return query.next() && !query.is_null(0) ? small_integer(query.integer(0)) : 1;
+}
+
+std::uint64_t mails_of(Database& database, const DossierQuestion& question) {
+  Query query(database,
+              "SELECT count(*) FROM deliveries WHERE mail_domain = ?1 AND handed_over >= ?2"
+              " AND handed_over < ?3",
+              question.domain, question.mails_within.start, question.mails_within.end);
+  return query.next() ? query.count(0) : 0;
+}
+
 }  // namespace
 
 Result<WindowCounts> SqliteStore::counts(WindowId window) {
   Transaction transaction(*database_, Kind::kRead);
-  auto counts = all_counts(window);
+  auto counts = with_details(*database_, policy_rows(*database_, window), read_details);
   return transaction.commit(std::move(counts));
-}
-
-WindowCounts SqliteStore::all_counts(WindowId window) {
-  WindowCounts counts;
-  for (auto& row : policy_rows(*database_, window)) {
-    auto& policy = counts.emplace_back(std::move(row.counts));
-    Query details(*database_,
-                  "SELECT policy_id, result_type, sending_mta_ip, receiving_mx_hostname,"
-                  " receiving_mx_helo, receiving_ip, additional_information,"
-                  " failure_reason_code, sessions FROM details WHERE policy_id = ?1",
-                  row.id);
-    while (details.next()) policy.details.push_back(read_detail(*database_, details));
-    std::ranges::sort(policy.details);
-  }
-  return counts;
 }
 
 Result<WindowCounts> SqliteStore::outline(WindowId window) {
   Transaction transaction(*database_, Kind::kRead);
-  WindowCounts counts;
-  for (auto& row : policy_rows(*database_, window)) {
-    auto& policy = counts.emplace_back(std::move(row.counts));
-    Query sums(*database_,
-               "SELECT policy_id, result_type, '', '', '', '', '', '', "
-               " CAST(min(total(sessions), 9007199254740991) AS INTEGER) FROM details"
-               " WHERE policy_id = ?1 GROUP BY result_type",
-               row.id);
-    while (sums.next()) policy.details.push_back(read_detail(*database_, sums));
-    std::ranges::sort(policy.details);
-  }
+  auto counts = with_details(*database_, policy_rows(*database_, window), read_sums_of_details);
   return transaction.commit(std::move(counts));
+}
+
+Result<std::vector<Dossier>> SqliteStore::dossiers(std::span<const DossierQuestion> questions) {
+  Transaction transaction(*database_, Kind::kRead);
+  std::vector<Dossier> dossiers(questions.size());
+  auto left = kHeldDetailsOfDossiers;
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    auto& dossier = dossiers[i];
+    auto rows = policy_rows(*database_, questions[i].window);
+    if (const auto details = details_of(rows); details <= left) {
+      left -= details;
+      dossier.counts = with_details(*database_, std::move(rows), read_details);
+      dossier.outline = outline_of(*dossier.counts);
+    } else {
+      dossier.outline = with_details(*database_, std::move(rows), read_sums_of_details);
+    }
+    dossier.first_part = first_part_of(*database_, questions[i]);
+    dossier.mails = mails_of(*database_, questions[i]);
+  }
+  return transaction.commit(std::move(dossiers));
 }
 
 Result<std::unique_ptr<CountsSource>> SqliteStore::read_counts(WindowId window,
                                                                const AddressShown& shown) {
   Transaction transaction(*database_, Kind::kRead);
-  const auto policies = policy_rows(*database_, window);
-  std::uint64_t details = 0;
-  for (const auto& policy : policies) details += policy.details;
+  auto policies = policy_rows(*database_, window);
   std::unique_ptr<CountsSource> source;
-  if (details <= kHeldDetails) {
-    source = std::make_unique<HeldCounts>(all_counts(window), shown);
+  if (details_of(policies) <= kHeldDetails) {
+    source = std::make_unique<HeldCounts>(
+        with_details(*database_, std::move(policies), read_details), shown);
   } else {
     ++counts_generation_;
     source = sort_counts(*database_, counts_generation_, policies, shown);

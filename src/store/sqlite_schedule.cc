@@ -184,19 +184,6 @@ Result<bool> SqliteStore::unblock(WindowId window, Time now) {
   return transaction.commit(moved);
 }
 
-Result<std::uint64_t> SqliteStore::mails_handed_over(const std::string& domain, Period between) {
-  Transaction transaction(*database_, Kind::kRead);
-  std::uint64_t mails = 0;
-  {
-    Query query(*database_,
-                "SELECT count(*) FROM deliveries WHERE mail_domain = ?1 AND handed_over >= ?2"
-                " AND handed_over < ?3",
-                domain, between.start, between.end);
-    if (query.next()) mails = query.count(0);
-  }
-  return transaction.commit(mails);
-}
-
 Result<bool> SqliteStore::reported_like(const std::string& domain, const std::string& fingerprint,
                                         Time since) {
   Transaction transaction(*database_, Kind::kRead);
@@ -209,21 +196,6 @@ Result<bool> SqliteStore::reported_like(const std::string& domain, const std::st
     found = query.next();
   }
   return transaction.commit(found);
-}
-
-Result<int> SqliteStore::next_part_number(const std::string& domain, Period period) {
-  Transaction transaction(*database_, Kind::kRead);
-  int number = 1;
-  {
-    // Windows that wait carry the number after the parts of those that were assembled before, even
-    // when these are gone; parts tell it where only assembled ones are left.
-    Query query(*database_,
-                "SELECT max(coalesce(p.number + 1, w.first_part)) FROM windows AS w"
-                " LEFT JOIN parts AS p ON p.window_id = w.id WHERE w.domain = ?1 AND w.starts = ?2",
-                domain, period.start);
-    if (query.next() && !query.is_null(0)) number = static_cast<int>(query.integer(0));
-  }
-  return transaction.commit(number);
 }
 
 }  // namespace rapporteur

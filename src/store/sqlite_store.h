@@ -58,6 +58,7 @@ class SqliteStore final : public Store {
                                         std::optional<std::pair<Time, WindowId>> after) override;
   Result<WindowCounts> counts(WindowId window) override;
   Result<WindowCounts> outline(WindowId window) override;
+  Result<std::vector<Dossier>> dossiers(std::span<const DossierQuestion> questions) override;
   Result<std::unique_ptr<CountsSource>> read_counts(WindowId window,
                                                     const AddressShown& shown) override;
   Result<std::vector<bool>> conclude(std::span<const Conclusion> conclusions) override;
@@ -65,10 +66,8 @@ class SqliteStore final : public Store {
                             std::span<const std::string> deliveries) override;
   Result<void> retry_now(bool temporary, Time now) override;
   Result<bool> unblock(WindowId window, Time now) override;
-  Result<std::uint64_t> mails_handed_over(const std::string& domain, Period between) override;
   Result<bool> reported_like(const std::string& domain, const std::string& fingerprint,
                              Time since) override;
-  Result<int> next_part_number(const std::string& domain, Period period) override;
 
   Result<std::vector<Submission>> due_deliveries(const DueQuery& query) override;
   Result<std::vector<bool>> begin_attempts(std::span<const std::string> deliveries,
@@ -177,8 +176,6 @@ class SqliteStore final : public Store {
   bool add_to_policy(const PolicyPlace& place, WindowId window, const PolicyCounts& counts);
   void add_details(std::int64_t policy, const PolicyCounts& counts, std::size_t max_details);
   void forget_rows();
-
-  WindowCounts all_counts(WindowId window);  // inside a transaction
 
   // Runs; see sqlite_schedule.cc. Both run inside the transaction of conclude().
   Result<bool> write(const Assembly& assembly);

@@ -128,6 +128,26 @@ struct DomainPlaces {
 // How a report tells an address that was counted; empty: not at all.
 using AddressShown = std::function<std::string(const std::string& address)>;
 
+// What the run of a window asks about.
+struct DossierQuestion {
+  WindowId window = 0;
+  std::string domain;  // of the window
+  Period period;       // of the window
+  Period mails_within;
+};
+
+// What it learns.
+struct Dossier {
+  WindowCounts outline;                // Store::outline()
+  std::optional<WindowCounts> counts;  // Store::counts(); absent where there are many details
+  // The number of the window's first part: behind those of all windows of its period that were
+  // assembled before.
+  int first_part = 1;
+  // Mails that were delivered to addresses of the domain itself within the period asked about, also
+  // if they bounced later.
+  std::uint64_t mails = 0;
+};
+
 // Everything that assembling one window makes.
 struct Assembly {
   WindowId window = 0;
@@ -291,7 +311,7 @@ class Store : public ReceivedStore, public NodeStore, public LookupStore, public
   // come, the earliest first and few more than `limit`; then returns up to `limit` windows in kDue
   // whose retry time is absent or has come, by (due, id), after `after`. A window in kDue takes no
   // counts. A blocked one is never moved before its due time. first_part of the windows is what
-  // next_part_number() gives. Windows that another node has a lease of are left out; of those that
+  // dossiers() gives. Windows that another node has a lease of are left out; of those that
   // are returned this node has one.
   virtual Result<std::vector<Window>> claim_due(Time now, std::size_t limit,
                                                 std::optional<std::pair<Time, WindowId>> after) = 0;
@@ -302,7 +322,10 @@ class Store : public ReceivedStore, public NodeStore, public LookupStore, public
   // fields: small, whatever the window holds.
   virtual Result<WindowCounts> outline(WindowId window) = 0;
 
-  // The same for a report, with each sending-mta-ip replaced by what `shown` makes of it; details
+  // Of each window, in the order asked, all as one moment had it.
+  virtual Result<std::vector<Dossier>> dossiers(std::span<const DossierQuestion> questions) = 0;
+
+  // The counts for a report, with each sending-mta-ip replaced by what `shown` makes of it; details
   // that become equal are added up. Memory does not grow with the number of details. One source at
   // a time: reading another window's ends it, and so does the store's end.
   virtual Result<std::unique_ptr<CountsSource>> read_counts(WindowId window,
@@ -327,17 +350,9 @@ class Store : public ReceivedStore, public NodeStore, public LookupStore, public
   // Blocked, its period not over at `now`: collecting again. False if it is not so.
   virtual Result<bool> unblock(WindowId window, Time now) = 0;
 
-  // Mails that were delivered to addresses of `domain` itself within the period, also if they
-  // bounced later.
-  virtual Result<std::uint64_t> mails_handed_over(const std::string& domain, Period between) = 0;
-
   // Whether a window of the domain with this fingerprint was assembled at or after `since`.
   virtual Result<bool> reported_like(const std::string& domain, const std::string& fingerprint,
                                      Time since) = 0;
-
-  // The number that the next part of a supplement of this period gets: after all parts of its
-  // window.
-  virtual Result<int> next_part_number(const std::string& domain, Period period) = 0;
 
   // ---- Deliveries
 

@@ -251,6 +251,9 @@ class FaultyStore : public Store {
   }
   Result<WindowCounts> counts(WindowId) override { return unused(); }
   Result<WindowCounts> outline(WindowId) override { return unused(); }
+  Result<std::vector<Dossier>> dossiers(std::span<const DossierQuestion>) override {
+    return unused();
+  }
   Result<std::unique_ptr<CountsSource>> read_counts(WindowId, const AddressShown&) override {
     return unused();
   }
@@ -262,11 +265,9 @@ class FaultyStore : public Store {
     return real_.renew_leases(windows, deliveries);
   }
   Result<void> retry_now(bool, Time) override { return unused(); }
-  Result<std::uint64_t> mails_handed_over(const std::string&, Period) override { return unused(); }
   Result<bool> reported_like(const std::string&, const std::string&, Time) override {
     return unused();
   }
-  Result<int> next_part_number(const std::string&, Period) override { return unused(); }
   Result<std::size_t> recover_interrupted(Time) override { return unused(); }
   Result<std::optional<Submission>> submission(const std::string&) override { return unused(); }
   Result<bool> abandon_delivery(const std::string&, const std::string&, Time) override {

@@ -57,6 +57,9 @@ class BreakableStore : public Store {
   Result<WindowCounts> outline(WindowId window) override {
     return pass("outline", [&] { return real_->outline(window); });
   }
+  Result<std::vector<Dossier>> dossiers(std::span<const DossierQuestion> questions) override {
+    return pass("dossiers", [&] { return real_->dossiers(questions); });
+  }
   Result<std::unique_ptr<CountsSource>> read_counts(WindowId window,
                                                     const AddressShown& shown) override {
     return pass("read_counts", [&] { return real_->read_counts(window, shown); });
@@ -74,15 +77,9 @@ class BreakableStore : public Store {
   Result<bool> unblock(WindowId window, Time now) override {
     return pass("unblock", [&] { return real_->unblock(window, now); });
   }
-  Result<std::uint64_t> mails_handed_over(const std::string& domain, Period between) override {
-    return pass("mails_handed_over", [&] { return real_->mails_handed_over(domain, between); });
-  }
   Result<bool> reported_like(const std::string& domain, const std::string& fingerprint,
                              Time since) override {
     return pass("reported_like", [&] { return real_->reported_like(domain, fingerprint, since); });
-  }
-  Result<int> next_part_number(const std::string& domain, Period period) override {
-    return pass("next_part_number", [&] { return real_->next_part_number(domain, period); });
   }
   Result<std::vector<Submission>> due_deliveries(const DueQuery& query) override {
     return pass("due_deliveries", [&] { return real_->due_deliveries(query); });

@@ -93,21 +93,17 @@ inline Outcome run(const Scenario& scenario, const std::shared_ptr<const Config>
 // Calls that change nothing: to die before them is to die after them.
 inline bool only_reads(const std::string& method) {
   static const std::set<std::string, std::less<>> kReads = {
-      "places",           "seen",           "file",
-      "counters",         "counts",         "deliveries",
-      "outline",          "read_counts",    "suppressions",
-      "failure_streak",   "pause",          "reported_like",
-      "next_part_number", "due_deliveries", "mails_handed_over",
-      "windows",          "submission"};
+      "places",   "seen",           "file",         "counters",       "counts", "deliveries",
+      "outline",  "read_counts",    "suppressions", "failure_streak", "pause",  "reported_like",
+      "dossiers", "due_deliveries", "windows",      "submission"};
   return kReads.contains(method);
 }
 
 // What can happen to a call.
 inline std::vector<Trouble> troubles_at(Seam seam, const std::string& call) {
   using enum Trouble;
-  static const std::set<std::string, std::less<>> kOfOneWindow = {
-      "outline",           "read_counts",   "conclude",
-      "mails_handed_over", "reported_like", "next_part_number"};
+  static const std::set<std::string, std::less<>> kOfOneWindow = {"dossiers", "read_counts",
+                                                                  "conclude", "reported_like"};
   if (seam == Seam::kResolver) return {kFails, kIsBroken, kDiesBefore};
   if (seam == Seam::kTransport) return {kFails, kIsBroken, kLosesReply, kDiesBefore, kDiesAfter};
   if (seam == Seam::kClock) return {kDiesBefore};

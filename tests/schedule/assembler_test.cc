@@ -27,14 +27,21 @@ class AssemblerTest : public testing_support::ScheduleTest {
     resolver.say(kName, {"v=TLSRPTv1; rua=mailto:r@a.example,https://r.a.example/v1"});
   }
 
-  Decision decided(const Window& window, const WindowCounts& with) {
-    auto decision =
-        decide({*config, signer, *store}, window, with, resolver.answer(kName), clock.now());
+  Dossier dossier_of(const Window& window) {
+    const auto question = question_about(window);
+    const auto dossiers = store->dossiers({&question, 1});
+    EXPECT_TRUE(dossiers) << dossiers.error().text;
+    return dossiers->at(0);
+  }
+
+  Decision decided(const Window& window) {
+    auto decision = decide({*config, signer, *store}, window, dossier_of(window),
+                           resolver.answer(kName), clock.now());
     EXPECT_TRUE(decision) << decision.error().text;
     return *std::move(decision);
   }
 
-  Decision decided(const WindowCounts& with) { return decided(due_window(with), with); }
+  Decision decided(const WindowCounts& with) { return decided(due_window(with)); }
 };
 
 TEST_F(AssemblerTest, MakesAPartAndADeliveryForEachDestination) {
@@ -82,7 +89,7 @@ TEST_P(AssemblerWithoutRecord, Suppresses) {
   if (!GetParam().records.empty()) resolver.say(kName, GetParam().records);
   const auto with = counts(5, 0);
   const auto window = due_window(with, "v=TLSRPTv1; rua=mailto:seen@a.example");
-  const auto decision = decided(window, with);
+  const auto decision = decided(window);
   EXPECT_EQ(decision.kind, Kind::kSuppressed);
   EXPECT_THAT(decision.reason, StartsWith(GetParam().want_reason));
 }
@@ -102,15 +109,15 @@ TEST_F(AssemblerTest, WaitsForTheNameServerWithGrowingDistance) {
   resolver.fail(kName, "SERVFAIL");
   const auto with = counts(5, 0);
   auto window = due_window(with);
-  auto decision = decided(window, with);
+  auto decision = decided(window);
   EXPECT_EQ(decision.kind, Kind::kPostponed);
   EXPECT_EQ(decision.retry, clock.now() + 1min);
   EXPECT_THAT(decision.reason, EndsWith("SERVFAIL"));
 
   window.lookup_since = clock.now() - 10min;
-  EXPECT_EQ(decided(window, with).retry, clock.now() + 10min);
+  EXPECT_EQ(decided(window).retry, clock.now() + 10min);
   window.lookup_since = clock.now() - 20h;
-  EXPECT_EQ(decided(window, with).retry, clock.now() + 1h);
+  EXPECT_EQ(decided(window).retry, clock.now() + 1h);
 }
 
 TEST_F(AssemblerTest, UsesTheRecordThatTheMtaSawAfterADayOfFailures) {
@@ -118,25 +125,25 @@ TEST_F(AssemblerTest, UsesTheRecordThatTheMtaSawAfterADayOfFailures) {
   const auto with = counts(5, 0);
   auto window = due_window(with, "v=TLSRPTv1; rua=mailto:seen@a.example");
   window.lookup_since = clock.now() - 24h;
-  const auto decision = decided(window, with);
+  const auto decision = decided(window);
   ASSERT_EQ(decision.kind, Kind::kAssembled) << decision.reason;
   EXPECT_EQ(decision.assembly.deliveries.at(0).destination, "mailto:seen@a.example");
 
   window.tlsrpt_record.clear();
-  EXPECT_EQ(decided(window, with).kind, Kind::kSuppressed);
+  EXPECT_EQ(decided(window).kind, Kind::kSuppressed);
 }
 
 TEST_F(AssemblerTest, BlocksWithoutAKeyAndGivesUpAfterAWeek) {
   signer.domains.clear();
   const auto with = counts(5, 0);
   auto window = due_window(with);
-  auto decision = decided(window, with);
+  auto decision = decided(window);
   EXPECT_EQ(decision.kind, Kind::kBlocked);
   EXPECT_EQ(decision.retry, clock.now() + 15min);
   EXPECT_THAT(decision.reason, HasSubstr("no [[dkim]] key for dkimSignDomain 'example.org'"));
 
   window.first_attempt = clock.now() - 168h;
-  decision = decided(window, with);
+  decision = decided(window);
   EXPECT_EQ(decision.kind, Kind::kSuppressed);
   EXPECT_THAT(decision.reason, StartsWith("blocked for too long: "));
 }
@@ -146,7 +153,7 @@ TEST_F(AssemblerTest, AWindowThatWasBlockedForLongStillWaitsForTheNameServer) {
   const auto with = counts(5, 0);
   auto window = due_window(with);
   window.first_attempt = clock.now() - 48h;
-  EXPECT_EQ(decided(window, with).kind, Kind::kPostponed);
+  EXPECT_EQ(decided(window).kind, Kind::kPostponed);
 }
 
 TEST_F(AssemblerTest, NumbersOnAfterASupplementThatWentFirst) {
@@ -155,9 +162,9 @@ TEST_F(AssemblerTest, NumbersOnAfterASupplementThatWentFirst) {
   const auto window = due_window(with);
   auto supplement = due_window(with);
   ASSERT_EQ(supplement.supplement, 1);
-  auto first = decided(supplement, with);
+  auto first = decided(supplement);
   ASSERT_TRUE(*store->conclude(first.assembly));
-  const auto second = decided(window, with);
+  const auto second = decided(window);
   EXPECT_EQ(second.assembly.parts.at(0).number, 2);
   EXPECT_TRUE(*store->conclude(second.assembly));
 }
@@ -183,7 +190,7 @@ TEST_F(AssemblerTest, SuppressesWhatTheAdministratorDoesNotWantSent) {
   EXPECT_EQ(decision.reason, "sendWhen");
 
   config = config_of("[report.tls]\nsendFrequency = \"never\"\n");
-  decision = decided(due_window(counts(5, 0)), counts(5, 0));
+  decision = decided(due_window(counts(5, 0)));
   EXPECT_EQ(decision.kind, Kind::kSuppressed);
   EXPECT_EQ(decision.reason, "sendFrequency is never");
 }
@@ -197,7 +204,7 @@ TEST_F(AssemblerTest, SendsWhereReportToSays) {
   EXPECT_EQ(decision.assembly.deliveries[2].destination, "mailto:copy@example.org");
 
   config = config_of("[report.tls]\nreportTo = \"rua - rua[0] - rua[1]\"\n");
-  EXPECT_EQ(decided(due_window(counts(5, 0)), counts(5, 0)).reason, "no destination");
+  EXPECT_EQ(decided(due_window(counts(5, 0))).reason, "no destination");
 }
 
 TEST_F(AssemblerTest, UsesNoMoreDestinationsThanAllowed) {
@@ -268,8 +275,8 @@ TEST_F(AssemblerTest, PreviewsWhatWouldBeSentWithoutAskingWhether) {
   config = config_of("[report.tls]\nsendFrequency = \"never\"\nsendWhen = \"false\"\n");
   const auto with = counts(5, 0);
   const auto window = due_window(with);
-  const auto shown =
-      preview({*config, signer, *store}, window, with, resolver.answer(kName), clock.now());
+  const auto shown = preview({*config, signer, *store}, window, dossier_of(window),
+                             resolver.answer(kName), clock.now());
   ASSERT_TRUE(shown);
   EXPECT_EQ(shown->kind, Kind::kAssembled) << shown->reason;
 }
@@ -294,7 +301,7 @@ class OwnReportTest : public AssemblerTest {
     ASSERT_TRUE(store->add(batch));
     const auto due = store->claim_due(clock.now(), 10, {});
     ASSERT_THAT(*due, SizeIs(1));
-    auto decision = decided(due->front(), delta.counts);
+    auto decision = decided(due->front());
     ASSERT_EQ(decision.kind, Kind::kAssembled);
     ASSERT_TRUE(*store->conclude(decision.assembly));
     const auto& delivery = decision.assembly.deliveries.at(0);
@@ -322,7 +329,7 @@ TEST_F(OwnReportTest, TheSlackAllowsForGreylisting) {
 TEST_F(OwnReportTest, TheSameFailureIsToldOnceInSevenDays) {
   EXPECT_THAT(decided(counts(0, 1)).reason, StartsWith("own reports only: the same failures"));
   clock.set(at("2026-11-27T05:00:01Z"));
-  EXPECT_EQ(decided(due_window(counts(0, 1)), counts(0, 1)).kind, Kind::kAssembled);
+  EXPECT_EQ(decided(due_window(counts(0, 1))).kind, Kind::kAssembled);
 }
 
 }  // namespace

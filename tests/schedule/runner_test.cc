@@ -77,6 +77,18 @@ TEST_F(RunnerTest, OneDomainsTroubleStopsNoOther) {
   EXPECT_EQ(window("silent.example").retry, clock.now() + 1min);
 }
 
+// As after a night in which the daemon did not run.
+TEST_F(RunnerTest, AWindowAndItsSupplementThatAreDueTogetherHaveReportIdsOfTheirOwn) {
+  resolver.say(kName, {"v=TLSRPTv1; rua=mailto:r@a.example"});
+  due_window(counts(5, 0));
+  due_window(counts(7, 0));
+  EXPECT_EQ(run().assembled, 2U);
+  EXPECT_EQ(log.count("window-failed"), 0U);
+  std::vector<int> numbers;
+  for (const auto& delivery : *store->deliveries({})) numbers.push_back(delivery.part);
+  EXPECT_THAT(numbers, ElementsAre(1, 2));
+}
+
 TEST_F(RunnerTest, SettingsAskTheDnsForAllWindowsOfAPageAtOnce) {
   config = config_of(
       "[report.tls]\norgName = \"if_then(dns_query(rcpt_domain, 'mx') == ['mx.partner.example'], "

@@ -155,7 +155,7 @@ TEST_F(SqliteStoreTest, WhatALateWindowReportsHasNoIdOfOneThatWasPruned) {
     assembly.window = due.front().id;
     assembly.now = now;
     Part part;
-    part.number = ok(store->next_part_number("example.com", due.front().period));
+    part.number = first_part(*store, "example.com", due.front().period);
     part.report_id = std::to_string(part.number);
     assembly.parts = {part};
     EXPECT_TRUE(ok(store->conclude(assembly)));
@@ -171,7 +171,7 @@ TEST_F(SqliteStoreTest, WhatALateWindowReportsHasNoIdOfOneThatWasPruned) {
   later.windows[0].period = {kDay + 2400h, kDay + 2424h};
   later.windows[0].first = later.windows[0].last = kDay + 2401h;
   ok(store->add(later));
-  EXPECT_EQ(ok(store->next_part_number("later.example", later.windows[0].period)), 1);
+  EXPECT_EQ(first_part(*store, "later.example", later.windows[0].period), 1);
 }
 
 TEST_F(SqliteStoreTest, TheFileAndItsCompanionsMayBeReadByTheGroupOnly) {

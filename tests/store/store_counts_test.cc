@@ -48,6 +48,29 @@ TEST_P(StoreTest, AnOutlineAddsUpByResultType) {
                                                        {ResultType::kValidationFailure, 4}}));
 }
 
+TEST_P(StoreTest, DossiersTellOfEachWindowWhatItsRunMustKnow) {
+  std::vector<DetailCount> many;
+  for (int i = 0; i < 5001; ++i) many.push_back(counted(std::to_string(i), 1));
+  add({delta("a.example", 7, 5, {counted("x", 2), counted("y", 3)}),
+       delta("many.example", 1, 5001, many), delta("b.example", 3, 0)});
+  std::vector<DossierQuestion> questions;
+  for (const auto* const domain : {"b.example", "many.example", "a.example"}) {
+    questions.push_back({window(domain).id, domain, window(domain).period, {}});
+  }
+  questions.push_back({12345, "none.example", kFirstDay, {}});
+  const auto dossiers = ok(store().dossiers(questions));
+  ASSERT_THAT(dossiers, SizeIs(4));
+  for (const std::size_t i : {0U, 2U}) {
+    EXPECT_EQ(dossiers[i].counts, ok(store().counts(questions[i].window)));
+  }
+  for (const std::size_t i : {0U, 1U, 2U}) {
+    EXPECT_EQ(dossiers[i].outline, ok(store().outline(questions[i].window)));
+    EXPECT_EQ(dossiers[i].first_part, 1);
+  }
+  EXPECT_FALSE(dossiers[1].counts) << "too many to be held";
+  EXPECT_THAT(dossiers[3].outline, IsEmpty());
+}
+
 TEST_P(StoreTest, CountsForAReportComeLargestFirst) {
   add({delta("example.com", 1, 6, {counted("b", 1), counted("c", 3), counted("a", 1)})});
   const auto source = ok(store().read_counts(window("example.com").id, as_counted));

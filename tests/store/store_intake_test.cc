@@ -284,7 +284,7 @@ TEST_P(StoreTest, SupplementsNumberTheirPartsOn) {
   add({delta("example.com")});
   const auto first = window("example.com").id;
   ok(store().claim_due(kDue, 10, std::nullopt));
-  EXPECT_EQ(ok(store().next_part_number("example.com", kFirstDay)), 1);
+  EXPECT_EQ(first_part(store(), "example.com", kFirstDay), 1);
   add({delta("example.com")});  // made before the window was assembled
   ASSERT_TRUE(ok(store().conclude(Assembly{.window = first,
                                            .parts = {part(first, 1, 2), part(first, 2, 2)},
@@ -292,16 +292,16 @@ TEST_P(StoreTest, SupplementsNumberTheirPartsOn) {
                                            .fingerprint = "",
                                            .record = "",
                                            .now = kDue})));
-  EXPECT_EQ(ok(store().next_part_number("example.com", kFirstDay)), 3);
+  EXPECT_EQ(first_part(store(), "example.com", kFirstDay), 3);
   EXPECT_EQ(windows("example.com").at(1).first_part, 3);
   ASSERT_TRUE(ok(store().cancel(windows("example.com").at(1).id, "test", kDue)));
   add({delta("example.com")});  // made after it was assembled
   EXPECT_EQ(windows("example.com").at(2).first_part, 3);
   ok(store().prune(kDue + 1h, kDay, 100));  // the window with the parts is gone
   EXPECT_EQ(window("example.com").first_part, 3);
-  EXPECT_EQ(ok(store().next_part_number("example.com", kFirstDay)), 3);
-  EXPECT_EQ(ok(store().next_part_number("example.com", {kDay + 24h, kDay + 48h})), 1);
-  EXPECT_EQ(ok(store().next_part_number("example.org", kFirstDay)), 1);
+  EXPECT_EQ(first_part(store(), "example.com", kFirstDay), 3);
+  EXPECT_EQ(first_part(store(), "example.com", {kDay + 24h, kDay + 48h}), 1);
+  EXPECT_EQ(first_part(store(), "example.org", kFirstDay), 1);
 }
 
 TEST_P(StoreTest, AnOverlappingPeriodIsMisplacedAndNothingIsStored) {

@@ -226,14 +226,12 @@ TEST_P(StoreTest, MailsHandedOverAreCountedByTheirOwnDomainAndTime) {
     attempt(delivery_id(id, rank), DeliveryState::kDelivered, kDue + rank * 1min);
   }
   attempt(delivery_id(id, 4), DeliveryState::kFailed, kDue);
-  const auto count = [&](Time from, Time to) {
-    return ok(store().mails_handed_over("peer.example", {from, to}));
-  };
+  const auto count = [&](Time from, Time to) { return mails(store(), "peer.example", {from, to}); };
   EXPECT_EQ(count(kDue, kDue + 1h), 2U);
   EXPECT_EQ(count(kDue, kDue + 3min), 1U) << "the end is not part of it";
   EXPECT_EQ(count(kDue + 1s, kDue + 3min + 1s), 1U) << "the start is";
-  EXPECT_EQ(ok(store().mails_handed_over("sub.peer.example", {kDue, kDue + 1h})), 1U);
-  EXPECT_EQ(ok(store().mails_handed_over("example.com", {kDue, kDue + 1h})), 0U);
+  EXPECT_EQ(mails(store(), "sub.peer.example", {kDue, kDue + 1h}), 1U);
+  EXPECT_EQ(mails(store(), "example.com", {kDue, kDue + 1h}), 0U);
   attempt(delivery_id(id, 0), DeliveryState::kBounced, kDue + 2h);
   EXPECT_EQ(count(kDue, kDue + 1h), 2U) << "it was handed over all the same";
 }

@@ -69,6 +69,19 @@ inline void ok(Result<void> result) {
   if (!result) ADD_FAILURE() << result.error().text;
 }
 
+// What assembling asks about a period of a domain, whatever its windows.
+inline Dossier dossier(Store& store, const std::string& domain, Period period,
+                       Period mails_within = {}) {
+  const DossierQuestion question{0, domain, period, mails_within};
+  return ok(store.dossiers({&question, 1})).at(0);
+}
+inline int first_part(Store& store, const std::string& domain, Period period) {
+  return dossier(store, domain, period).first_part;
+}
+inline std::uint64_t mails(Store& store, const std::string& domain, Period within) {
+  return dossier(store, domain, {}, within).mails;
+}
+
 inline Policy sts(const std::string& domain) {
   return {PolicyType::kSts,
           domain,
