@@ -1,5 +1,6 @@
 #include "daemon/delivery.h"
 
+#include <algorithm>
 #include <chrono>
 #include <string>
 #include <utility>
@@ -20,6 +21,9 @@ constexpr std::chrono::seconds kBouncePoll{5};
 
 // Between two looks at the deliveries.
 constexpr std::size_t kMostBouncesAtOnce = 20;
+
+// Files of one folder are made one after the other whoever makes them.
+constexpr int kMostForDirectory = 2;
 
 // A stop does not wait long for a store that is locked or away.
 constexpr int kLastRecordAttempts = 2;
@@ -99,12 +103,14 @@ Result<CourierOptions> courier_options(const Config& config) {
   auto transports = make_transports(config);
   if (!transports) return std::move(transports).error();
   std::function<Result<void>()> settle;
+  auto threads = delivery.concurrency;
   if (delivery.smtp.transport == MailTransportKind::kDirectory) {
+    threads = std::min(threads, kMostForDirectory);
     settle = [directory = delivery.smtp.directory] { return sync_file_system(directory); };
   }
   return CourierOptions{
       .retry = {.first_retry = delivery.first_retry, .retry_for = delivery.retry_for},
-      .concurrency = delivery.concurrency,
+      .concurrency = threads,
       .per_destination = delivery.per_destination,
       .rate = delivery.rate,
       .suppress_after = delivery.suppress_after,

@@ -33,7 +33,7 @@ TEST(FaultPoints, SupplementsAreReportedOnce) {
   expect_no_breach(supplement_scenario(), 280);
 }
 TEST(FaultPoints, EveryPartIsReportedOnce) {
-  expect_no_breach(split_scenario(), 270);
+  expect_no_breach(split_scenario(), 250);
 }
 TEST(FaultPoints, TheNextDestinationTakesOverOnce) {
   expect_no_breach(fallback_scenario(), 180);
