@@ -35,7 +35,7 @@ the report, signs the mail with DKIM, and submits it by SMTP and HTTPS until
 each destination has accepted it. It also reads the reports of others.")
 # passwd: useradd, where there is no systemd-sysusers.
 set(CPACK_DEBIAN_RAPPORTEUR_PACKAGE_DEPENDS "passwd")
-set(CPACK_DEBIAN_RAPPORTEUR_PACKAGE_RECOMMENDS "ca-certificates")
+set(CPACK_DEBIAN_RAPPORTEUR_PACKAGE_RECOMMENDS "ca-certificates, publicsuffix")
 set(CPACK_DEBIAN_RAPPORTEUR_PACKAGE_SUGGESTS "dns-root-data, postgresql")
 set(CPACK_DEBIAN_RAPPORTEUR_PACKAGE_CONTROL_EXTRA
   ${PROJECT_SOURCE_DIR}/packaging/debian/conffiles

@@ -153,7 +153,7 @@ complete -c rapporteur -n '__rapporteur_at "report show"' -l config -r -F -d 'co
 complete -c rapporteur -n '__rapporteur_at "report show"' -l json -d 'print JSON, for programs'
 complete -c rapporteur -n '__rapporteur_at "report show"' -s h -l help -d 'print this help'
 complete -c rapporteur -n '__rapporteur_at "report test"' -l to -x -d 'an address or an https URL'
-complete -c rapporteur -n '__rapporteur_at "report test"' -l domain -x -d 'the recipient domain whose settings hold (that of the address or URL)'
+complete -c rapporteur -n '__rapporteur_at "report test"' -l domain -x -d 'the recipient domain whose settings hold (that of the address or URL, if it names one)'
 complete -c rapporteur -n '__rapporteur_at "report test"' -l config -r -F -d 'configuration; default $RAPPORTEUR_CONFIG or /etc/rapporteur/rapporteur.toml'
 complete -c rapporteur -n '__rapporteur_at "report test"' -l json -d 'print JSON, for programs'
 complete -c rapporteur -n '__rapporteur_at "report test"' -s h -l help -d 'print this help'

@@ -48,7 +48,7 @@ void print_line(Screen& screen, const CheckResult& result) {
   out << std::endl;  // at once: the next one may wait for a name server
 }
 
-// A day with one success and one failure: what most expressions are about.
+// A day with one success and one failure.
 WindowFacts sample_facts(const std::string& domain, const DnsAnswer& answer, Time now) {
   WindowFacts facts;
   const auto today = std::chrono::floor<std::chrono::days>(now);
@@ -61,6 +61,27 @@ WindowFacts sample_facts(const std::string& domain, const DnsAnswer& answer, Tim
   if (facts.rua.empty()) facts.rua = {"mailto:tlsrpt@" + domain};
   return facts;
 }
+
+// What the settings are asked about, and what it points to.
+struct Sample {
+  Sample(const Config& config, const std::string& domain, WindowFacts about, expr::Dns& dns)
+      : facts(std::move(about)),
+        question{.domain = domain,
+                 .window = &facts,
+                 .delivery_id = std::string(kSampleDelivery),
+                 .dns = &dns} {
+    const auto submitter = text_setting(config, Setting::kOutboundReportSubmitter, question);
+    part.submitter = submitter ? *submitter : "unknown.invalid";
+    part.report_id = report_id(facts.period, domain, 1, std::string(kSampleToken), part.submitter);
+    question.part = &part;
+  }
+  Sample(const Sample&) = delete;
+  Sample& operator=(const Sample&) = delete;
+
+  WindowFacts facts;
+  PartFacts part;
+  Question question;
+};
 
 }  // namespace
 
@@ -103,22 +124,18 @@ int check(const Context& context, const std::string& name) {
                              : [&](const CheckResult& result) { print_line(screen, result); });
   const auto answer = look_up(**resolver, *domain);
   const auto facts = sample_facts(*domain, answer, context.now());
+  auto good_day = facts;
+  good_day.failed = 0;
+  good_day.result_types.clear();
   DnsAnswers dns(**resolver);
-  PartFacts part;
-  Question question{.domain = *domain,
-                    .window = &facts,
-                    .delivery_id = std::string(kSampleDelivery),
-                    .dns = &dns};
-  const auto submitter = text_setting(*config, Setting::kOutboundReportSubmitter, question);
-  part.submitter = submitter ? *submitter : "unknown.invalid";
-  part.report_id = report_id(facts.period, *domain, 1, std::string(kSampleToken), part.submitter);
-  question.part = &part;
+  const Sample sample(*config, *domain, facts, dns);
+  const Sample good_sample(*config, *domain, good_day, dns);
 
-  const CheckScene scene{context, *config, **resolver, question};
+  const CheckScene scene{context, *config, **resolver, sample.question, good_sample.question};
   check_clock(scene, checks);
   check_disk(scene, checks);
   check_permissions(scene, checks);
-  check_database(scene, checks);
+  check_store(scene, checks);
   check_sockets(scene, checks);
   check_resolver(answer, *domain, !name.empty(), checks);
   check_keys(scene, checks);

@@ -25,6 +25,9 @@ struct CheckResult {
   std::string advice;  // what to do; empty for kOk
 };
 
+// What to do where the daemon is missed.
+inline constexpr std::string_view kStartDaemon = "start the daemon, and check again";
+
 // Collects results and tells each as it comes.
 class Checks {
  public:
@@ -49,7 +52,10 @@ struct CheckScene {
   const Context& context;
   const Config& config;
   Resolver& resolver;
-  const Question& question;  // of the recipient domain whose settings hold, as if a report were due
+  // Of the recipient domain whose settings hold, as if a report were due: with one success and one
+  // failure, and with one success alone.
+  const Question& question;
+  const Question& without_failures;
 };
 
 // ---- check_dns.cc
@@ -72,12 +78,13 @@ void judge_key(const DkimKey& key, const std::string& name, const DnsAnswer& ans
 void check_identity(const CheckScene& scene, Checks& checks);
 
 // Whether DMARC takes the two for one (RFC 7489, section 3.1): equal, or, unless `strict`, of one
-// organisation. Where organisations begin is not known here: two labels are taken for one.
+// organisation.
 bool is_aligned(std::string_view one, std::string_view other, bool strict);
 
 // ---- check_settings.cc
 
-// Every setting of the domain, one result each.
+// Every setting of the domain, one result each, with and without failures: what may fail is tried
+// both ways.
 void check_settings(const CheckScene& scene, Checks& checks);
 
 // ---- check_relay.cc
@@ -87,8 +94,8 @@ void check_relay(const CheckScene& scene, Checks& checks);
 
 // ---- check_sockets.cc
 
-// Whether the daemon receives. That it does not is a warning: it may not have been started yet.
-
+// Whether somebody receives for the daemon. That nobody does is a warning: it may not have been
+// started yet.
 void check_sockets(const CheckScene& scene, Checks& checks);
 
 // ---- check_machine.cc
@@ -97,6 +104,11 @@ void check_sockets(const CheckScene& scene, Checks& checks);
 void check_permissions(const CheckScene& scene, Checks& checks);
 void check_disk(const CheckScene& scene, Checks& checks);
 void check_clock(const CheckScene& scene, Checks& checks);
-void check_database(const CheckScene& scene, Checks& checks);
+
+// ---- check_store.cc
+
+// The database, and whether the daemon of this configuration has told it lately that it lives. That
+// it has not is a warning.
+void check_store(const CheckScene& scene, Checks& checks);
 
 }  // namespace rapporteur

@@ -13,8 +13,8 @@ namespace {
 
 constexpr int kAdvisedRsaBits = 2048;
 
-std::string publish(const DkimKey& key) {
-  return fmt::format("publish the TXT record {}", key_record(key.key, ""));
+std::string publish(const std::string& name, const DkimKey& key) {
+  return fmt::format("publish the TXT record {}", zone_line(name, key_record(key.key, "")));
 }
 
 std::string kind_of(const PrivateKey& key) {
@@ -105,22 +105,22 @@ void judge_key(const DkimKey& key, const std::string& name, const DnsAnswer& ans
     case State::kMatches:
       return judge_match(key, check, verdict, checks);
     case State::kNone:
-      return checks.fault(check, "there is no TXT record", publish(key));
+      return checks.fault(check, "there is no TXT record", publish(name, key));
     case State::kSeveral:
       return checks.fault(
           check,
           fmt::format("there are {} TXT records; which one a verifier takes is open",
                       answer.records.size()),
-          "leave one of them: " + key_record(key.key, ""));
+          "leave one of them: " + zone_line(name, key_record(key.key, "")));
     case State::kRevoked:
       return checks.fault(check, "the key is revoked (p= is empty)",
-                          "take its [[dkim]] table out, or " + publish(key));
+                          "take its [[dkim]] table out, or " + publish(name, key));
     case State::kOther:
       break;
     case State::kUnusable:
       break;
   }
-  checks.fault(check, "the record does not fit: " + verdict.why, publish(key));
+  checks.fault(check, "the record does not fit: " + verdict.why, publish(name, key));
 }
 
 void check_keys(const CheckScene& scene, Checks& checks) {

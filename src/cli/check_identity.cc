@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "base/domain.h"
+#include "base/organisation.h"
 #include "base/text.h"
 #include "cli/check.h"
 #include "dkim/tag_list.h"
@@ -15,41 +17,53 @@ namespace rapporteur {
 
 namespace {
 
-std::string_view organisation(std::string_view name) {
-  const auto last = name.rfind('.');
-  if (last == name.npos || last == 0) return name;
-  const auto before = name.rfind('.', last - 1);
-  return before == name.npos ? name : name.substr(before + 1);
-}
-
 // What the domain in From asks of receivers.
 struct Dmarc {
-  bool published = false;
-  bool enforced = false;  // p=quarantine or p=reject
+  std::size_t records = 0;  // at one name; what follows holds for a single one
+  std::string name;         // where they are
+  bool enforced = false;    // p=quarantine or p=reject
   bool strict_dkim = false;
   bool strict_spf = false;
 };
 
-// Of the name itself, else of its organisation. Nullopt: no definite answer.
+// Of the name itself, else of its organisation (RFC 7489, section 6.6.3). Nullopt: no definite
+// answer.
 std::optional<Dmarc> dmarc_of(Resolver& resolver, const std::string& from) {
-  const std::vector<std::string> names = {"_dmarc." + from,
-                                          "_dmarc." + std::string(organisation(from))};
+  std::vector<std::string> names = {"_dmarc." + from};
+  const std::string organisation(organisational_domain(from));
+  if (organisation != from) names.push_back("_dmarc." + organisation);
   const auto answers = resolver.txt(names);
   for (std::size_t index = 0; index < answers.size(); ++index) {
-    const auto& answer = answers[index];
-    if (answer.status == DnsAnswer::Status::kTemporary) return std::nullopt;
-    for (const auto& record : answer.records) {
-      const TagList tags(record);
-      if (tags.value("v") != "DMARC1") continue;
-      const bool inherited = index > 0 && names[0] != names[1];
-      const auto policy = to_lower(tags.value(inherited && tags.has("sp") ? "sp" : "p"));
-      return Dmarc{.published = true,
-                   .enforced = policy == "quarantine" || policy == "reject",
-                   .strict_dkim = tags.value("adkim") == "s",
-                   .strict_spf = tags.value("aspf") == "s"};
+    if (answers[index].status == DnsAnswer::Status::kTemporary) return std::nullopt;
+    std::vector<TagList> found;
+    for (const auto& record : answers[index].records) {
+      TagList tags(record);
+      if (tags.value("v") == "DMARC1") found.push_back(std::move(tags));
     }
+    if (found.empty()) continue;
+    if (found.size() > 1) return Dmarc{.records = found.size(), .name = names[index]};
+    const auto& tags = found.front();
+    const auto policy = to_lower(tags.value(index > 0 && tags.has("sp") ? "sp" : "p"));
+    return Dmarc{.records = 1,
+                 .name = names[index],
+                 .enforced = policy == "quarantine" || policy == "reject",
+                 .strict_dkim = tags.value("adkim") == "s",
+                 .strict_spf = tags.value("aspf") == "s"};
   }
   return Dmarc();
+}
+
+void judge_dmarc(const std::optional<Dmarc>& dmarc, const std::string& from, Checks& checks) {
+  const auto check = "DMARC of " + from;
+  if (!dmarc) return checks.warning(check, "could not be looked up", "try again later");
+  if (dmarc->records == 0) return checks.ok(check, "none is published");
+  if (dmarc->records > 1) {
+    return checks.warning(check,
+                          fmt::format("there are {} records at {}: receivers apply none of them",
+                                      dmarc->records, dmarc->name),
+                          "leave one of them (RFC 7489, section 6.6.3)");
+  }
+  checks.ok(check, dmarc->enforced ? "published and enforced" : "published, not enforced");
 }
 
 void check_dkim_alignment(const CheckScene& scene, const std::string& from, const Dmarc& dmarc,
@@ -113,6 +127,13 @@ void check_bounce_path(const CheckScene& scene, const std::string& domain, Check
   if (answers[0].status == DnsAnswer::Status::kFound && !answers[0].records.empty()) {
     return checks.ok(check, fmt::format("bounces go to its MX {}", answers[0].records.front()));
   }
+  if (answers[0].null_mx) {
+    return checks.fault(check,
+                        "the domain of the envelope sender has a null MX: it takes no mail, so no "
+                        "bounces and no answers",
+                        "publish an MX in its place, or let envelopeFrom be in a domain that takes "
+                        "mail: many servers refuse such a sender (RFC 7505, section 4.2)");
+  }
   for (const auto& answer : answers) {
     if (answer.status == DnsAnswer::Status::kTemporary) {
       return checks.fault(check, "could not be looked up: " + answer.problem, "try again later");
@@ -132,11 +153,7 @@ void check_bounce_path(const CheckScene& scene, const std::string& domain, Check
 
 bool is_aligned(std::string_view one, std::string_view other, bool strict) {
   if (one == other) return true;
-  if (strict) return false;
-  if (is_same_or_below(one, other) || is_same_or_below(other, one)) return true;
-  const auto organisation_of_one = organisation(one);
-  return organisation_of_one.find('.') != organisation_of_one.npos &&
-         organisation_of_one == organisation(other);
+  return !strict && organisational_domain(one) == organisational_domain(other);
 }
 
 void check_identity(const CheckScene& scene, Checks& checks) {
@@ -146,14 +163,7 @@ void check_identity(const CheckScene& scene, Checks& checks) {
   const std::string from_domain(domain_of_address(*from));
   const std::string envelope_domain(domain_of_address(*envelope));
   const auto found = dmarc_of(scene.resolver, from_domain);
-  const auto check = "DMARC of " + from_domain;
-  if (!found) {
-    checks.warning(check, "could not be looked up", "try again later");
-  } else if (!found->published) {
-    checks.ok(check, "none is published");
-  } else {
-    checks.ok(check, found->enforced ? "published and enforced" : "published, not enforced");
-  }
+  judge_dmarc(found, from_domain, checks);
   const auto dmarc = found.value_or(Dmarc());
   check_dkim_alignment(scene, from_domain, dmarc, checks);
   const auto seen =

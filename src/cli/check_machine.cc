@@ -1,4 +1,4 @@
-// The machine: who may read what, room on its disk, its clock, and the database.
+// The machine: who may read what, room on its disk, and its clock.
 
 #include <grp.h>
 #include <pwd.h>
@@ -14,9 +14,8 @@
 #include <fmt/format.h>
 
 #include "aggregate/tally.h"
-#include "base/url.h"
 #include "cli/check.h"
-#include "store/look.h"
+#include "cli/print.h"
 #include "store/open.h"
 
 namespace rapporteur {
@@ -95,7 +94,8 @@ void check_database_files(const Config& config, const User& daemon, Checks& chec
     checks.fault(
         "permissions of " + file,
         fmt::format("{}, to whom the daemon's folder belongs, may not write to it", daemon.name),
-        fmt::format("chown {} '{}', and run the commands as that user", daemon.name, file));
+        fmt::format("chown {} {}, and run the commands as that user", daemon.name,
+                    shell_word(file)));
   }
 }
 
@@ -104,19 +104,20 @@ void check_secret(const std::string& path, const User& daemon, Checks& checks) {
   const auto check = "permissions of " + path;
   if (stat(path.c_str(), &status) != 0) return;  // read a moment ago; the next check tells
   if (const auto closed = closed_folder(daemon, path); !closed.empty()) {
-    return checks.fault(check,
-                        fmt::format("{}, to whom the daemon's folder belongs, may not pass {}",
-                                    daemon.name, closed),
-                        fmt::format("chmod o+x '{}', or keep the file elsewhere", closed));
+    return checks.fault(
+        check,
+        fmt::format("{}, to whom the daemon's folder belongs, may not pass {}", daemon.name,
+                    closed),
+        fmt::format("chmod o+x {}, or keep the file elsewhere", shell_word(closed)));
   }
   if (!may(daemon, status, 4)) {
     return checks.fault(
         check, fmt::format("{}, to whom the daemon's folder belongs, cannot read it", daemon.name),
-        fmt::format("chown {} '{}'", daemon.name, path));
+        fmt::format("chown {} {}", daemon.name, shell_word(path)));
   }
   if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
     return checks.warning(check, "others than its owner may write it",
-                          fmt::format("chmod go-w '{}'", path));
+                          fmt::format("chmod go-w {}", shell_word(path)));
   }
   checks.ok(check, fmt::format("mode {:04o}", status.st_mode & 07777U));
 }
@@ -136,13 +137,13 @@ void check_permissions(const CheckScene& scene, Checks& checks) {
     if (stat(folder.c_str(), &status) != 0) {
       checks.fault(check, std::generic_category().message(errno),
                    fmt::format("make it, and give it to the daemon's user: install -d -m 0750 -o "
-                               "rapporteur '{}'",
-                               folder));
+                               "rapporteur {}",
+                               shell_word(folder)));
     } else {
       if (status.st_uid != 0) daemon = user_of(status.st_uid);
       if (!may(daemon, status, 3)) {
         checks.fault(check, fmt::format("its owner {} may not write there", daemon.name),
-                     fmt::format("chmod u+rwx '{}'", folder));
+                     fmt::format("chmod u+rwx {}", shell_word(folder)));
       } else if (geteuid() != 0 && geteuid() != daemon.id) {
         checks.warning(
             check,
@@ -194,35 +195,6 @@ void check_clock(const CheckScene& scene, Checks& checks) {
         "run one, such as systemd-timesyncd or chrony: windows end by this clock");
   }
   checks.ok("clock", seen);
-}
-
-void check_database(const CheckScene& scene, Checks& checks) {
-  const auto& url = scene.config.store.url;
-  const auto check = "database " + without_password(url);
-  const auto look = look_at_store(url);
-  if (!look) {
-    const auto* const advice = look.error().fault == Fault::kCorrupt ? "restore it from a backup"
-                               : look.error().fault == Fault::kConfig
-                                   ? "look at [store] url and at its permissions"
-                                   : "look whether the database runs";
-    return checks.fault(check, look.error().text, advice);
-  }
-  switch (look->state) {
-    case StoreLook::State::kAbsent:
-      return checks.ok(check, "there is none yet; the daemon makes it");
-    case StoreLook::State::kCurrent:
-      return checks.ok(check, fmt::format("tables of version {}", look->version));
-    case StoreLook::State::kOlder:
-      return checks.warning(
-          check, fmt::format("tables of version {}", look->version),
-          fmt::format("back it up; the next start brings it to version {}", look->newest));
-    case StoreLook::State::kNewer:
-      break;
-  }
-  checks.fault(check,
-               fmt::format("tables of version {}; this program knows versions up to {}",
-                           look->version, look->newest),
-               "run the newer program that made them");
 }
 
 }  // namespace rapporteur

@@ -23,14 +23,14 @@ namespace rapporteur {
 namespace {
 
 constexpr int kPatienceMilliseconds = 2'000;
-constexpr std::string_view kStart = "start the daemon, and check again";
 
 // Connecting tells whether somebody receives; nothing is sent.
 void check_datagram_socket(const DatagramConfig& datagram, Checks& checks) {
   const auto check = "socket " + datagram.path;
   struct stat status {};
   if (stat(datagram.path.c_str(), &status) != 0) {
-    return checks.warning(check, system_error("the daemon has not made it"), std::string(kStart));
+    return checks.warning(check, system_error("the daemon has not made it"),
+                          std::string(kStartDaemon));
   }
   if (!S_ISSOCK(status.st_mode)) {
     return checks.fault(check, "something else stands there",
@@ -51,7 +51,11 @@ void check_datagram_socket(const DatagramConfig& datagram, Checks& checks) {
     return checks.warning(check, system_error("this user may not write to it"),
                           "put the MTA's user into the socket's group, and check as that user");
   }
-  checks.warning(check, system_error("nobody receives"), std::string(kStart));
+  if (errno == ECONNREFUSED) {
+    return checks.warning(check, "nobody receives: its daemon is gone, and has left it behind",
+                          "start the daemon, which puts its own in the place, and check again");
+  }
+  checks.warning(check, system_error("nobody receives"), std::string(kStartDaemon));
 }
 
 // Whether the connection that is being made stands in time.
@@ -88,7 +92,7 @@ void check_listener(std::string_view table, const std::string& listen, Checks& c
   if (!endpoint) return;  // the configuration has refused it
   const auto check = fmt::format("{} {}", table, listen);
   if (somebody_listens(*endpoint)) return checks.ok(check, "somebody listens");
-  checks.warning(check, "nobody listens", std::string(kStart));
+  checks.warning(check, "nobody listens", std::string(kStartDaemon));
 }
 
 }  // namespace

@@ -153,9 +153,9 @@ struct DkimGenerateRequest {
   std::string domain;
   std::string selector;
   PrivateKey::Type type = PrivateKey::Type::kRsa;
-  int bits = kUsualRsaBits;  // of an RSA key
-  std::string service;       // the record's s= tag; empty: none
-  std::string file;          // empty: SELECTOR.DOMAIN.pem beside the configuration
+  std::optional<int> bits;  // of an RSA key; empty: kUsualRsaBits
+  std::string service;      // the record's s= tag; empty: none
+  std::string file;         // empty: SELECTOR.DOMAIN.pem beside the configuration
 };
 int dkim_generate(const Context& context, const DkimGenerateRequest& request);
 

@@ -61,7 +61,7 @@ std::string caution(const DkimGenerateRequest& request) {
 void print_people(const Context& context, const DkimGenerateRequest& request, const NewKey& key) {
   auto& out = context.world.out;
   const auto size = request.type == PrivateKey::Type::kRsa
-                        ? fmt::format(" of {} bits", request.bits)
+                        ? fmt::format(" of {} bits", request.bits.value_or(kUsualRsaBits))
                         : std::string();
   out << fmt::format("{}: a new {} key{}, which its owner alone may read\n\n", printable(key.file),
                      type_text(request.type), size)
@@ -72,8 +72,8 @@ void print_people(const Context& context, const DkimGenerateRequest& request, co
   if (geteuid() == 0) {
     out << fmt::format(
         "The daemon must be able to read the key. If its user is rapporteur:\n"
-        "  chown rapporteur '{}'\n",
-        printable(key.file));
+        "  chown rapporteur {}\n",
+        printable(shell_word(key.file)));
   }
   out << "When the record is published, `rapporteur check` tells whether it fits.\n";
 }
@@ -95,6 +95,10 @@ Json json_of(const DkimGenerateRequest& request, const NewKey& key) {
 }  // namespace
 
 int dkim_generate(const Context& context, const DkimGenerateRequest& request) {
+  if (request.bits && request.type != PrivateKey::Type::kRsa) {
+    return fail(context, "--bits is for RSA keys: one of type ed25519 has a single size",
+                kExitUsage);
+  }
   const auto domain = normalise_domain(request.domain);
   if (!domain) return fail(context, domain.error().text, kExitUsage);
   const auto selector = normalise_domain(request.selector);
@@ -104,7 +108,7 @@ int dkim_generate(const Context& context, const DkimGenerateRequest& request) {
   NewKey key{.domain = *domain, .selector = *selector, .file = {}, .name = *name, .record = {}};
   key.file = request.file.empty() ? default_file(context.config_path, key)
                                   : std::filesystem::absolute(request.file).string();
-  const auto made = generate_private_key(request.type, request.bits);
+  const auto made = generate_private_key(request.type, request.bits.value_or(kUsualRsaBits));
   if (!made) return fail(context, made.error());
   key.record = key_record(*made, request.service);
   const auto written = write_new_file(key.file, made->pem(), kOwnerOnly);

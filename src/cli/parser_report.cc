@@ -37,8 +37,9 @@ void add_report_commands(const AddCommand& add, const Context& context,
   test->add_option("--to", arguments.test.to, "an address or an https URL")
       ->option_text("ADDRESS|URL")
       ->required();
-  test->add_option("--domain", arguments.test.domain,
-                   "the recipient domain whose settings hold (that of the address or URL)")
+  test->add_option(
+          "--domain", arguments.test.domain,
+          "the recipient domain whose settings hold (that of the address or URL, if it names one)")
       ->option_text("DOMAIN");
 }
 

@@ -39,6 +39,18 @@ std::string printable(std::string_view text) {
   return shown;
 }
 
+std::string shell_word(std::string_view text) {
+  std::string word = "'";
+  for (const char c : text) {
+    if (c == '\'') {
+      word += "'\\''";
+    } else {
+      word += c;
+    }
+  }
+  return word + "'";
+}
+
 std::string relative(Time time, Time now) {
   if (time == now) return "now";
   if (time > now) return "in " + format_duration(roughly(time - now));

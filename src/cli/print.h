@@ -17,6 +17,9 @@ namespace rapporteur {
 // turns its direction.
 std::string printable(std::string_view text);
 
+// The text as one word of a shell's command: "'it'\''s'" for "it's".
+std::string shell_word(std::string_view text);
+
 // "in 3h12m", "5m ago", "now": the two largest units.
 std::string relative(Time time, Time now);
 

@@ -13,6 +13,7 @@
 
 #include "aggregate/recorder.h"
 #include "base/domain.h"
+#include "base/ip.h"
 #include "cli/commands.h"
 #include "cli/print.h"
 #include "dns/tlsrpt_record.h"
@@ -62,11 +63,12 @@ UsableUri destination_of(const std::string& to) {
   return usable_destination(bare ? "mailto:" + to : to);
 }
 
-// The domain of an address or the host of a URL.
+// The domain of an address or the host of a URL, an IPv6 address without its brackets.
 std::string domain_of(const std::string& destination) {
   auto key = destination_key(destination);
   key.erase(0, key.find(':') + 1);
   if (key.starts_with("//")) key.erase(0, 2);
+  if (key.starts_with('[')) return key.substr(1, key.find(']') - 1);
   return key.substr(0, key.find(':'));
 }
 
@@ -260,8 +262,15 @@ int report_test(const Context& context, const ReportTestRequest& request) {
   if (destination.uri.empty()) {
     return fail(context, fmt::format("--to '{}': {}", request.to, destination.why), kExitUsage);
   }
-  const auto domain =
-      normalise_domain(request.domain.empty() ? domain_of(destination.uri) : request.domain);
+  const auto named = request.domain.empty() ? domain_of(destination.uri) : request.domain;
+  if (request.domain.empty() && parse_ip(named)) {
+    return fail(context,
+                fmt::format("--to '{}' names an address and no domain; --domain names a recipient "
+                            "domain",
+                            request.to),
+                kExitUsage);
+  }
+  const auto domain = normalise_domain(named);
   if (!domain) {
     return fail(context, domain.error().text + "; --domain names a recipient domain", kExitUsage);
   }

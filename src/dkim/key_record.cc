@@ -28,6 +28,20 @@ std::string without_blanks(std::string_view text) {
   return out;
 }
 
+// Every string of the record in quotes, `before` before each (RFC 1035, section 5.1).
+std::string quoted_strings(std::string_view text, std::string_view before) {
+  std::string quoted;
+  for (const auto& piece : character_strings(text)) {
+    quoted.append(before) += '"';
+    for (const char c : piece) {
+      if (c == '"' || c == '\\') quoted += '\\';
+      quoted += c;
+    }
+    quoted += '"';
+  }
+  return quoted;
+}
+
 KeyVerdict verdict(KeyVerdict::State state, std::string why = {}) {
   KeyVerdict verdict;
   verdict.state = state;
@@ -62,17 +76,11 @@ std::vector<std::string> character_strings(std::string_view text) {
 }
 
 std::string zone_entry(std::string_view name, std::string_view text) {
-  std::string entry(name);
-  entry += ". IN TXT (";
-  for (const auto& piece : character_strings(text)) {
-    entry += "\n  \"";
-    for (const char c : piece) {
-      if (c == '"' || c == '\\') entry += '\\';
-      entry += c;
-    }
-    entry += '"';
-  }
-  return entry + " )\n";
+  return std::string(name) + ". IN TXT (" + quoted_strings(text, "\n  ") + " )\n";
+}
+
+std::string zone_line(std::string_view name, std::string_view text) {
+  return std::string(name) + ". IN TXT" + quoted_strings(text, " ");
 }
 
 KeyVerdict judge_key_records(std::span<const std::string> records, const PrivateKey& key) {

@@ -33,6 +33,9 @@ std::vector<std::string> character_strings(std::string_view text);
 // the strings in quotes within parentheses. Ends with a line break.
 std::string zone_entry(std::string_view name, std::string_view text);
 
+// The same on one line, without the parentheses and the line break.
+std::string zone_line(std::string_view name, std::string_view text);
+
 // What the published records mean for signatures by a key.
 struct KeyVerdict {
   enum class State {

@@ -161,4 +161,10 @@ std::vector<std::string> read_record_data(DnsType type, std::span<const std::str
   return records;
 }
 
+bool is_null_mx(std::span<const std::string_view> data) {
+  constexpr std::string_view kRoot("\0", 1);
+  return data.size() == 1 && data.front().size() == kPreferenceBytes + kRoot.size() &&
+         data.front().substr(kPreferenceBytes) == kRoot;
+}
+
 }  // namespace rapporteur

@@ -22,4 +22,8 @@ std::optional<std::string> query_name(const DnsQuestion& question);
 // data are uncompressed. What is malformed is left out.
 std::vector<std::string> read_record_data(DnsType type, std::span<const std::string_view> data);
 
+// Whether the data of MX records are a null MX (RFC 7505, section 3): one record, whose host is the
+// root. Its preference is not looked at.
+bool is_null_mx(std::span<const std::string_view> data);
+
 }  // namespace rapporteur

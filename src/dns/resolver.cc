@@ -205,6 +205,7 @@ DnsAnswer read_result(const ub_result& result, DnsType type) {
   }
   answer.records = read_record_data(type, data);
   if (!answer.records.empty()) answer.status = DnsAnswer::Status::kFound;
+  answer.null_mx = type == DnsType::kMx && is_null_mx(data);
   return answer;
 }
 

@@ -43,7 +43,7 @@ struct DnsAnswer {
   // kTxt: one for each record, its character-strings joined without a separator (RFC 8460, section
   //   3), sorted. Any bytes.
   // kMx: the names of the hosts, the most preferred first, those of one preference sorted. The null
-  //   MX (RFC 7505) is no host.
+  //   MX (RFC 7505) is no host; see null_mx.
   // kIpv4, kIpv6: addresses in the canonical text of base/ip.h, sorted as text. An IPv6 record that
   //   holds an IPv4-mapped address has the text of the IPv4 address.
   // kPtr: the names of the hosts, sorted.
@@ -51,7 +51,8 @@ struct DnsAnswer {
   // and the dots between labels. Records with other names are left out. But for kTxt each text
   // occurs once.
   std::vector<std::string> records;
-  bool secure = false;  // validated with DNSSEC
+  bool null_mx = false;  // kMx, kNone: the domain says that it takes no mail (RFC 7505)
+  bool secure = false;   // validated with DNSSEC
   // How long the answer holds, that there is nothing included (RFC 2308); 0: for this moment only.
   // 0 for kTemporary.
   Seconds ttl{0};

@@ -6,6 +6,7 @@
 
 #include "store/pg_conditions.h"
 #include "store/pg_leases.h"
+#include "store/pg_nodes.h"
 #include "store/pg_store.h"
 #include "store/pg_text.h"
 
@@ -47,9 +48,26 @@ Result<void> PgStore::beat(const NodeBeat& beat, Time /*now*/) {
   });
 }
 
+std::vector<NodeStatus> nodes_of(PgDatabase& database) {
+  std::vector<NodeStatus> found;
+  auto rows = database.query(
+      "SELECT name, role, host, process, version, started, spilled,"
+      " extract(epoch FROM clock_timestamp())::bigint - seen FROM nodes"
+      " WHERE seen >= extract(epoch FROM clock_timestamp())::bigint - $1::bigint",
+      kForgetNodes.count());
+  while (rows.next()) {
+    auto& status = found.emplace_back();
+    status.beat = {rows.text(0), rows.text(1), rows.text(2), rows.integer(3),
+                   rows.text(4), rows.time(5), rows.count(6)};
+    status.silent_for = std::max(Seconds(rows.integer(7)), Seconds(0));
+  }
+  // Databases differ in what comes first.
+  std::ranges::sort(found, {}, [](const NodeStatus& status) { return status.beat.name; });
+  return found;
+}
+
 Result<std::vector<NodeStatus>> PgStore::nodes(Time /*now*/) {
   return database_->read([&] {
-    std::vector<NodeStatus> found;
     std::map<std::string, std::uint64_t> windows;
     std::map<std::string, std::uint64_t> deliveries;
     const auto count = [&](std::string_view sql, auto& counts) {
@@ -64,21 +82,11 @@ Result<std::vector<NodeStatus>> PgStore::nodes(Time /*now*/) {
         "SELECT lease_node, count(*) FROM deliveries WHERE lease_node <> ''"
         " AND lease_until > extract(epoch FROM clock_timestamp())::bigint GROUP BY lease_node",
         deliveries);
-    auto rows = database_->query(
-        "SELECT name, role, host, process, version, started, spilled,"
-        " extract(epoch FROM clock_timestamp())::bigint - seen FROM nodes"
-        " WHERE seen >= extract(epoch FROM clock_timestamp())::bigint - $1::bigint",
-        kForgetNodes.count());
-    while (rows.next()) {
-      auto& status = found.emplace_back();
-      status.beat = {rows.text(0), rows.text(1), rows.text(2), rows.integer(3),
-                     rows.text(4), rows.time(5), rows.count(6)};
-      status.silent_for = std::max(Seconds(rows.integer(7)), Seconds(0));
+    auto found = nodes_of(*database_);
+    for (auto& status : found) {
       status.windows = windows[status.beat.name];
       status.deliveries = deliveries[status.beat.name];
     }
-    // Databases differ in what comes first.
-    std::ranges::sort(found, {}, [](const NodeStatus& status) { return status.beat.name; });
     return found;
   });
 }

@@ -1,9 +1,14 @@
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <filesystem>
 
-#include "base/key_generation.h"
 #include "cli/check.h"
-#include "cli/cli_fixture.h"
-#include "dkim/key_record.h"
+#include "cli/check_fixture.h"
+#include "schedule/keeping.h"
 
 namespace rapporteur {
 namespace {
@@ -12,97 +17,6 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::StartsWith;
-
-constexpr const char* kRelay = "[delivery.smtp]\nurl = \"smtp://relay.example:25\"\n";
-
-class CheckTest : public CliTest {
- protected:
-  class Relay final : public MailTransport {
-   public:
-    Relay(const CheckTest& test, ConversationListener listener)
-        : test_(test), listener_(std::move(listener)) {}
-    Reply send(const std::string&, const std::string&, std::string_view) override {
-      ADD_FAILURE() << "a check sends nothing";
-      return test_.reply;
-    }
-    Reply probe() override {
-      for (const auto& [speaker, line] : test_.said) listener_(speaker, line);
-      return test_.reply;
-    }
-
-   private:
-    const CheckTest& test_;
-    ConversationListener listener_;
-  };
-
-  CheckTest() {
-    make_transports = [this](const Config&,
-                             const ConversationListener& listener) -> Result<Transports> {
-      return Transports{
-          .mail = [this,
-                   listener](const Interrupt&) { return std::make_unique<Relay>(*this, listener); },
-          .https = {}};
-    };
-    add_key("s1", PrivateKey::Type::kRsa);
-    use({"s1"});
-    publish("s1", "");
-    resolver.say("reporter.example", {"v=spf1 ip4:192.0.2.1 -all"});
-    resolver.say(DnsType::kMx, "reporter.example", {"mx.reporter.example"});
-    said = {{Speaker::kNote, "SSL connection using TLSv1.3 / X"},
-            {Speaker::kPeer, "250-relay.example"},
-            {Speaker::kPeer, "250 AUTH PLAIN"}};
-  }
-
-  void add_key(const std::string& selector, PrivateKey::Type type, int bits = kUsualRsaBits) {
-    const auto key = generate_private_key(type, bits);
-    ASSERT_TRUE(key);
-    const auto path = folder / (selector + ".pem");
-    write(path, key->pem());
-    std::filesystem::permissions(path, std::filesystem::perms::owner_read);
-    keys.insert_or_assign(selector, *key);
-  }
-
-  // Signs with these selectors; `more` follows.
-  void use(const std::vector<std::string>& selectors, const std::string& more = kRelay) {
-    std::string text =
-        "[system]\ndomain = \"reporter.example\"\nhostname = \"mx.reporter.example\"\n[store]\n"
-        "url = \"" +
-        store_url() + "\"\n";
-    for (const auto& selector : selectors) {
-      text += "[[dkim]]\ndomain = \"reporter.example\"\nselector = \"" + selector + "\"\nkey = \"" +
-              (folder / (selector + ".pem")).string() + "\"\n";
-    }
-    write(config_path, text + more);
-  }
-
-  static std::string name_of(const std::string& selector) {
-    return selector + "._domainkey.reporter.example";
-  }
-  void publish(const std::string& selector, const std::string& service) {
-    resolver.say(name_of(selector), {key_record(keys.at(selector), service)});
-  }
-
-  // "level: seen; advice" of one check.
-  std::string told(const std::string& name, const std::vector<std::string>& more = {}) {
-    std::vector<std::string> arguments = {"check", "--json"};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    const auto outcome = run(arguments);
-    std::string names;
-    const auto json = outcome.json();
-    for (const auto& result : json["checks"]) {
-      names += result["name"].get<std::string>() + "\n";
-      if (result["name"] != name) continue;
-      EXPECT_EQ(result["level"] == "ok", result["advice"].is_null()) << result;
-      return result["level"].get<std::string>() + ": " + result["seen"].get<std::string>() +
-             (result["advice"].is_null() ? "" : "; " + result["advice"].get<std::string>());
-    }
-    return "no such check among\n" + names + outcome.err;
-  }
-
-  std::map<std::string, PrivateKey> keys;
-  std::vector<std::pair<Speaker, std::string>> said;
-  Reply reply{Reply::Outcome::kAccepted, Stage::kData, 250, "250 ok (NOOP)", {}};
-};
 
 TEST_F(CheckTest, WhereNothingIsWrongItEndsWithZeroAndChangesNothing) {
   use({"s1"}, kRelay + std::string("tls = \"required\"\n"));
@@ -136,8 +50,11 @@ TEST_F(CheckTest, AFaultIsTheExitCodeAndTheSum) {
 
 TEST_F(CheckTest, AKeyThatIsNotPublishedIsToldWithItsRecord) {
   resolver.answers.erase({name_of("s1"), DnsType::kTxt});
+  const auto strings = character_strings(key_record(keys.at("s1"), ""));
+  ASSERT_EQ(strings.size(), 2U);
   EXPECT_EQ(told("key " + name_of("s1")), "fault: there is no TXT record; publish the TXT record " +
-                                              key_record(keys.at("s1"), ""));
+                                              name_of("s1") + ". IN TXT \"" + strings[0] + "\" \"" +
+                                              strings[1] + "\"");
 }
 
 TEST_F(CheckTest, ARecordOfAnotherKeyIsAFault) {
@@ -145,7 +62,8 @@ TEST_F(CheckTest, ARecordOfAnotherKeyIsAFault) {
   resolver.say(name_of("s1"), {key_record(keys.at("s2"), "")});
   EXPECT_THAT(told("key " + name_of("s1")),
               StartsWith("fault: the record does not fit: it holds the public half of another key; "
-                         "publish the TXT record v=DKIM1"));
+                         "publish the TXT record " +
+                         name_of("s1") + ". IN TXT \"v=DKIM1"));
 }
 
 TEST_F(CheckTest, OtherRecordsAreToldForWhatTheyAre) {
@@ -198,76 +116,6 @@ TEST_F(CheckTest, WithoutKeysTheRelayMustSign) {
       "reporter.example SELECTOR`");
   use({}, kRelay + std::string("relaySigns = true\n"));
   EXPECT_EQ(told("keys"), "ok: none; relaySigns says that the relay signs");
-}
-
-// ---- Identity
-
-struct Alignment {
-  const char* one;
-  const char* other;
-  bool relaxed;
-  bool strict;
-};
-class Aligned : public testing::TestWithParam<Alignment> {};
-
-TEST_P(Aligned, AsDmarcHasIt) {
-  const auto& names = GetParam();
-  EXPECT_EQ(is_aligned(names.one, names.other, false), names.relaxed);
-  EXPECT_EQ(is_aligned(names.other, names.one, false), names.relaxed);
-  EXPECT_EQ(is_aligned(names.one, names.other, true), names.strict);
-}
-
-INSTANTIATE_TEST_SUITE_P(Rfc7489Section31, Aligned,
-                         testing::Values(Alignment{"a.example", "a.example", true, true},
-                                         Alignment{"a.example", "b.a.example", true, false},
-                                         Alignment{"b.a.example", "c.a.example", true, false},
-                                         Alignment{"a.example", "b.example", false, false},
-                                         Alignment{"a.example", "aa.example", false, false},
-                                         Alignment{"a", "b", false, false}));
-
-TEST_F(CheckTest, FromMustBeAlignedWithTheSignature) {
-  const auto more = kRelay + std::string("[report.tls]\nfromAddress = \"'tls@other.example'\"\n");
-  use({"s1"}, more);
-  EXPECT_EQ(told("From and DKIM"),
-            "warning: From is of other.example, signed by reporter.example: DMARC does not count "
-            "that; let dkimSignDomain be the domain of fromAddress, with a [[dkim]] key");
-  resolver.say("_dmarc.other.example", {"v=DMARC1; p=reject"});
-  EXPECT_THAT(told("From and DKIM"), AllOf(StartsWith("fault: "), HasSubstr("enforced")));
-}
-
-TEST_F(CheckTest, TheSigningDomainMustHaveAKey) {
-  const std::string sign = "[report.tls]\ndkimSignDomain = \"'sub.reporter.example'\"\n";
-  use({"s1"}, kRelay + sign);
-  EXPECT_EQ(told("From and DKIM"),
-            "fault: dkimSignDomain is sub.reporter.example, for which there is no [[dkim]] key: "
-            "reports stay blocked; `rapporteur dkim generate sub.reporter.example SELECTOR`");
-  use({"s1"}, kRelay + std::string("relaySigns = true\n") + sign);
-  EXPECT_THAT(told("From and DKIM"), StartsWith("ok: "));
-}
-
-TEST_F(CheckTest, StrictAlignmentIsKept) {
-  use({"s1"}, kRelay + std::string("[report.tls]\nfromAddress = \"'tls@sub.reporter.example'\"\n"));
-  EXPECT_THAT(told("From and DKIM"), StartsWith("ok: "));
-  EXPECT_EQ(told("DMARC of sub.reporter.example"), "ok: none is published");
-  resolver.say("_dmarc.reporter.example", {"v=DMARC1; p=none; adkim=s"});
-  EXPECT_THAT(told("From and DKIM"), StartsWith("warning: "));
-  EXPECT_EQ(told("DMARC of sub.reporter.example"), "ok: published, not enforced");
-}
-
-TEST_F(CheckTest, TheEnvelopeSenderHasSpfAndAPathForBounces) {
-  EXPECT_THAT(told("SPF of reporter.example"), StartsWith("ok: published"));
-  EXPECT_EQ(told("mail to reporter.example"), "ok: bounces go to its MX mx.reporter.example");
-  resolver.say("reporter.example", {"v=spf1 -all"});
-  EXPECT_THAT(told("SPF of reporter.example"),
-              StartsWith("fault: the record says that the domain"));
-  resolver.say("reporter.example", {"v=spf1 a -all", "v=SPF1 mx -all"});
-  EXPECT_THAT(told("SPF of reporter.example"), StartsWith("fault: there are 2 SPF records"));
-  resolver.say("reporter.example", {"v=spf10 a"});
-  EXPECT_THAT(told("SPF of reporter.example"), StartsWith("warning: there is no SPF record"));
-  resolver.answers.erase({"reporter.example", DnsType::kMx});
-  EXPECT_THAT(told("mail to reporter.example"), StartsWith("fault: the domain of the envelope"));
-  resolver.say(DnsType::kIpv6, "reporter.example", {"2001:db8::1"});
-  EXPECT_EQ(told("mail to reporter.example"), "ok: bounces go to its address 2001:db8::1");
 }
 
 // ---- Relay
@@ -332,6 +180,22 @@ TEST_F(CheckTest, ASettingThatFailsIsAFaultOfItsPlace) {
   EXPECT_EQ(told("orgName for b.example", {"--domain", "b.example"}), "ok: reporter.example");
 }
 
+TEST_F(CheckTest, SettingsAreTriedWithAndWithoutFailures) {
+  const auto check = "orgName for a.example";
+  const std::vector<std::string> named = {"--domain", "a.example"};
+  const auto org_name = [&](const std::string& expression) {
+    use({"s1"}, kRelay + ("[report.tls]\norgName = \"" + expression + "\"\n"));
+    return told(check, named);
+  };
+  EXPECT_THAT(org_name("'x' + 1 / failed_sessions"),
+              StartsWith("fault: without failures: failed: division by zero"));
+  EXPECT_THAT(org_name("'x' + 1 / (failed_sessions - 1)"),
+              StartsWith("fault: with a failure: failed: division by zero"));
+  EXPECT_THAT(org_name("'x' + 1 / (successful_sessions - 1)"),
+              StartsWith("fault: failed: division by zero"));
+  EXPECT_EQ(org_name("'n' + failed_sessions"), "ok: n1, without failures n0");
+}
+
 TEST_F(CheckTest, ADestinationThatCannotBeUsedIsAFault) {
   use({"s1"}, kRelay + std::string("[report.tls]\nreportTo = \"['mailto:' + rcpt_domain]\"\n"));
   EXPECT_THAT(told("reportTo for reporter.example"),
@@ -356,6 +220,57 @@ TEST_F(CheckTest, TheDatabaseIsLookedAtAndNotMade) {
   EXPECT_THAT(told(check), AllOf(StartsWith("fault: "), HasSubstr("; restore it from a backup")));
 }
 
+TEST_F(CheckTest, TheDaemonOfThisConfigurationIsToldByItsBeats) {
+  const auto with_node = [&](const std::string& name) {
+    write(config_path, "[system]\ndomain = \"reporter.example\"\n[store]\nurl = \"" + store_url() +
+                           "\"\nnode = \"" + name + "\"\n" + kRelay);
+    return told("daemon " + name);
+  };
+  const std::string start = "; start the daemon, and check again";
+  EXPECT_EQ(with_node("n1"), "warning: none of this name has worked on the database" + start);
+  NodeBeat beat;
+  beat.name = "n1";
+  beat.host = host_name();
+  beat.process = getpid();
+  const auto process = "process " + std::to_string(getpid()) + " on " + host_name();
+  ASSERT_TRUE(store()->beat(beat, clock.now()));
+  clock.advance(Seconds(3));
+  EXPECT_EQ(with_node("n1"), "ok: " + process + " lives, heard of 3s ago");
+  EXPECT_EQ(with_node("n2"),
+            "warning: none of this name has worked on the database, but these live: n1" + start);
+  clock.advance(Seconds(3'600));
+  EXPECT_EQ(with_node("n1"), "warning: " + process +
+                                 " has been silent for 1h3s; start the daemon, "
+                                 "or look at its log if it runs, and check again");
+}
+
+TEST_F(CheckTest, ADaemonWhoseProcessHasEndedIsGone) {
+  const auto child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) _exit(0);
+  ASSERT_EQ(waitpid(child, nullptr, 0), child);
+  NodeBeat beat;
+  beat.name = host_name();
+  beat.host = host_name();
+  beat.process = child;
+  ASSERT_TRUE(store()->beat(beat, clock.now()));
+  EXPECT_EQ(told("daemon " + host_name()), "warning: process " + std::to_string(child) + " on " +
+                                               host_name() +
+                                               " has ended; start the daemon, and check again");
+  beat.host = "another." + host_name();
+  ASSERT_TRUE(store()->beat(beat, clock.now()));
+  EXPECT_THAT(told("daemon " + host_name()), StartsWith("ok: "));
+}
+
+TEST_F(CheckTest, AStoreThatCannotBeReadWhileItIsWrittenIsNoneToRestore) {
+  write(folder / "store.db", std::string(5'000, 'x'));
+  std::filesystem::create_directory(folder / "store.db-wal");
+  std::filesystem::create_directory(folder / "store.db-shm");
+  EXPECT_THAT(
+      told("database " + store_url()),
+      AllOf(StartsWith("fault: "), HasSubstr("somebody may be writing to it; check again")));
+}
+
 TEST_F(CheckTest, AFolderThatIsMissingIsAFault) {
   write(config_path, "[system]\ndomain = \"reporter.example\"\n[store]\nurl = \"sqlite:" +
                          (folder / "none" / "store.db").string() + "\"\n" + kRelay);
@@ -371,6 +286,33 @@ TEST_F(CheckTest, AKeyThatOthersMayWriteIsWarnedOf) {
   std::filesystem::permissions(path, owner_read | group_write);
   EXPECT_THAT(told("permissions of " + path.string()),
               StartsWith("warning: others than its owner may write it; chmod go-w"));
+}
+
+TEST_F(CheckTest, APathIsOneWordOfTheAdvisedCommand) {
+  const auto path = folder / "it's.pem";
+  write(path, keys.at("s1").pem());
+  using enum std::filesystem::perms;
+  std::filesystem::permissions(path, owner_read | group_write);
+  use({}, "[[dkim]]\ndomain = \"reporter.example\"\nselector = \"s1\"\nkey = \"" + path.string() +
+              "\"\n" + kRelay);
+  EXPECT_THAT(told("permissions of " + path.string()),
+              HasSubstr("; chmod go-w '" + (folder / "it").string() + "'\\''s.pem'"));
+}
+
+TEST_F(CheckTest, ASocketWhoseDaemonIsGoneIsAWarning) {
+  const auto path = (folder / "tlsrpt.sock").string();
+  const int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  ASSERT_LT(path.size(), sizeof address.sun_path);
+  std::copy(path.begin(), path.end(), address.sun_path);
+  ASSERT_EQ(bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  use({"s1"}, kRelay + ("[ingest.datagram]\npath = \"" + path + "\"\n"));
+  EXPECT_THAT(told("socket " + path), StartsWith("ok: somebody receives"));
+  close(fd);
+  EXPECT_EQ(told("socket " + path),
+            "warning: nobody receives: its daemon is gone, and has left it behind; start the "
+            "daemon, which puts its own in the place, and check again");
 }
 
 TEST_F(CheckTest, ASocketThatNobodyHasMadeIsAWarning) {

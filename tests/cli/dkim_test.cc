@@ -91,6 +91,17 @@ TEST_F(DkimGenerateTest, NeedsNoConfiguration) {
   EXPECT_EQ(PrivateKey::from_file(path)->bits(), 1024);
 }
 
+TEST_F(DkimGenerateTest, BitsAreForRsaKeysAlone) {
+  const auto outcome =
+      run({"dkim", "generate", "a.example", "s1", "--type", "ed25519", "--bits", "2048"});
+  EXPECT_EQ(outcome.code, kExitUsage);
+  EXPECT_EQ(outcome.err,
+            "rapporteur: --bits is for RSA keys: one of type ed25519 has a single size\n");
+  EXPECT_FALSE(std::filesystem::exists(file("s1.a.example.pem")));
+  EXPECT_EQ(run({"dkim", "generate", "a.example", "s1", "--type", "rsa", "--bits", "2048"}).code,
+            0);
+}
+
 TEST_F(DkimGenerateTest, WhatIsNoNameIsRefused) {
   EXPECT_EQ(run({"dkim", "generate", "a..example", "s1"}).code, kExitUsage);
   EXPECT_EQ(run({"dkim", "generate", "a.example", "s 1"}).code, kExitUsage);

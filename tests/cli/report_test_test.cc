@@ -105,6 +105,19 @@ TEST_F(ReportTestTest, TheHostOfAUrlIsTheDomainUnlessAnotherIsNamed) {
             "r.example");
 }
 
+TEST_F(ReportTestTest, AnAddressInAUrlIsNoDomain) {
+  for (const std::string host : {"192.0.2.1", "192.0.2.1:8443", "[2001:db8::1]", "[::1]:8443"}) {
+    const auto to = "https://" + host + "/v1";
+    const auto outcome = run({"report", "test", "--to", to});
+    EXPECT_EQ(outcome.code, kExitUsage) << to;
+    EXPECT_EQ(outcome.err, "rapporteur: --to '" + to +
+                               "' names an address and no domain; --domain "
+                               "names a recipient domain\n");
+    EXPECT_EQ(run({"report", "test", "--to", to, "--domain", "a.example"}).code, 0) << to;
+  }
+  EXPECT_EQ(sent.size(), 4U);
+}
+
 TEST_F(ReportTestTest, SettingsOfTheDomainHold) {
   configure(
       "[report.tls.domain.\"a.example\"]\norgName = \"'Other'\"\nsubject = \"'Number ' + part\"\n");

@@ -53,6 +53,12 @@ TEST(KeyRecord, StandsInAZoneAsQuotedStrings) {
             "s1._domainkey.example.org. IN TXT (\n  \"" + full + "\"\n  \"b\\\"\\\\\" )\n");
 }
 
+TEST(KeyRecord, StandsOnOneLineOfAZone) {
+  const std::string full(kMostStringBytes, 'a');
+  EXPECT_EQ(zone_line("s1._domainkey.example.org", full + "b\"\\"),
+            "s1._domainkey.example.org. IN TXT \"" + full + "\" \"b\\\"\\\\\"");
+}
+
 struct Published {
   const char* name;
   std::vector<std::string> records;  // KEY stands for the public half of ed25519.pem

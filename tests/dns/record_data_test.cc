@@ -192,5 +192,19 @@ INSTANTIATE_TEST_SUITE_P(
         Name{"EmptyAddress", {"", DnsType::kPtr}, std::nullopt}),
     [](const auto& test) { return test.param.name; });
 
+TEST(NullMx, IsOneRecordWhoseHostIsTheRoot) {
+  const auto is_null = [](const Strings& data) {
+    const std::vector<std::string_view> views(data.begin(), data.end());
+    return is_null_mx(views);
+  };
+  EXPECT_TRUE(is_null({"\0\0\0"s}));
+  EXPECT_TRUE(is_null({"\0\12\0"s}));
+  EXPECT_FALSE(is_null({}));
+  EXPECT_FALSE(is_null({"\0\0"s}));
+  EXPECT_FALSE(is_null({"\0\0\1a\0"s}));
+  EXPECT_FALSE(is_null({"\0\0\0"s, "\0\12\1a\0"s}));
+  EXPECT_FALSE(is_null({"\0\0\0\0"s}));
+}
+
 }  // namespace
 }  // namespace rapporteur

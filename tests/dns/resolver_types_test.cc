@@ -181,6 +181,17 @@ TEST(ResolverTypesTogether, GoodRecordsBesideBadOnesAreKept) {
   EXPECT_THAT(ask(*resolver, "a.example", DnsType::kIpv4).records, ElementsAre("192.0.2.1"));
 }
 
+TEST(ResolverTypesTogether, ANullMxIsToldFromNoMx) {
+  const DnsResponder server(
+      {{"null.example", with({mx_record(0, "")})},
+       {"several.example", with({mx_record(0, ""), mx_record(10, "mx.example")})},
+       {"none.example", with({})}});
+  const auto resolver = resolver_for(server);
+  EXPECT_TRUE(ask(*resolver, "null.example", DnsType::kMx).null_mx);
+  EXPECT_FALSE(ask(*resolver, "several.example", DnsType::kMx).null_mx);
+  EXPECT_FALSE(ask(*resolver, "none.example", DnsType::kMx).null_mx);
+}
+
 TEST(ResolverTypesTogether, HundredRecordsAreTheMost) {
   std::vector<DnsResponder::Record> records;
   for (int i = 0; i < 120; ++i) {

@@ -7,7 +7,7 @@ import pytest
 
 from peers import keys
 from peers.dns_server import NXDOMAIN
-from peers.rapporteur import DONE, FAILED, SENDER
+from peers.rapporteur import DONE, FAILED, SENDER, wait_until
 from peers.smtp_sink import SmtpSink
 
 DOMAIN = "a.example"
@@ -20,6 +20,19 @@ def levels(told):
 def one(told, name):
     (check,) = [check for check in told["checks"] if check["name"] == name]
     return check
+
+
+def daemon_of(told):
+    (name,) = [check["name"] for check in told["checks"] if check["name"].startswith("daemon ")]
+    return name
+
+
+def wait_for_beat(site):
+    def lives():
+        told = site.json("check", code=DONE)
+        return one(told, daemon_of(told))["level"] == "ok"
+
+    wait_until(lives, "the daemon has told the store that it lives")
 
 
 def contents(directory):
@@ -42,6 +55,7 @@ def sound(site):
 
 def test_a_running_site_has_no_fault_and_is_not_touched(sound, rsa):
     sound.start()
+    wait_for_beat(sound)
     before = contents(sound.directory)
     told = sound.json("check", "--domain", DOMAIN, code=DONE)
     assert told["faults"] == 0, told
@@ -58,6 +72,7 @@ def test_a_running_site_has_no_fault_and_is_not_touched(sound, rsa):
         f"relay {sound.smtp.url}",
         f"database sqlite:{sound.directory}/rapporteur.db",
         f"sendFrequency for {DOMAIN}",
+        daemon_of(told),
     ):
         assert found[name] == "ok", one(told, name)
     assert one(told, f"DMARC of {SENDER}")["seen"] == "published and enforced"
@@ -86,12 +101,47 @@ def test_after_the_daemon_ended_its_database_is_not_touched(sound):
     assert contents(sound.directory) == before
 
 
+def test_a_daemon_that_was_killed_leaves_a_socket_and_a_beat_behind(sound):
+    sound.start()
+    wait_for_beat(sound)
+    told = sound.json("check", code=DONE)
+    assert f"process {sound.process.pid} on " in one(told, daemon_of(told))["seen"]
+    sound.kill()
+    told = sound.json("check", code=DONE)
+    gone = one(told, daemon_of(told))
+    assert gone["level"] == "warning" and gone["seen"].endswith("has ended")
+    assert gone["advice"] == "start the daemon, and check again"
+    stale = one(told, f"socket {sound.socket_path}")
+    assert stale["level"] == "warning" and "its daemon is gone" in stale["seen"]
+    sound.start()
+    wait_for_beat(sound)
+    told = sound.json("check", code=DONE)
+    assert one(told, f"socket {sound.socket_path}")["level"] == "ok"
+
+
+def test_a_null_mx_is_told_from_a_missing_one(sound):
+    sound.dns.zone[SENDER]["MX"] = [(0, ".")]
+    sound.dns.zone[SENDER]["A"] = ["192.0.2.1"]
+    sound.write_config()
+    told = one(sound.json("check", code=FAILED), f"mail to {SENDER}")
+    assert "has a null MX: it takes no mail" in told["seen"]
+
+
+def test_several_dmarc_records_are_none(sound):
+    sound.dns.zone[f"_dmarc.{SENDER}"] = ["v=DMARC1; p=reject", "v=DMARC1; p=none"]
+    sound.write_config()
+    told = one(sound.json("check", code=DONE), f"DMARC of {SENDER}")
+    assert told["level"] == "warning" and "receivers apply none of them" in told["seen"]
+
+
 def test_an_unpublished_key_is_a_fault_until_its_record_is_published(sound, rsa):
     del sound.dns.zone[rsa.name]
     fault = one(sound.json("check", code=FAILED), f"key {rsa.name}")
     assert fault["level"] == "fault"
     record = fault["advice"].removeprefix("publish the TXT record ")
-    sound.dns.zone[rsa.name] = [record]
+    strings = record.removeprefix(f"{rsa.name}. IN TXT ")[1:-1].split('" "')
+    assert len(strings) > 1 and all(len(string) <= 255 for string in strings)
+    sound.dns.zone[rsa.name] = [strings]
     assert one(sound.json("check", code=DONE), f"key {rsa.name}")["level"] == "ok"
 
 
@@ -149,3 +199,7 @@ def test_a_setting_that_fails_is_a_fault(sound):
     sound.write_config()
     told = sound.json("check", "--domain", DOMAIN, code=FAILED)
     assert one(told, f"orgName for {DOMAIN}")["level"] == "fault"
+    sound.config["report"]["tls"]["orgName"] = "'x' + (1 / failed_sessions)"
+    sound.write_config()
+    fault = one(sound.json("check", "--domain", DOMAIN, code=FAILED), f"orgName for {DOMAIN}")
+    assert fault["seen"].startswith("without failures: ")

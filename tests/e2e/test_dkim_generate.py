@@ -4,7 +4,7 @@ import re
 import stat
 
 from peers import keys
-from peers.rapporteur import FAILED, OLD_EPOCH, SENDER, session
+from peers.rapporteur import FAILED, OLD_EPOCH, SENDER, USAGE, session
 
 DOMAIN = "a.example"
 
@@ -46,3 +46,9 @@ def test_the_file_is_private_and_never_replaced(bare):
     assert "exists already; nothing is overwritten" in again.stderr
     assert path.read_bytes() == before
     assert [p.name for p in bare.directory.glob("key.pem*")] == ["key.pem"]
+
+
+def test_an_ed25519_key_has_no_bits(bare):
+    done = bare.run("dkim", "generate", SENDER, "s1", "--type", "ed25519", "--bits", "2048", code=USAGE)
+    assert "--bits is for RSA keys" in done.stderr
+    assert not list(bare.directory.glob("*.pem"))

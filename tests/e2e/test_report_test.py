@@ -6,7 +6,7 @@ import json
 import pytest
 
 from peers import keys, mail
-from peers.rapporteur import FAILED, SENDER
+from peers.rapporteur import FAILED, SENDER, USAGE
 
 DOMAIN = "a.example"
 
@@ -49,6 +49,11 @@ def test_a_post_is_told(site, https, certificate):
     assert "POST /v1 HTTP/1.1" in said(delivery, "us")
     assert any(line.startswith("HTTP/1.1 201") for line in said(delivery, "peer"))
     assert f"({len(request.body)} bytes)" in said(delivery, "us")
+
+
+def test_an_address_in_a_url_is_no_domain(site):
+    done = site.run("report", "test", "--to", "https://127.0.0.1:8443/v1", code=USAGE)
+    assert "--domain names a recipient domain" in done.stderr
 
 
 def test_a_certificate_that_is_not_trusted_is_told(site, https):

@@ -76,6 +76,7 @@ const std::vector<Library> kLibraries = {
     {"GMime", {"gmime/", "glib", "gmime.h"}, {"mime"}},
     {"RE2", {"re2/"}, {"expr"}},
     {"libidn2", {"idn2.h"}, {"base"}},
+    {"libpsl", {"libpsl.h"}, {"base"}, {{"base", "src/base/organisation"}}},
     {"SQLite", {"sqlite3.h"}, {"store", "ingest"}, {{"ingest", "src/ingest/sys4_database"}}},
     {"libpq", {"libpq-fe.h"}, {"store"}, {{"store", "src/store/pg."}}},
     {"libdeflate", {"libdeflate.h"}, {"report"}},

@@ -6,6 +6,7 @@
 #include <set>
 #include <thread>
 
+#include "store/look.h"
 #include "store/open.h"
 #include "store/pg_proxy.h"
 #include "store/pg_server.h"
@@ -90,6 +91,24 @@ class PgNodesTest : public testing::Test {
   PgSchema schema;
   SystemRandom random;
 };
+
+TEST_F(PgNodesTest, ALookTellsTheNodesThatWorkOnIt) {
+  const auto store = node("n1");
+  NodeBeat beat;
+  beat.name = "n2";
+  beat.host = "h";
+  beat.process = 7;
+  ok(store->beat(beat, kDay));
+  beat.name = "n1";
+  ok(store->beat(beat, kDay));
+  const auto look = ok(look_at_store(schema.url(), kDay));
+  EXPECT_EQ(look.state, StoreLook::State::kCurrent);
+  ASSERT_THAT(look.nodes, SizeIs(2));
+  EXPECT_EQ(look.nodes[0].beat.name, "n1");
+  EXPECT_EQ(look.nodes[1].beat.host, "h");
+  EXPECT_EQ(look.nodes[1].beat.process, 7);
+  EXPECT_LT(look.nodes[1].silent_for, Seconds(600));
+}
 
 TEST_F(PgNodesTest, AWindowIsOneNodesWhileItsLeaseLasts) {
   const auto one = node("one");

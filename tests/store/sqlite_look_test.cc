@@ -5,6 +5,7 @@
 #include <iterator>
 #include <map>
 #include <string>
+#include <thread>
 
 #include <gtest/gtest.h>
 #include <sqlite3.h>
@@ -18,6 +19,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using State = StoreLook::State;
+
+constexpr Time kNow{Seconds(1'800'000'000)};
 
 class StoreLookTest : public testing::Test {
  protected:
@@ -55,7 +58,7 @@ class StoreLookTest : public testing::Test {
 };
 
 TEST_F(StoreLookTest, WhatIsAbsentStaysAbsent) {
-  const auto look = look_at_store(url());
+  const auto look = look_at_store(url(), kNow);
   ASSERT_TRUE(look) << look.error().text;
   EXPECT_EQ(look->state, State::kAbsent);
   EXPECT_EQ(look->version, 0);
@@ -66,7 +69,7 @@ TEST_F(StoreLookTest, WhatIsAbsentStaysAbsent) {
 TEST_F(StoreLookTest, AStoreAtRestIsNotTouched) {
   ASSERT_TRUE(open_store(url(), random));
   const auto before = files();
-  const auto look = look_at_store(url());
+  const auto look = look_at_store(url(), kNow);
   ASSERT_TRUE(look) << look.error().text;
   EXPECT_EQ(look->state, State::kCurrent);
   EXPECT_EQ(look->version, look->newest);
@@ -78,7 +81,7 @@ TEST_F(StoreLookTest, AStoreInUseIsNotTouched) {
   ASSERT_TRUE(store);
   ASSERT_TRUE(fs::exists(path.string() + "-wal"));
   const auto before = files();
-  const auto look = look_at_store(url());
+  const auto look = look_at_store(url(), kNow);
   ASSERT_TRUE(look) << look.error().text;
   EXPECT_EQ(look->state, State::kCurrent);
   EXPECT_EQ(files(), before);
@@ -87,21 +90,21 @@ TEST_F(StoreLookTest, AStoreInUseIsNotTouched) {
 TEST_F(StoreLookTest, OlderAndNewerOnesAreNotBroughtUpToDate) {
   ASSERT_TRUE(open_store(url(), random));
   run_sql("UPDATE meta SET value = '1' WHERE name = 'schema_version'");
-  EXPECT_EQ(look_at_store(url())->state, State::kOlder);
-  EXPECT_EQ(look_at_store(url())->version, 1);
+  EXPECT_EQ(look_at_store(url(), kNow)->state, State::kOlder);
+  EXPECT_EQ(look_at_store(url(), kNow)->version, 1);
   run_sql("UPDATE meta SET value = '999' WHERE name = 'schema_version'");
-  EXPECT_EQ(look_at_store(url())->state, State::kNewer);
-  EXPECT_EQ(look_at_store(url())->version, 999);
+  EXPECT_EQ(look_at_store(url(), kNow)->state, State::kNewer);
+  EXPECT_EQ(look_at_store(url(), kNow)->version, 999);
 }
 
 TEST_F(StoreLookTest, WhatIsNoStoreIsSaidToBeNone) {
   std::ofstream(path) << std::string(5'000, 'x');
-  const auto text = look_at_store(url());
+  const auto text = look_at_store(url(), kNow);
   ASSERT_FALSE(text);
   EXPECT_EQ(text.error().fault, Fault::kCorrupt);
   fs::remove(path);
   run_sql("CREATE TABLE other (x)");
-  const auto other = look_at_store(url());
+  const auto other = look_at_store(url(), kNow);
   ASSERT_FALSE(other);
   EXPECT_EQ(other.error().fault, Fault::kCorrupt);
   EXPECT_EQ(other.error().text,
@@ -110,16 +113,83 @@ TEST_F(StoreLookTest, WhatIsNoStoreIsSaidToBeNone) {
 
 TEST_F(StoreLookTest, AnEmptyFileWillBecomeAStore) {
   std::ofstream(path).flush();
-  EXPECT_EQ(look_at_store(url())->state, State::kAbsent);
+  EXPECT_EQ(look_at_store(url(), kNow)->state, State::kAbsent);
+}
+
+TEST_F(StoreLookTest, ItsNodesAreTold) {
+  const auto store = open_store(url(), random);
+  ASSERT_TRUE(store);
+  NodeBeat beat;
+  beat.name = "n2";
+  beat.role = "all";
+  beat.host = "h";
+  beat.process = 7;
+  beat.version = "1";
+  beat.started = kNow - Seconds(60);
+  ASSERT_TRUE((*store)->beat(beat, kNow - Seconds(5)));
+  beat.name = "n1";
+  ASSERT_TRUE((*store)->beat(beat, kNow + Seconds(5)));
+  const auto look = look_at_store(url(), kNow);
+  ASSERT_TRUE(look) << look.error().text;
+  ASSERT_EQ(look->nodes.size(), 2U);
+  EXPECT_EQ(look->nodes[0].beat.name, "n1");
+  EXPECT_EQ(look->nodes[0].silent_for, Seconds(0));
+  EXPECT_EQ(look->nodes[1].beat.name, "n2");
+  EXPECT_EQ(look->nodes[1].beat.role, "all");
+  EXPECT_EQ(look->nodes[1].beat.host, "h");
+  EXPECT_EQ(look->nodes[1].beat.process, 7);
+  EXPECT_EQ(look->nodes[1].beat.version, "1");
+  EXPECT_EQ(look->nodes[1].beat.started, kNow - Seconds(60));
+  EXPECT_EQ(look->nodes[1].silent_for, Seconds(5));
+}
+
+TEST_F(StoreLookTest, AFileBesideWhichNobodyMayWorkIsReadWithoutLocks) {
+  ASSERT_TRUE(open_store(url(), random));
+  fs::create_directory(path.string() + "-wal");
+  fs::create_directory(path.string() + "-shm");
+  const auto look = look_at_store(url(), kNow);
+  ASSERT_TRUE(look) << look.error().text;
+  EXPECT_EQ(look->state, State::kCurrent);
+}
+
+TEST_F(StoreLookTest, WhatLooksBrokenWithoutLocksMayBeHalfWritten) {
+  std::ofstream(path) << std::string(5'000, 'x');
+  fs::create_directory(path.string() + "-wal");
+  fs::create_directory(path.string() + "-shm");
+  const auto look = look_at_store(url(), kNow);
+  ASSERT_FALSE(look);
+  EXPECT_EQ(look.error().fault, Fault::kTransient);
+  EXPECT_EQ(look.error().text, "store " + path.string() + ": somebody may be writing to it");
+}
+
+TEST_F(StoreLookTest, AStoreThatOthersOpenAndCloseIsNeverSaidToBeBroken) {
+  ASSERT_TRUE(open_store(url(), random));
+  std::jthread writer([&](const std::stop_token& stop) {
+    for (int i = 0; !stop.stop_requested(); ++i) {
+      const auto store = open_store(url(), random);
+      if (!store) continue;
+      NodeBeat beat;
+      beat.name = std::string(5'000, 'n') + std::to_string(i);
+      EXPECT_TRUE((*store)->beat(beat, kNow));
+    }
+  });
+  for (int i = 0; i < 200; ++i) {
+    const auto look = look_at_store(url(), kNow);
+    if (look) {
+      EXPECT_EQ(look->state, State::kCurrent);
+    } else {
+      EXPECT_EQ(look.error().fault, Fault::kTransient) << look.error().text;
+    }
+  }
 }
 
 TEST_F(StoreLookTest, WhatNamesNoStoreIsAFaultOfTheConfiguration) {
   for (const char* wrong : {"sqlite:", "mysql://x", ""}) {
-    const auto look = look_at_store(wrong);
+    const auto look = look_at_store(wrong, kNow);
     ASSERT_FALSE(look) << wrong;
     EXPECT_EQ(look.error().fault, Fault::kConfig) << wrong;
   }
-  const auto folder_itself = look_at_store("sqlite:" + folder.string());
+  const auto folder_itself = look_at_store("sqlite:" + folder.string(), kNow);
   ASSERT_FALSE(folder_itself);
   EXPECT_EQ(folder_itself.error().fault, Fault::kConfig);
 }
