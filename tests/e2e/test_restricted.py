@@ -22,6 +22,7 @@ FILES = (ALONE,) if ALONE else QUICK
 EXCEPT = {
     "test_restricted.py": "is what restricts",
     "test_installation.py": "is about what an administrator installs, and gives files away as root",
+    "test_reference.py": "compares pages and completions with what the program says about itself",
     "test_full_disk.py": "mounts a small disk, which is root's",
     "test_postfix_relay.py": "starts Postfix, which only root can",
     "test_received_postfix.py": "starts Postfix, which only root can, and has it run the program as another user",
