@@ -45,6 +45,9 @@ set(CPACK_DEBIAN_RAPPORTEUR_PACKAGE_CONTROL_EXTRA
 
 set(CPACK_DEBIAN_HOOK_PACKAGE_NAME rapporteur-hook)
 set(CPACK_DEBIAN_HOOK_PACKAGE_SUGGESTS "rapporteur")
+set(CPACK_DEBIAN_HOOK_PACKAGE_CONTROL_EXTRA
+  ${PROJECT_SOURCE_DIR}/packaging/debian/shlibs
+  ${PROJECT_SOURCE_DIR}/packaging/debian/triggers)
 set(CPACK_COMPONENT_HOOK_DESCRIPTION "hands TLS sessions of an MTA to Rapporteur
 A C library, its header, and a module for Momentum, with which an MTA hands
 the outcome of its TLS sessions to the socket of Rapporteur without waiting.")

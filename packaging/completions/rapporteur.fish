@@ -50,7 +50,7 @@ complete -c rapporteur -n '__rapporteur_at "ingest"' -l format -x -a 'auto tlsrp
 complete -c rapporteur -n '__rapporteur_at "ingest"' -l at -x -d 'the time of lines that carry none (now)'
 complete -c rapporteur -n '__rapporteur_at "ingest"' -l again -d 'count files again that were taken before'
 complete -c rapporteur -n '__rapporteur_at "ingest"' -l send-old -d 'report windows older than [ingest] maxAge, too, instead of holding them'
-complete -c rapporteur -n '__rapporteur_at "ingest"' -l progress -d 'tell on standard error how far it is'
+complete -c rapporteur -n '__rapporteur_at "ingest"' -l progress -d 'tell on standard error how far it is, where that is no terminal, too'
 complete -c rapporteur -n '__rapporteur_at "ingest"' -l config -r -F -d 'configuration; default $RAPPORTEUR_CONFIG or /etc/rapporteur/rapporteur.toml'
 complete -c rapporteur -n '__rapporteur_at "ingest"' -l json -d 'print JSON, for programs'
 complete -c rapporteur -n '__rapporteur_at "ingest"' -s h -l help -d 'print this help'

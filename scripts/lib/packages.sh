@@ -22,6 +22,7 @@ test_packages=(
 
 # What packing needs, and what the test of the packages needs beside it.
 package_packages=(dpkg-dev file gzip)
+lint_packages=(lintian)
 chroot_packages=(debootstrap)
 
 # What Debian's Postfix needs to run without being installed.

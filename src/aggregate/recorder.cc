@@ -55,21 +55,23 @@ class Recorder::Placement {
       : recorder_(recorder), tallies_(tallies), now_(now), recorded_(tallies.size()) {}
 
   // Leaves out the ids and keys of `seen`.
-  Result<void> place(const std::unordered_set<std::string>& seen) {
+  Result<void> place(const std::unordered_set<std::string>& seen,
+                     const std::function<void()>& meanwhile) {
     collect(seen);
     std::ranges::sort(lines_, [](const Line& a, const Line& b) {
       return std::tie(a.domain_hash, a.last, a.first) < std::tie(b.domain_hash, b.last, b.first);
     });
-    return place_lines();
+    return place_lines(meanwhile);
   }
 
-  CountBatch batch() {
+  CountBatch batch(const std::function<void()>& meanwhile) {
     CountBatch batch;
     batch.now = now_;
     batch.max_details = recorder_.options_.max_details;
     batch.session_ids = ids_;
     batch.counters = counters();
-    batch.more = [this](std::size_t first, std::vector<WindowDelta>& deltas) {
+    batch.more = [this, &meanwhile](std::size_t first, std::vector<WindowDelta>& deltas) {
+      if (meanwhile) meanwhile();
       const auto end = std::min(first + kChunk, groups_.size());
       for (auto next = first; next < end; ++next) deltas.push_back(delta_of(groups_[next]));
       return end < groups_.size();
@@ -148,7 +150,7 @@ class Recorder::Placement {
   }
 
   // Domain by domain. The store is asked about the unknown ones, many at once.
-  Result<void> place_lines() {
+  Result<void> place_lines(const std::function<void()>& meanwhile) {
     std::vector<DomainLines> unknown;
     std::vector<std::string> names;
     const auto oldest = oldest_window();
@@ -162,6 +164,7 @@ class Recorder::Placement {
         names.emplace_back(PackedSession(lines_[domain.begin].packed).domain());
       }
       if (unknown.size() < kChunk && (begin < lines_.size() || unknown.empty())) continue;
+      if (meanwhile) meanwhile();
       const auto places = recorder_.store_.places(names, oldest, now_);
       if (!places) return places.error();
       for (std::size_t i = 0; i < unknown.size(); ++i) {
@@ -380,8 +383,9 @@ Result<std::vector<Recorded>> Recorder::record(std::span<const Tally* const> tal
   std::unordered_set<std::string> seen;
   for (int round = 0; round < kMaxRounds; ++round) {
     Placement placement(*this, tallies, now);
-    if (auto placed = placement.place(seen); !placed) return std::move(placed).error();
-    auto batch = placement.batch();
+    auto placed = placement.place(seen, with.meanwhile);
+    if (!placed) return std::move(placed).error();
+    auto batch = placement.batch(with.meanwhile);
     batch.file = with.file;
     batch.journalled = with.journalled;
     batch.flush = with.flush;

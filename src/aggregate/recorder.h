@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -40,6 +41,9 @@ struct RecordWith {
   // The tallies, all or some, are what the journal holds up to this piece.
   std::optional<JournalNumber> journalled;
   std::optional<FlushId> flush;  // see CountBatch
+  // Called many times a second while it is stored, within the transaction: it leaves the store
+  // alone.
+  std::function<void()> meanwhile = {};
 };
 
 // One thread.

@@ -97,16 +97,13 @@ void print_text(const Context& context, const Taken& file, std::string_view unit
   }
 }
 
-IngestProgress progress_of(const Context& context, const std::string& path, const char* unit) {
-  return [&context, path = printable(path), unit](std::uint64_t taken, std::uint64_t total) {
-    auto& err = context.world.err;
-    err << path << ": " << taken << ' ' << unit << 's';
-    if (total > 0) {
-      const auto share = 100.0 * static_cast<double>(taken) / static_cast<double>(total);
-      err << fmt::format(" of {} ({:.0f} %)", total, share);
-    }
-    err << std::endl;
-  };
+// Errors name the file where they can.
+void tell_failure(const Context& context, const Taken& file) {
+  auto& err = context.world.err;
+  err << "rapporteur: ";
+  const bool named = file.path != "-" && file.error.find(file.path) != file.error.npos;
+  if (!named) err << printable(file.path) << ": ";
+  err << printable(file.error) << '\n';
 }
 
 std::uint64_t held_windows(Store& store) {
@@ -149,23 +146,21 @@ int ingest_files(const Context& context, const IngestRequest& request) {
   for (const auto& path : request.paths) {
     auto& file = files.emplace_back();
     file.path = path;
-    const auto* const unit = request.sys4 ? "row" : "byte";
-    std::optional<Progress> seen(std::in_place, context.world,
-                                 std::filesystem::path(path).filename().string(),
-                                 std::string(unit) + "s");
-    const auto progress = request.progress ? progress_of(context, path, unit)
-                                           : [&seen](std::uint64_t taken, std::uint64_t total) {
-                                               seen->tell(taken, total);
-                                             };
+    const std::string unit = request.sys4 ? "row" : "byte";
+    std::optional<Progress> seen(
+        std::in_place, context.world, std::filesystem::path(path).filename().string(), unit + "s",
+        request.progress ? Progress::Where::kEverywhere : Progress::Where::kTerminal);
+    LogBesideProgress file_log(*log, *seen);
     const auto take = request.sys4 ? ingest_sys4 : ingest_file;
-    auto result = take(path, request.file, recorder, store, context.world.clock, *log, progress);
+    auto result =
+        take(path, request.file, recorder, store, context.world.clock, file_log,
+             [&seen](const IngestStep& step) { seen->tell(step.read, step.total, step.from); });
     seen.reset();
     if (result) {
       file.result = *std::move(result);
     } else {
       file.error = result.error().text;
-      context.world.err << "rapporteur: " << printable(path) << ": " << printable(file.error)
-                        << '\n';
+      tell_failure(context, file);
       exit_code = kExitFailed;
     }
     if (!context.json) print_text(context, file, unit);

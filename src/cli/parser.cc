@@ -194,7 +194,8 @@ class Parser {
     ingest->add_flag("--again", ingest_.file.again, "count files again that were taken before");
     ingest->add_flag("--send-old", ingest_.send_old,
                      "report windows older than [ingest] maxAge, too, instead of holding them");
-    ingest->add_flag("--progress", ingest_.progress, "tell on standard error how far it is");
+    ingest->add_flag("--progress", ingest_.progress,
+                     "tell on standard error how far it is, where that is no terminal, too");
   }
 
   void take_format(const std::string& text) {

@@ -27,6 +27,22 @@ Seconds roughly(Seconds duration) {
   return duration;
 }
 
+// What stands below a row: as many parts on a line as have room there.
+std::vector<std::string> packed(const std::vector<std::string>& parts, std::size_t columns,
+                                std::string_view indent) {
+  std::vector<std::string> lines;
+  for (const auto& part : parts) {
+    const bool fits =
+        !lines.empty() && width_on_screen(lines.back()) + 2 + width_on_screen(part) <= columns;
+    if (fits) {
+      lines.back() += "; " + part;
+    } else {
+      lines.push_back(std::string(indent) + "  " + part);
+    }
+  }
+  return lines;
+}
+
 }  // namespace
 
 std::string printable(std::string_view text) {
@@ -118,34 +134,39 @@ Table::Layout Table::layout(std::size_t columns, std::size_t indent) const {
 
 void Table::print(Screen& screen, std::string_view indent) const {
   const auto shown = layout(screen.columns(), indent.size());
-  const auto& head = shown.cells.front();
-  for (const auto& line : shown.cells) {
-    const bool is_head = &line == &head;
-    std::string row(indent);
-    std::size_t place = indent.size();
-    std::string below;
-    for (std::size_t column = 0; column < line.size(); ++column) {
-      const auto& cell = line[column];
-      const bool state = to_lower(head[column]) == "state";
-      const auto text = is_head ? screen.heading(cell) : state ? screen.state(cell) : cell;
-      if (shown.beside[column]) {
-        row += text;
-        place += shown.widths[column] + 2;
-        if (width_on_screen(cell) > shown.widths[column]) {
-          screen.out() << row << '\n';
-          row.assign(place, ' ');
-        } else {
-          row.append(shown.widths[column] - width_on_screen(cell) + 2, ' ');
-        }
-      } else if (!is_head && !cell.empty()) {
-        below += (below.empty() ? "" : "; ") + to_lower(head[column]) + ' ' + text;
-      }
+  for (std::size_t row = 0; row < shown.cells.size(); ++row) print_row(screen, shown, row, indent);
+}
+
+void Table::print_row(Screen& screen, const Layout& layout, std::size_t row,
+                      std::string_view indent) {
+  const auto& head = layout.cells.front();
+  const auto& cells = layout.cells[row];
+  std::string line(indent);
+  std::size_t place = indent.size();
+  std::vector<std::string> below;
+  for (std::size_t column = 0; column < cells.size(); ++column) {
+    const auto& cell = cells[column];
+    const auto name = to_lower(head[column]);
+    const auto text = row == 0 ? screen.heading(cell) : name == "state" ? screen.state(cell) : cell;
+    const auto width = layout.widths[column];
+    const bool is_first = place == indent.size();
+    const bool is_long = width_on_screen(cell) > width;
+    const bool is_below = !layout.beside[column] || (is_long && !is_first);
+    if (is_below && row > 0 && !cell.empty()) below.push_back(name + ' ' + text);
+    if (!layout.beside[column]) continue;
+    place += width + 2;
+    if (is_long && is_first) {
+      screen.out() << line << text << '\n';
+      line.assign(place, ' ');
+    } else {
+      line += is_long ? "…" : text;
+      line.append(width - (is_long ? 1 : width_on_screen(cell)) + 2, ' ');
     }
-    if (row.find_first_not_of(' ') != row.npos) {
-      screen.out() << row.substr(0, row.find_last_not_of(' ') + 1) << '\n';
-    }
-    if (!below.empty()) screen.out() << indent << "  " << below << '\n';
   }
+  if (const auto end = line.find_last_not_of(' '); end != line.npos) {
+    screen.out() << line.substr(0, end + 1) << '\n';
+  }
+  for (const auto& part : packed(below, screen.columns(), indent)) screen.out() << part << '\n';
 }
 
 }  // namespace rapporteur

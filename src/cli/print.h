@@ -43,7 +43,9 @@ class Table {
   std::size_t size() const { return rows_.size() - 1; }
   void print(std::ostream& out, std::string_view indent = "") const;
   // At a terminal that is too narrow for all columns, those that find no room stand below their
-  // row, each with its head. What stands under a head "state" is coloured.
+  // row, each with its head; so does a cell that is much wider than its column, with "…" in its
+  // place. A row's first cell may be as long as it is, and the others then follow below it. What
+  // stands under a head "state" is coloured.
   void print(Screen& screen, std::string_view indent = "") const;
 
  private:
@@ -53,6 +55,8 @@ class Table {
     std::vector<bool> beside;  // in the row; the others stand below it
   };
   Layout layout(std::size_t columns, std::size_t indent) const;
+  static void print_row(Screen& screen, const Layout& layout, std::size_t row,
+                        std::string_view indent);
 
   std::vector<std::vector<std::string>> rows_;
   std::vector<std::size_t> preferred_;

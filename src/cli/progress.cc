@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kSilent{500};
 constexpr std::chrono::milliseconds kEvery{200};
+constexpr std::chrono::seconds kEveryElsewhere{10};
 constexpr std::string_view kWipe = "\r\x1b[K";
 
 std::string grouped(std::uint64_t number) {
@@ -48,37 +49,57 @@ std::string progress_text(std::string_view what, std::string_view unit, std::uin
   return text.append(" ").append(unit);
 }
 
-Progress::Progress(const World& world, std::string what, std::string unit, SteadyNow now)
+Progress::Progress(const World& world, std::string what, std::string unit, Where where,
+                   SteadyNow now)
     : world_(world),
       what_(printable(what)),
       unit_(std::move(unit)),
+      at_terminal_(world.err_terminal.columns > 0),
+      told_elsewhere_(!at_terminal_ && where == Where::kEverywhere),
       now_(std::move(now)),
       began_(now_()),
       written_(began_) {}
 
 Progress::~Progress() {
   wipe();
+  if (told_elsewhere_ && behind_) write(now_());
 }
 
 void Progress::wipe() {
   if (std::exchange(shown_, false)) world_.err << kWipe << std::flush;
 }
 
-void Progress::tell(std::uint64_t done, std::uint64_t total) {
-  const auto columns = world_.err_terminal.columns;
-  if (columns == 0) return;
+void Progress::tell(std::uint64_t done, std::uint64_t total, std::optional<std::uint64_t> from) {
+  if (!at_terminal_ && !told_elsewhere_) return;
   const auto now = now_();
-  if (!first_at_) {
-    first_ = done;
+  if (!first_at_ || (from && *from != first_)) {
+    first_ = from.value_or(done);
     first_at_ = now;
   }
-  if (now - began_ < kSilent || (shown_ && now - written_ < kEvery)) return;
+  done_ = done;
+  total_ = total;
+  behind_ = true;
+  if (is_time(now)) write(now);
+}
+
+bool Progress::is_time(SteadyTime now) const {
+  if (told_elsewhere_) return now - written_ >= kEveryElsewhere;
+  return now - began_ >= kSilent && (!shown_ || now - written_ >= kEvery);
+}
+
+void Progress::write(SteadyTime now) {
   written_ = now;
+  behind_ = false;
+  const auto text = progress_text(what_, unit_, done_, total_, first_, now - *first_at_);
+  if (told_elsewhere_) {
+    world_.err << text << std::endl;
+    return;
+  }
   shown_ = true;
-  const auto text = progress_text(what_, unit_, done, total, first_, now - *first_at_);
   // A line that is longer than the terminal could not be written over. What matters most comes
   // first.
-  world_.err << kWipe << truncate_utf8(text, std::max<std::size_t>(columns, 2) - 1) << std::flush;
+  const auto columns = std::max<std::size_t>(world_.err_terminal.columns, 2);
+  world_.err << kWipe << truncate_utf8(text, columns - 1) << std::flush;
 }
 
 }  // namespace rapporteur

@@ -45,6 +45,52 @@ std::size_t step(std::string_view text, bool& shown) {
   return bytes;
 }
 
+// Puts the words of a line into lines that fit.
+class Folding {
+ public:
+  Folding(std::string_view begin, std::size_t columns, std::size_t indent)
+      : columns_(columns), indent_(indent, ' '), current_(begin) {}
+
+  void add(std::size_t blanks, std::string_view word) {
+    const auto room = blanks + width_on_screen(word);
+    while (has_word_ && width_on_screen(current_) + room > columns_) {
+      end_line(room);
+      if (!has_word_) blanks = 0;
+    }
+    if (word.starts_with('(')) note_good_place();
+    current_.append(blanks, ' ').append(word);
+    has_word_ = true;
+    if (word.ends_with(';') || word.ends_with(',') || word.ends_with('|')) note_good_place();
+  }
+
+  std::string text() const { return done_ + current_; }
+
+ private:
+  // Where one thing ends and the next begins, unless a line that ends there is mostly empty.
+  void note_good_place() {
+    if (width_on_screen(current_) >= columns_ / 2) good_ = current_.size();
+  }
+
+  // What stands behind the good place goes to the next line, if there is `room` behind it there.
+  void end_line(std::size_t room) {
+    const auto moved = width_on_screen(std::string_view(current_).substr(good_));
+    const bool is_good = good_ > 0 && indent_.size() + moved + room <= columns_;
+    const auto end = is_good ? good_ : current_.size();
+    done_.append(current_, 0, end) += '\n';
+    const auto next = current_.find_first_not_of(' ', end);
+    has_word_ = next != current_.npos;
+    current_ = indent_ + (has_word_ ? current_.substr(next) : std::string());
+    good_ = 0;
+  }
+
+  const std::size_t columns_;
+  const std::string indent_;
+  std::string done_;
+  std::string current_;
+  std::size_t good_ = 0;  // of `current_`; 0: there is none
+  bool has_word_ = false;
+};
+
 }  // namespace
 
 std::size_t width_on_screen(std::string_view text) {
@@ -60,25 +106,14 @@ std::size_t width_on_screen(std::string_view text) {
 std::string fitted(std::string_view line, std::size_t columns) {
   if (columns == 0 || width_on_screen(line) <= columns) return std::string(line);
   const auto lead = std::min(line.find_first_not_of(' '), line.size());
-  const std::string indent(std::min(lead + 2, columns / 2), ' ');
-  std::string out;
-  std::string current(line.substr(0, lead));
-  bool has_word = false;
+  Folding folding(line.substr(0, lead), columns, std::min(lead + 2, columns / 2));
   for (auto rest = line.substr(lead); !rest.empty();) {
     const auto blanks = std::min(rest.find_first_not_of(' '), rest.size());
     const auto end = std::min(rest.find(' ', blanks), rest.size());
-    const auto word = rest.substr(blanks, end - blanks);
-    if (has_word && width_on_screen(current) + blanks + width_on_screen(word) > columns) {
-      out += current + '\n';
-      current = indent;
-    } else {
-      current.append(blanks, ' ');
-    }
-    current += word;
-    has_word = true;
+    folding.add(blanks, rest.substr(blanks, end - blanks));
     rest.remove_prefix(end);
   }
-  return out + current;
+  return folding.text();
 }
 
 // Passes whole lines on, fitted.

@@ -43,7 +43,8 @@ class Screen {
 std::size_t width_on_screen(std::string_view text);
 
 // `line`, which has no line break, broken at spaces so that its lines have at most `columns`
-// characters, as far as its words allow.
+// characters, as far as its words allow; behind a comma, semicolon or '|' or before a parenthesis
+// where one is in the second half of a line.
 std::string fitted(std::string_view line, std::size_t columns);
 
 }  // namespace rapporteur

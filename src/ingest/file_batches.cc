@@ -45,7 +45,8 @@ void add_counters(const Tally& tally, const Recorded& recorded, IngestCounts& co
 }
 
 Result<IngestCounts> store_batch(Recorder& recorder, const Tally& tally,
-                                 std::optional<FileProgress>& file) {
+                                 std::optional<FileProgress>& file,
+                                 const std::function<void()>& meanwhile) {
   auto progress = file;
   if (progress) {
     const auto counters = tally.counters();
@@ -53,7 +54,8 @@ Result<IngestCounts> store_batch(Recorder& recorder, const Tally& tally,
     if (accepted != counters.end()) progress->accepted += accepted->second;
   }
   const auto* const one = &tally;
-  const auto recorded = recorder.record({&one, 1}, {.file = progress, .journalled = {}});
+  const auto recorded = recorder.record(
+      {&one, 1}, {.file = progress, .journalled = {}, .flush = {}, .meanwhile = meanwhile});
   if (!recorded) return explained(recorded.error(), file.has_value());
   file = progress;
   IngestCounts counts;

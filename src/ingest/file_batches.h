@@ -2,6 +2,7 @@
 // What files of lines and foreign databases have in common: what the store knows of them, and how a
 // batch is told to people.
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -26,7 +27,9 @@ void add_counters(const Tally& tally, const Recorded& recorded, IngestCounts& co
 
 // Stores the tally together with the progress of its file, to whose `accepted` it adds. Fails as
 // the store does; after Fault::kUnknown the text says what to do.
+// `meanwhile`: see RecordWith.
 Result<IngestCounts> store_batch(Recorder& recorder, const Tally& tally,
-                                 std::optional<FileProgress>& file);
+                                 std::optional<FileProgress>& file,
+                                 const std::function<void()>& meanwhile);
 
 }  // namespace rapporteur

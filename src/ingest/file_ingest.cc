@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <future>
 #include <utility>
 #include <vector>
@@ -25,6 +26,12 @@ namespace {
 // What a batch may take of memory, and how often that is looked at.
 constexpr std::size_t kMaxBatchBytes = std::size_t{64} << 20;
 constexpr std::size_t kLinesBetweenLooks = 256;
+
+// How often it is told how far the file has come.
+constexpr std::size_t kLinesBetweenSteps = 64;
+constexpr std::uint64_t kBytesBetweenSteps = std::uint64_t{1} << 20;
+constexpr std::chrono::milliseconds kTimeBetweenSteps{100};
+
 constexpr std::uint64_t kLoggedRejections = 10;
 constexpr std::size_t kSampleBytes = 200;
 
@@ -60,22 +67,27 @@ std::uint64_t size_of(const std::string& path) {
 class FileIngest {
  public:
   FileIngest(std::string path, const FileIngestOptions& options, Recorder& recorder,
-             const Clock& clock, Log& log)
+             const Clock& clock, Log& log, const IngestProgress& progress)
       : path_(std::move(path)),
         options_(options),
         recorder_(recorder),
         clock_(clock),
         log_(log),
+        progress_(progress),
         counter_({.source = "file",
                   .format = options.format,
                   .rules = {.max_age = {}, .from_file = true},
                   .at = options.at,
-                  .max_remembered = kMaxBatchBytes / 2}) {}
+                  .max_remembered = kMaxBatchBytes / 2}) {
+    step_.total = path_ == "-" ? 0 : size_of(path_);
+  }
 
-  // Counts the lines of a batch. False if the input has ended. Nothing is told yet.
+  // Counts the lines of a batch. False if the input has ended. The log is told nothing yet.
   Result<bool> read(LineReader& reader) {
     const auto now = clock_.now();
     for (std::size_t lines = 0; lines < options_.batch_lines; ++lines) {
+      const bool many = reader.offset() >= step_.read + kBytesBetweenSteps;
+      if (lines % kLinesBetweenSteps == 0 || many) tell(reader);
       const auto line = reader.next();
       if (!line) return unreadable(line.error());
       if (!*line) return false;
@@ -92,16 +104,22 @@ class FileIngest {
   }
 
   // Throws away what was read: reading begins elsewhere, where line numbers are not known.
-  void resume() {
+  void resume(std::uint64_t offset) {
     counter_.forget();
     samples_.clear();
     resumed_ = true;
+    step_.from = step_.stored = offset;
+  }
+
+  // For somebody who looks at it: work goes on.
+  void tell(const LineReader& reader) {
+    step_.read = reader.offset();
+    if (progress_) progress_(step_);
   }
 
   // Stores what was read, then reads and stores the rest. `more`: what read() has returned.
   Result<FileIngestResult> run(LineReader& reader, Result<bool> more,
-                               std::optional<FileProgress> file, std::uint64_t size,
-                               const IngestProgress& progress) {
+                               std::optional<FileProgress> file) {
     FileIngestResult result;
     for (;; more = read(reader)) {
       if (!more) return std::move(more).error();
@@ -112,10 +130,11 @@ class FileIngest {
         file->finished = !*more;
       }
       const auto tally = counter_.hand_over();
-      auto counts = store_batch(recorder_, *tally, file);
+      auto counts = store_batch(recorder_, *tally, file, [&] { tell(reader); });
       if (!counts) return std::move(counts).error();
       add(result.counts, *counts);
-      if (progress) progress(reader.offset(), size);
+      step_.stored = reader.offset();
+      tell(reader);
       if (!*more) return result;
     }
   }
@@ -151,6 +170,8 @@ class FileIngest {
   Recorder& recorder_;
   const Clock& clock_;
   Log& log_;
+  const IngestProgress& progress_;
+  IngestStep step_;
   LineCounter counter_;
   std::vector<Sample> samples_;  // not told yet
   std::size_t rejections_ = 0;   // told
@@ -167,12 +188,13 @@ Result<FileIngestResult> ingest_file(const std::string& path, const FileIngestOp
   if (can_be_known) hash = std::async(std::launch::async, hash_of, path);
   auto reader = LineReader::open(path);
   if (!reader) return unreadable(std::move(reader).error());
-  FileIngest ingest(path, options, recorder, clock, log);
+  FileIngest ingest(path, options, recorder, clock, log, progress);
   auto more = ingest.read(*reader);
 
   std::optional<FileProgress> file;
   std::uint64_t resumed_at = 0;
   if (can_be_known) {
+    while (hash.wait_for(kTimeBetweenSteps) == std::future_status::timeout) ingest.tell(*reader);
     auto known = look_up_file(store, path, hash.get(), options.again);
     if (!known) return std::move(known).error();
     if (known->finished) return FileIngestResult{.already_ingested = true};
@@ -180,15 +202,14 @@ Result<FileIngestResult> ingest_file(const std::string& path, const FileIngestOp
     resumed_at = file->offset;
   }
   if (resumed_at > 0) {
-    ingest.resume();
+    ingest.resume(resumed_at);
     reader = LineReader::open(path);
     if (!reader) return unreadable(std::move(reader).error());
     auto positioned = reader->seek(resumed_at);
     if (!positioned) return unreadable(std::move(positioned).error());
     more = ingest.read(*reader);
   }
-  auto result = ingest.run(*reader, std::move(more), std::move(file),
-                           path == "-" ? 0 : size_of(path), progress);
+  auto result = ingest.run(*reader, std::move(more), std::move(file));
   if (result) result->resumed_at = resumed_at;
   return result;
 }

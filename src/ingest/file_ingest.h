@@ -35,8 +35,17 @@ struct FileIngestResult {
   std::uint64_t resumed_at = 0;  // byte offset; 0: from its beginning
 };
 
-// Called after each stored batch with bytes taken and bytes in all (0: unknown).
-using IngestProgress = std::function<void(std::uint64_t, std::uint64_t)>;
+// How far a file has come, in bytes.
+struct IngestStep {
+  std::uint64_t from = 0;  // where this run has begun: what is before it was stored earlier
+  std::uint64_t read = 0;
+  std::uint64_t stored = 0;
+  std::uint64_t total = 0;  // 0: unknown
+};
+
+// Called many times a second while there is work, also within the store's transaction: it leaves
+// the store alone, unless all that was read is stored.
+using IngestProgress = std::function<void(const IngestStep&)>;
 
 // `path` is a file, or "-" for standard input; that and pipes cannot be resumed. A rejected line
 // stops nothing and is sampled in the log. Fails with Fault::kInput if the file cannot be read,

@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include <filesystem>
+#include <fstream>
 #include <system_error>
 #include <utility>
 
@@ -47,14 +48,29 @@ struct Connection {
   sqlite3* handle = nullptr;
 };
 
+// Whether its readers need files beside it: SQLite's file format, section 1.3.3.
+bool has_write_ahead_log(const std::string& path) {
+  constexpr std::streamoff kReadVersion = 19;
+  std::ifstream file(path, std::ios::binary);
+  return file.seekg(kReadVersion) && file.get() == 2;
+}
+
 // All of one database, as it is at one moment.
 Result<void> copy(const std::string& path, sqlite3* from, sqlite3* to) {
   auto* const backup = sqlite3_backup_init(to, "main", from, "main");
   if (backup == nullptr) return input_error(path, to, sqlite3_errcode(to));
   const int step = sqlite3_backup_step(backup, -1);
   const int end = sqlite3_backup_finish(backup);
-  if (step != SQLITE_DONE) return input_error(path, nullptr, end != SQLITE_OK ? end : step);
-  return {};
+  if (step == SQLITE_DONE) return {};
+  auto error = input_error(path, nullptr, end != SQLITE_OK ? end : step);
+  const bool unmade = step == SQLITE_CANTOPEN || step == SQLITE_READONLY;
+  if (unmade && has_write_ahead_log(path)) {
+    error.text +=
+        ": it is in write-ahead-log mode, for which a file has to be made beside it. Run this as "
+        "its collector's user, or take a copy of the database and its -wal in a folder that can be "
+        "written";
+  }
+  return error;
 }
 
 }  // namespace

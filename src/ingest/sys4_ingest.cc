@@ -16,15 +16,20 @@ namespace {
 constexpr std::size_t kMaxBatchBytes = std::size_t{64} << 20;
 constexpr std::uint64_t kLoggedRejections = 10;
 constexpr std::size_t kSampleBytes = 200;
+constexpr std::uint64_t kRowsBetweenSteps = 64;
 constexpr const char* kSource = "file";
 
 class Sys4Ingest {
  public:
-  Sys4Ingest(std::string path, Sys4Database& database, const Clock& clock, Log& log)
-      : path_(std::move(path)), database_(database), clock_(clock), log_(log) {}
+  Sys4Ingest(std::string path, Sys4Database& database, const Clock& clock, Log& log,
+             const IngestProgress& progress)
+      : path_(std::move(path)), database_(database), clock_(clock), log_(log), progress_(progress) {
+    step_.total = database_.rows();
+  }
 
   // Passes over rows that are in the store.
   Result<void> skip(std::uint64_t rows) {
+    step_.from = step_.stored = rows;
     for (; taken_ < rows; ++taken_) {
       const auto row = database_.next();
       if (!row) return row.error();
@@ -44,8 +49,21 @@ class Sys4Ingest {
       }
       ++taken_;
       count(**row, tally);
+      if (taken_ % kRowsBetweenSteps == 0) tell();
     }
     return true;
+  }
+
+  // Everything that was read is stored.
+  void stored() {
+    step_.stored = taken_;
+    tell();
+  }
+
+  // For somebody who looks at it: work goes on.
+  void tell() {
+    step_.read = taken_;
+    if (progress_) progress_(step_);
   }
 
   std::uint64_t taken() const { return taken_; }
@@ -59,31 +77,32 @@ class Sys4Ingest {
     }
     for (const auto& rejection : decoded.rejections) {
       tally.note("rejected." + std::string(rejection.reason));
-      tell(rejection.reason, rejection.text);
+      sample(rejection.reason, rejection.text);
     }
   }
 
   void note_orphans(Tally& tally) {
     if (database_.orphans() == 0) return;
     tally.note("rejected.no-final-result", database_.orphans());
-    tell("no-final-result", std::to_string(database_.orphans()) + " rows of failures");
+    sample("no-final-result", std::to_string(database_.orphans()) + " rows of failures");
   }
 
-  void tell(std::string_view reason, std::string_view text) {
+  void sample(std::string_view reason, std::string_view text) {
     if (told_ >= kLoggedRejections) return;
     ++told_;
-    const auto sample =
-        truncate_utf8(to_valid_utf8(text.substr(0, 2 * kSampleBytes)), kSampleBytes);
+    const auto shown = truncate_utf8(to_valid_utf8(text.substr(0, 2 * kSampleBytes)), kSampleBytes);
     log_.warning("session-rejected", {{"file", path_},
                                       {"row", std::to_string(taken_)},
                                       {"reason", std::string(reason)},
-                                      {"sample", sample}});
+                                      {"sample", shown}});
   }
 
   const std::string path_;
   Sys4Database& database_;
   const Clock& clock_;
   Log& log_;
+  const IngestProgress& progress_;
+  IngestStep step_;  // in rows
   Sys4Decoder decoder_;
   std::uint64_t taken_ = 0;
   std::uint64_t told_ = 0;
@@ -102,7 +121,7 @@ Result<FileIngestResult> ingest_sys4(const std::string& path, const FileIngestOp
 
   FileIngestResult result;
   result.resumed_at = known->progress.offset;
-  Sys4Ingest ingest(path, **database, clock, log);
+  Sys4Ingest ingest(path, **database, clock, log, progress);
   if (auto skipped = ingest.skip(result.resumed_at); !skipped) return std::move(skipped).error();
   std::optional<FileProgress> file = std::move(known->progress);
   for (bool more = true; more;) {
@@ -113,10 +132,10 @@ Result<FileIngestResult> ingest_sys4(const std::string& path, const FileIngestOp
     file->begin = file->offset;
     file->offset = ingest.taken();
     file->finished = !more;
-    const auto counts = store_batch(recorder, tally, file);
+    const auto counts = store_batch(recorder, tally, file, [&ingest] { ingest.tell(); });
     if (!counts) return counts.error();
     add(result.counts, *counts);
-    if (progress) progress(ingest.taken(), (*database)->rows());
+    ingest.stored();
   }
   return result;
 }

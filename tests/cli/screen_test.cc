@@ -9,6 +9,7 @@
 #include "cli/cli_fixture.h"
 #include "cli/print.h"
 #include "cli/progress.h"
+#include "support/recording_log.h"
 
 namespace rapporteur {
 namespace {
@@ -49,6 +50,18 @@ INSTANTIATE_TEST_SUITE_P(
                     FittedRow{"äöü äöü", 7, "äöü äöü"},
                     FittedRow{"\x1b[31mred\x1b[0m one", 7, "\x1b[31mred\x1b[0m one"},
                     FittedRow{"one  two", 0, "one  two"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    GoodPlaces, Fitted,
+    testing::Values(
+        FittedRow{"from a to b; name value", 20, "from a to b;\n  name value"},
+        FittedRow{"one, two three four five", 20, "one, two three four\n  five"},
+        FittedRow{"at twelve o'clock (in 3 hours)", 24, "at twelve o'clock\n  (in 3 hours)"},
+        FittedRow{"mode: enforce | mx: mx.a.example", 22, "mode: enforce |\n  mx: mx.a.example"},
+        FittedRow{"one two three, four/five/six/seven/eight", 20,
+                  "one two three,\n  four/five/six/seven/eight"},
+        FittedRow{"one two three, a four/five/six/seven/eight", 20,
+                  "one two three, a\n  four/five/six/seven/eight"}));
 
 class ScreenTest : public testing::Test {
  protected:
@@ -144,6 +157,26 @@ TEST_F(ScreenTest, OneLongCellDoesNotMoveTheOtherRows) {
                 "                      held   2\n");
 }
 
+TEST_F(ScreenTest, ALongCellBehindTheFirstStandsBelowItsRow) {
+  {
+    const auto narrow = world({40, false});
+    Screen screen(narrow);
+    Table made({"ID", "DESTINATION", "STATE", "RESPONSE"});
+    made.prefer({0, 2});
+    made.add({"a1", "tls@a.example", "sent", "250 queued"});
+    made.add({"a2", "tls@a-much-longer-name.example", "failed", "550 no such user here"});
+    made.print(screen);
+  }
+  EXPECT_EQ(out.str(),
+            "ID  DESTINATION           STATE\n"
+            "a1  tls@a.example         sent\n"
+            "  response 250 queued\n"
+            "a2  …                     failed\n"
+            "  destination\n"
+            "    tls@a-much-longer-name.example\n"
+            "  response 550 no such user here\n");
+}
+
 TEST_F(ScreenTest, StatesHaveColoursWhereTheyAreWanted) {
   const auto coloured = world({80, true});
   EXPECT_EQ(Screen(coloured).state("failed"), "\x1b[31mfailed\x1b[0m");
@@ -216,7 +249,7 @@ TEST_F(ScreenTest, ProgressIsOneLineThatIsWipedInTheEnd) {
   const auto terminal = world({30, false});
   Progress::SteadyTime now;
   {
-    Progress progress(terminal, "file", "bytes", [&] { return now; });
+    Progress progress(terminal, "file", "bytes", Progress::Where::kTerminal, [&] { return now; });
     progress.tell(0, 1000);
     now += 100ms;
     progress.tell(100, 1000);
@@ -238,11 +271,54 @@ TEST_F(ScreenTest, ProgressElsewhereSaysNothing) {
   const auto plain = world({});
   Progress::SteadyTime now;
   {
-    Progress progress(plain, "file", "bytes", [&] { return now; });
+    Progress progress(plain, "file", "bytes", Progress::Where::kTerminal, [&] { return now; });
     now += 10s;
     progress.tell(500, 1000);
   }
   EXPECT_EQ(err.str(), "");
+}
+
+TEST_F(ScreenTest, ProgressThatIsAskedForElsewhereIsALineNowAndThenAndInTheEnd) {
+  const auto plain = world({});
+  Progress::SteadyTime now;
+  {
+    Progress progress(plain, "file", "bytes", Progress::Where::kEverywhere, [&] { return now; });
+    for (unsigned second = 0; second < 25; ++second, now += 1s) progress.tell(40U * second, 1000);
+    progress.tell(1000, 1000);
+  }
+  EXPECT_EQ(err.str(),
+            "file: 40 %, 16s left, 40 bytes a second, 400 of 1,000 bytes\n"
+            "file: 80 %, 6s left, 40 bytes a second, 800 of 1,000 bytes\n"
+            "file: 100 %, 40 bytes a second, 1,000 of 1,000 bytes\n");
+}
+
+TEST_F(ScreenTest, WhatAnEarlierRunHasDoneIsNoWorkOfThisOne) {
+  const auto terminal = world({80, false});
+  Progress::SteadyTime now;
+  Progress progress(terminal, "file", "bytes", Progress::Where::kTerminal, [&] { return now; });
+  progress.tell(0, 1000, 0);
+  now += 2s;
+  progress.tell(500, 1000, 500);
+  now += 2s;
+  progress.tell(600, 1000, 500);
+  EXPECT_THAT(err.str(), HasSubstr("60 %, 9s left, 50 bytes a second, 600 of 1,000 bytes"));
+}
+
+TEST_F(ScreenTest, ALineOfTheLogIsNotGluedToProgress) {
+  const auto terminal = world({80, false});
+  Progress::SteadyTime now;
+  Progress progress(terminal, "file", "bytes", Progress::Where::kTerminal, [&] { return now; });
+  testing_support::RecordingLog log;
+  LogBesideProgress beside(log, progress);
+  beside.warning("session-rejected");
+  EXPECT_EQ(err.str(), "");
+  now += 1s;
+  progress.tell(500, 1000);
+  beside.warning("session-rejected");
+  EXPECT_TRUE(err.str().ends_with("bytes\r\x1b[K")) << err.str();
+  EXPECT_THAT(log.lines("session-rejected"), testing::SizeIs(2));
+  progress.tell(500, 1000);
+  EXPECT_TRUE(err.str().ends_with("bytes")) << err.str();
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ import pytest
 
 from peers.rapporteur import BINARY, NOT_FOUND, ROOT, wait_until
 
-BUILD = pathlib.Path(BINARY).resolve().parent
+BUILD = pathlib.Path(os.environ.get("RAPPORTEUR_BUILD") or pathlib.Path(BINARY).resolve().parent)
 MODULE = BUILD / "src" / "hook" / "rapporteur_momentum.so"
 LIBRARY = BUILD / "src" / "hook" / "librapporteur_hook.so"
 DRIVER = BUILD / "tests" / "hook" / "momentum_driver"

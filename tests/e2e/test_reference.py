@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from peers.rapporteur import BINARY, CONFIGURATION, DONE, FAILED, NOT_FOUND, ROOT, USAGE, session
+from peers.rapporteur import BINARY, ROOT, USAGE
 
 from reference_tree import completions, read_command
 
@@ -67,11 +67,6 @@ def top(binary):
     return tree()
 
 
-def examples():
-    """Those that end by themselves, by command."""
-    return [pytest.param(c, id=c.words) for c in tree().walk() if c.example and c.path != ("run",)]
-
-
 def test_they_are_what_is_written_from_the_program(binary):
     done = subprocess.run(
         [sys.executable, ROOT / "scripts" / "reference", "--check", binary], capture_output=True, text=True, check=False
@@ -121,37 +116,6 @@ def test_a_reader_finds_every_key_of_the_configuration(bare):
     assert len(keys) > 60
     for key in keys:
         assert re.search(rf" {key} ", text), key
-
-
-def known_files(site):
-    """What the examples name, of a site."""
-    return {
-        "/etc/rapporteur/rapporteur.toml": site.config_path,
-        "./rapporteur.toml": site.config_path,
-        "/var/log/tls-sessions.jsonl": site.new_file("{}\n"),
-        "tls-report-settings.json": site.new_file("{}", ".json"),
-        "/var/backups/rapporteur-2026-11-20.db": site.directory / "backup.db",
-        "sqlite:/var/lib/rapporteur/rapporteur.db": f"sqlite:{site.directory}/none.db",
-        "postgresql://rapporteur@db/tlsrpt": "postgresql://rapporteur@127.0.0.1:1/tlsrpt",
-        "notice.eml": site.new_file("Subject: none\n\nnone\n", ".eml"),
-        "report.eml": site.new_file("Subject: none\n\nnone\n", ".eml"),
-    }
-
-
-@pytest.mark.parametrize("command", examples())
-def test_every_example_is_understood(bare, command):
-    bare.feed([session("example.org")])
-    text = command.example
-    for name, path in known_files(bare).items():
-        text = text.replace(name, str(path))
-    done = subprocess.run(
-        ["/bin/sh", "-c", text.replace("rapporteur ", f"'{BINARY}' ", 1)],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, env=bare.environment(), timeout=60, check=False,
-    )
-    # This site has neither a store to be copied to another machine nor a key to sign with.
-    without = {("store", "copy"), ("report", "test")}
-    wanted = (CONFIGURATION,) if command.path in without else (DONE, FAILED, NOT_FOUND)
-    assert done.returncode in wanted, f"{text}\n{done.returncode}\n{done.stdout}{done.stderr}"
 
 
 def answers(command, lines, word=r"\S+"):

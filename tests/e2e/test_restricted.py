@@ -1,4 +1,4 @@
-"""The daemon as its unit lets it run: other tests of this folder, again, with the service's restrictions."""
+"""The program as its unit lets the daemon run: other tests of this folder, again, with the service's restrictions."""
 
 import errno
 import os
@@ -14,7 +14,19 @@ from peers.rapporteur import BINARY, ROOT
 HERE = pathlib.Path(__file__).parent
 CONFINED = HERE / "rapporteur_confined"
 # Sessions in, reports out by mail and HTTPS, the HTTP server, commands that the daemon starts, a reload, a stop.
-FILES = ("test_mail.py", "test_service.py", "test_received_daemon.py")
+QUICK = ("test_mail.py", "test_service.py", "test_received_daemon.py")
+# `scripts/test restricted` tries every file of the folder, one at a time.
+ALONE = os.environ.get("RAPPORTEUR_RESTRICTED")
+FILES = (ALONE,) if ALONE else QUICK
+# What is not tried so, and why.
+EXCEPT = {
+    "test_restricted.py": "is what restricts",
+    "test_installation.py": "is about what an administrator installs, and gives files away as root",
+    "test_reference.py": "compares pages and completions with what the program says about itself",
+    "test_full_disk.py": "mounts a small disk, which is root's",
+    "test_postfix_relay.py": "starts Postfix, which only root can",
+    "test_received_postfix.py": "starts Postfix, which only root can, and has it run the program as another user",
+}
 
 # Says by its exit code whether a call is refused as the filter refuses it, and goes on otherwise.
 REFUSED = """
@@ -36,11 +48,15 @@ sys.exit(ctypes.get_errno() if failed else 0)
 
 
 def missing():
+    if ALONE in EXCEPT:
+        return f"{ALONE} {EXCEPT[ALONE]}"
     if os.geteuid() != 0:
         return "only root can take everything away"
     return "" if shutil.which("systemd-analyze") else "systemd-analyze knows the sets of system calls"
 
 
+if missing() and ALONE and ALONE not in EXCEPT:
+    raise RuntimeError(missing())
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 
 
@@ -76,6 +92,7 @@ def test_the_program_works_with_them(name):
         environment={
             "RAPPORTEUR_BIN": str(CONFINED),
             "RAPPORTEUR_CONFINED": os.path.realpath(BINARY),
+            "RAPPORTEUR_BUILD": os.path.dirname(os.path.realpath(BINARY)),
             # The leak check of a build with sanitizers traces the process, which the unit does not allow.
             "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0",
         },

@@ -83,3 +83,18 @@ def test_long_work_tells_how_far_it_is(site):
     # The line is gone before the result is told.
     assert "held" in shown.rsplit("\r\x1b[K", 1)[1]
     assert site.run("schedule", "release", "*", "--yes").stderr == ""
+
+
+def test_a_file_tells_how_far_it_is_before_its_first_batch_is_stored(site):
+    site.write_config()
+    lines = [f'{{"no": "session {number}"}}' for number in range(3)]
+    lines += [json.dumps(session(f"d{number}.example")) for number in range(60_000)]
+    path = site.new_file("\n".join(lines) + "\n")
+    shown = at_terminal(site, "ingest", path)
+    told = re.findall(r"\r\x1b\[K\S+: \d+ %, \S+ left, [\d,]+ bytes a second, ([\d,]+)", shown)
+    assert len(set(told)) >= 2, shown[-2000:]
+    # Lines of the log stand alone.
+    samples = re.findall(r"(.*)session-rejected", shown.replace("\r\x1b[K", "\n"))
+    assert len(samples) == 3
+    assert all(re.fullmatch(r"\S+Z warning ", sample) for sample in samples), samples
+    assert shown.rsplit("\r\x1b[K", 1)[1].startswith(f"{path}: accepted 60000, rejected 3, ")

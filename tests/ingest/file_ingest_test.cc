@@ -3,17 +3,15 @@
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
-#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "faults/breakable_store.h"
-#include "store/open.h"
-#include "support/fake_clock.h"
-#include "support/fixed_random.h"
-#include "support/recording_log.h"
+#include "ingest/ingest_fixture.h"
 
 namespace rapporteur {
 namespace {
@@ -22,48 +20,12 @@ using testing::Pair;
 using testing::SizeIs;
 using testing::UnorderedElementsAre;
 
-// Days, due one minute after their end.
-class DayPlanner final : public WindowPlanner {
- public:
-  WindowPlan plan(const std::string&, Time time, std::span<const Period>, Time) override {
-    const Time day = std::chrono::floor<std::chrono::days>(time);
-    WindowPlan plan;
-    plan.period = {day, day + std::chrono::days{1}};
-    plan.due = plan.period.end + Seconds{60};
-    return plan;
-  }
-  Time supplement_due(const std::string&, Period, Time now) override {
-    return now + std::chrono::hours{1};
-  }
-};
-
-class FileIngestTest : public testing::Test {
+class FileIngestTest : public testing_support::IngestFixture {
  protected:
-  std::filesystem::path folder = [] {
-    std::string name = (std::filesystem::temp_directory_path() / "ingest-XXXXXX").string();
-    EXPECT_NE(mkdtemp(name.data()), nullptr);
-    return std::filesystem::path(name);
-  }();
-  testing_support::FakeClock clock;
-  testing_support::FixedRandom random;
-  testing_support::RecordingLog log;
-  std::unique_ptr<Store> store = std::move(*open_store("sqlite::memory:", random));
-  DayPlanner planner;
-  Recorder recorder{*store, planner, clock, {.from_file = true}};
-  FileIngestOptions options;
-
-  ~FileIngestTest() override { std::filesystem::remove_all(folder); }
-
   static std::string line(int number) {
     return R"({"epoch":1795176000,"recipient-domain":"a.example","policies":[{"policy":)"
            R"({"policy-type":"no-policy-found","policy-domain":"a.example"},"type":1}],"x":)" +
            std::to_string(number) + "}\n";
-  }
-
-  std::string file(const std::string& name, const std::string& content) {
-    const auto path = folder / name;
-    std::ofstream(path) << content;
-    return path.string();
   }
 
   Result<FileIngestResult> ingest(const std::string& path, const IngestProgress& progress = {}) {
@@ -101,18 +63,47 @@ TEST_F(FileIngestTest, GoesOnAfterTheLastBatchThatWasStored) {
   const auto path = file("x", content);
   options.batch_lines = 3;
   struct Stopped {};
-  int batches = 0;
-  EXPECT_THROW(static_cast<void>(ingest(path,
-                                        [&](std::uint64_t, std::uint64_t) {
-                                          if (++batches == 2) throw Stopped();
-                                        })),
-               Stopped);
+  const auto stop = [&](const IngestStep& step) {
+    if (step.stored == 6 * line(0).size()) throw Stopped();
+  };
+  EXPECT_THROW(static_cast<void>(ingest(path, stop)), Stopped);
   EXPECT_EQ(stored(), 6U);
   const auto rest = ingest(path);
   EXPECT_EQ(rest->resumed_at, 6 * line(0).size());
   EXPECT_EQ(rest->counts.accepted, 4U);
   EXPECT_EQ(stored(), 10U);
   EXPECT_TRUE(ingest(path)->already_ingested);
+}
+
+TEST_F(FileIngestTest, TellsHowFarItIsWithinABatchAndWhileThatIsStored) {
+  const std::string padding(20'000, ' ');
+  std::string content;
+  for (int i = 0; i < 200; ++i) content += line(i).insert(1, padding);
+  std::vector<IngestStep> steps;
+  ASSERT_TRUE(ingest(file("x", content), [&](const IngestStep& step) { steps.push_back(step); }));
+  ASSERT_GE(steps.size(), 6U);
+  std::uint64_t unstored = 0;
+  for (std::size_t i = 1; i < steps.size(); ++i) {
+    EXPECT_EQ(steps[i].total, content.size());
+    EXPECT_LE(steps[i].read - steps[i - 1].read, std::uint64_t{3} << 19);
+    unstored += steps[i].read == content.size() && steps[i].stored == 0 ? 1U : 0U;
+  }
+  EXPECT_GE(unstored, 1U);
+  EXPECT_EQ(steps.back().stored, content.size());
+}
+
+TEST_F(FileIngestTest, WhatAnEarlierRunHasDoneIsToldApart) {
+  const auto path = file("x", line(1) + line(2) + line(3));
+  options.batch_lines = 2;
+  struct Stopped {};
+  const auto stop = [](const IngestStep& step) {
+    if (step.stored > 0) throw Stopped();
+  };
+  EXPECT_THROW(static_cast<void>(ingest(path, stop)), Stopped);
+  IngestStep last;
+  ASSERT_TRUE(ingest(path, [&last](const IngestStep& step) { last = step; }));
+  EXPECT_EQ(last.from, 2 * line(0).size());
+  EXPECT_EQ(last.read, 3 * line(0).size());
 }
 
 TEST_F(FileIngestTest, GoesOnBehindABatchOfWhichNobodyCouldTell) {

@@ -1,19 +1,13 @@
 #include "ingest/sys4_ingest.h"
 
+#include <gmock/gmock.h>
+#include <sqlite3.h>
+
 #include <filesystem>
 #include <fstream>
-#include <memory>
 #include <string>
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <sqlite3.h>
-#include <stdlib.h>
-
-#include "store/open.h"
-#include "support/fake_clock.h"
-#include "support/fixed_random.h"
-#include "support/recording_log.h"
+#include "ingest/ingest_fixture.h"
 
 namespace rapporteur {
 namespace {
@@ -23,26 +17,10 @@ using testing::Pair;
 using testing::SizeIs;
 using testing::UnorderedElementsAre;
 
-class DayPlanner final : public WindowPlanner {
- public:
-  WindowPlan plan(const std::string&, Time time, std::span<const Period>, Time) override {
-    const Time day = std::chrono::floor<std::chrono::days>(time);
-    WindowPlan plan;
-    plan.period = {day, day + std::chrono::days{1}};
-    plan.due = plan.period.end + Seconds{60};
-    return plan;
-  }
-  Time supplement_due(const std::string&, Period, Time now) override {
-    return now + std::chrono::hours{1};
-  }
-};
-
 // A database with the tables of tlsrpt-collectd 0.6.
-class Sys4IngestTest : public testing::Test {
+class Sys4IngestTest : public testing_support::IngestFixture {
  protected:
   Sys4IngestTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "sys4XXXXXX").string();
-    folder = mkdtemp(pattern.data());
     path = (folder / "collectd.sqlite").string();
     run("CREATE TABLE finalresults(day, domain, tlsrptrecord, policy, cntrtotal, cntrfailure, its "
         "datetime default CURRENT_TIMESTAMP, PRIMARY KEY(day, domain, tlsrptrecord, policy));"
@@ -51,7 +29,6 @@ class Sys4IngestTest : public testing::Test {
         "CREATE TABLE daystatus(daycomplete, its datetime default CURRENT_TIMESTAMP, PRIMARY "
         "KEY(daycomplete));");
   }
-  ~Sys4IngestTest() override { std::filesystem::remove_all(folder); }
 
   void run(const std::string& sql) {
     sqlite3* handle = nullptr;
@@ -89,15 +66,7 @@ class Sys4IngestTest : public testing::Test {
     return text;
   }
 
-  std::filesystem::path folder;
   std::string path;
-  testing_support::FakeClock clock;  // 2026-11-20T12:00:00Z
-  testing_support::FixedRandom random;
-  testing_support::RecordingLog log;
-  std::unique_ptr<Store> store = std::move(*open_store("sqlite::memory:", random));
-  DayPlanner planner;
-  Recorder recorder{*store, planner, clock, {.from_file = true}};
-  FileIngestOptions options;
 };
 
 TEST_F(Sys4IngestTest, ADayIsCountedWithAllItsSums) {
@@ -143,13 +112,17 @@ TEST_F(Sys4IngestTest, GoesOnAfterTheLastBatchThatWasStored) {
   }
   options.batch_lines = 2;
   struct Stopped {};
-  EXPECT_THROW(static_cast<void>(ingest([](std::uint64_t, std::uint64_t) { throw Stopped(); })),
-               Stopped);
+  const auto stop = [](const IngestStep& step) {
+    if (step.stored > 0) throw Stopped();
+  };
+  EXPECT_THROW(static_cast<void>(ingest(stop)), Stopped);
   EXPECT_EQ(sums("b.example"), "2026-11-19T00:00:00Z 2+0;");
   EXPECT_EQ(sums("c.example"), "");
   std::string told;
-  const auto result = ingest([&](std::uint64_t taken, std::uint64_t total) {
-    told += std::to_string(taken) + "/" + std::to_string(total) + " ";
+  const auto result = ingest([&](const IngestStep& step) {
+    EXPECT_EQ(step.from, 2U);
+    if (step.stored < step.read) return;
+    told += std::to_string(step.stored) + "/" + std::to_string(step.total) + " ";
   });
   ASSERT_TRUE(result);
   EXPECT_EQ(result->resumed_at, 2U);
@@ -191,6 +164,23 @@ TEST_F(Sys4IngestTest, TheFileIsOnlyRead) {
   ASSERT_TRUE(ingest());
   EXPECT_EQ(content(), before);
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder), {}), 1);
+}
+
+TEST_F(Sys4IngestTest, TellsWhatToDoWhereSqliteMayNotPutItsFilesBesideTheDatabase) {
+  add_result("a.example", 2, 0);
+  run("PRAGMA journal_mode = WAL");
+  // Where the folder cannot be written, this cannot be made either, whoever asks.
+  std::filesystem::create_symlink("nowhere/none", path + "-shm");
+  const auto result = ingest();
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().fault, Fault::kInput);
+  EXPECT_EQ(
+      result.error().text,
+      path +
+          " cannot be read as a database of tlsrpt-collectd: unable to open database file: it "
+          "is in write-ahead-log mode, for which a file has to be made beside it. Run this as "
+          "its collector's user, or take a copy of the database and its -wal in a folder that "
+          "can be written");
 }
 
 TEST_F(Sys4IngestTest, WhatIsNoSuchDatabaseIsRefused) {

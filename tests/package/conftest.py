@@ -41,3 +41,9 @@ def dns():
 def smtp():
     with SmtpSink() as sink:
         yield sink
+
+
+@pytest.fixture(scope="module")
+def told_to_publish():
+    """Names and texts of TXT records, as the program has told them."""
+    return []

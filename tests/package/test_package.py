@@ -1,7 +1,6 @@
 """The packages on a Debian 12 with nothing else: installed, run by the README alone, upgraded, removed and purged. The tests of
 this file are steps of one way, in their order."""
 
-import base64
 import json
 import pathlib
 import re
@@ -13,6 +12,7 @@ from peers.rapporteur import session, wait_until
 
 CONFIG = "/etc/rapporteur/rapporteur.toml"
 KEY = "/etc/rapporteur/tlsrpt.example.org.pem"
+CLOCK = "clock"  # which may have nobody here to keep it
 # The first two make what is installed here; the third one needs an MTA.
 ELSEWHERE = ("scripts/", "sudo apt install ./build/", "sudo postfix ")
 SEND = """
@@ -54,6 +54,18 @@ def typed(debian, command, **keywords):
     return debian.run(*words, user=user, **keywords)
 
 
+def published(said):
+    """Name and text of the TXT record that `dkim generate` tells to publish, as a name server reads it."""
+    name, strings = re.search(r"^(\S+)\. IN TXT \(((?:\s+\"[^\"]{1,255}\")+) \)$", said, re.M).groups()
+    return name, "".join(re.findall(r"\"([^\"]*)\"", strings))
+
+
+def judged(said, level):
+    """What `check` says on this level: what it has seen, and its advice, by what it has looked at."""
+    lines = [line.split(None, 1) for line in said.splitlines()]
+    return dict(line[1].split(": ", 1) for line in lines if line[0] == level)
+
+
 def edit(text, tables):
     """The configuration with these lines in their tables, whether those are there, commented out, or not."""
     for header, lines in tables.items():
@@ -82,19 +94,16 @@ def test_it_is_installed_and_starts_nothing(debian, packages):
 
 
 def test_it_is_refused_as_it_is_installed(debian):
-    for command in (("config", "check"), ("run",)):
+    for command in (("config", "check"), ("check",), ("run",)):
         said = debian.run("rapporteur", *command, user="rapporteur", code=78)
         assert "name the domain that the reports come from" in said
 
 
-def test_a_newcomer_makes_a_key_and_edits_the_configuration(debian, dns, smtp):
-    typed(debian, "sudo rapporteur dkim generate example.org tlsrpt")
+def test_a_newcomer_makes_a_key_and_edits_the_configuration(debian, dns, smtp, told_to_publish):
+    told_to_publish.append(published(typed(debian, "sudo rapporteur dkim generate example.org tlsrpt")))
     typed(debian, "sudo chown rapporteur /etc/rapporteur/tlsrpt.example.org.pem")
     assert debian.owner(KEY) == "rapporteur:rapporteur 600"
-    public = subprocess.run(
-        ["openssl", "pkey", "-in", debian.path(KEY), "-pubout", "-outform", "DER"], capture_output=True, check=True
-    ).stdout
-    dns.zone["tlsrpt._domainkey.example.org"] = [f"v=DKIM1; k=rsa; p={base64.b64encode(public).decode()}"]
+    # What the domain has already, and one that asks for reports.
     dns.zone["_smtp._tls.example.com"] = ["v=TLSRPTv1; rua=mailto:tls@example.com"]
     dns.zone["_smtp._tls.example.org"] = ["v=TLSRPTv1; rua=mailto:postmaster@example.org"]
     dns.zone["example.org"] = {"MX": [(10, "mail.example.org")], "TXT": ["v=spf1 mx -all"], "A": ["127.0.0.1"]}
@@ -109,6 +118,17 @@ def test_a_newcomer_makes_a_key_and_edits_the_configuration(debian, dns, smtp):
     assert "error" not in said and "advice" not in said, said
 
 
+def test_who_has_not_published_the_key_is_told(debian, dns, told_to_publish):
+    said = typed(debian, "sudo -u rapporteur rapporteur check", code=1)
+    ((name, record),) = told_to_publish
+    assert judged(said, "fault") == {f"key {name}": f"there is no TXT record; publish the TXT record {record}"}
+    warned = judged(said, "warning")
+    assert warned.pop(f"socket /{SOCKET}").endswith("; start the daemon, and check again")
+    assert set(warned) <= {CLOCK}, said
+    assert said.splitlines()[-1].startswith("1 fault, ")
+    dns.zone[name] = [record]
+
+
 def test_the_service_runs_as_its_unit_says(debian):
     service = debian.start()
     assert service.told() == "READY=1", service.log()
@@ -121,7 +141,13 @@ def test_the_service_runs_as_its_unit_says(debian):
 
 
 def test_everything_around_it_is_as_it_has_to_be(debian):
-    assert "example.org" in typed(debian, "sudo -u rapporteur rapporteur check", code=None)
+    said = typed(debian, "sudo -u rapporteur rapporteur check", code=0)
+    assert judged(said, "fault") == {}
+    assert set(judged(said, "warning")) <= {CLOCK}, said
+    assert said.splitlines()[-1].startswith("0 faults, ")
+    seen = judged(said, "ok")
+    assert seen[f"socket /{SOCKET}"] == "somebody receives, mode 0660"
+    assert seen["key tlsrpt._domainkey.example.org"].startswith("published and matching")
 
 
 def test_a_sample_report_arrives(debian, smtp):
