@@ -85,7 +85,8 @@ TEST_F(RunnerTest, AWindowAndItsSupplementThatAreDueTogetherHaveReportIdsOfTheir
   EXPECT_EQ(run().assembled, 2U);
   EXPECT_EQ(log.count("window-failed"), 0U);
   std::vector<int> numbers;
-  for (const auto& delivery : *store->deliveries({})) numbers.push_back(delivery.part);
+  const auto deliveries = *store->deliveries({});
+  for (const auto& delivery : deliveries) numbers.push_back(delivery.part);
   EXPECT_THAT(numbers, ElementsAre(1, 2));
 }
 
