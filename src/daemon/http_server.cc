@@ -209,7 +209,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     const bool read = co_await read_more();
     idle_ = false;
     // A stop may have closed it while what was read waited to be seen: nobody could be answered.
-    co_return read && stream_.socket().is_open();
+    if (!stream_.socket().is_open()) co_return false;
+    co_return read;
   }
 
   std::string_view input() const {
