@@ -165,6 +165,11 @@ class Dossiers {
     return static_cast<std::size_t>(rows.integer(column) - 1);
   }
 
+  // What is read of the details goes there.
+  static WindowCounts& filled(Dossier& dossier) {
+    return dossier.counts ? *dossier.counts : dossier.outline;
+  }
+
   void read_policies() {
     std::vector<PolicyRows> found(dossiers_.size());
     auto rows = database_.query(
@@ -204,6 +209,9 @@ class Dossiers {
         " least(sum(sessions), 9007199254740991)::bigint, '', v.number" +
             std::string(kFrom) + " GROUP BY v.number, policy_key, result_type",
         outlined);
+    for (auto& dossier : dossiers_) {
+      for (auto& policy : filled(dossier)) std::ranges::sort(policy.details);
+    }
   }
 
   void add_details(const std::string& sql, const PgArray& numbers) {
@@ -214,14 +222,7 @@ class Dossiers {
       const auto index = place_of(rows, 10);
       const auto place = policies_.at(index).places.find(rows.bytes(0));
       if (place == policies_[index].places.end()) continue;
-      auto& dossier = dossiers_[index];
-      auto& counts = dossier.counts ? *dossier.counts : dossier.outline;
-      counts[place->second].details.push_back(read_detail(database_, row));
-    }
-    for (auto& dossier : dossiers_) {
-      for (auto& policy : dossier.counts ? *dossier.counts : dossier.outline) {
-        std::ranges::sort(policy.details);
-      }
+      filled(dossiers_[index])[place->second].details.push_back(read_detail(database_, row));
     }
   }
 

@@ -1,6 +1,7 @@
 // A window's counts, and how its report tells them.
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "store/held_counts.h"
@@ -27,32 +28,27 @@ std::vector<StoredPolicy> policy_rows(Database& database, WindowId window) {
   return rows;
 }
 
-void read_details(Database& database, const StoredPolicy& row, PolicyCounts& policy) {
-  if (row.details == 0) return;
-  Query details(database,
-                "SELECT policy_id, result_type, sending_mta_ip, receiving_mx_hostname,"
-                " receiving_mx_helo, receiving_ip, additional_information,"
-                " failure_reason_code, sessions FROM details WHERE policy_id = ?1",
-                row.id);
-  while (details.next()) policy.details.push_back(read_detail(database, details));
-  std::ranges::sort(policy.details);
-}
+constexpr std::string_view kDetails =
+    "SELECT policy_id, result_type, sending_mta_ip, receiving_mx_hostname, receiving_mx_helo,"
+    " receiving_ip, additional_information, failure_reason_code, sessions FROM details"
+    " WHERE policy_id = ?1";
 
-void read_sums_of_details(Database& database, const StoredPolicy& row, PolicyCounts& policy) {
-  Query sums(database,
-             "SELECT policy_id, result_type, '', '', '', '', '', '', "
-             " CAST(min(total(sessions), 9007199254740991) AS INTEGER) FROM details"
-             " WHERE policy_id = ?1 GROUP BY result_type",
-             row.id);
-  while (sums.next()) policy.details.push_back(read_detail(database, sums));
-  std::ranges::sort(policy.details);
-}
+constexpr std::string_view kSumsOfDetails =
+    "SELECT policy_id, result_type, '', '', '', '', '', '',"
+    " CAST(min(total(sessions), 9007199254740991) AS INTEGER) FROM details WHERE policy_id = ?1"
+    " GROUP BY result_type";
 
-// The policies with what `read` adds to each.
+// The policies with what `sql` finds of each.
 WindowCounts with_details(Database& database, std::vector<StoredPolicy> rows,
-                          void (*read)(Database&, const StoredPolicy&, PolicyCounts&)) {
+                          std::string_view sql) {
   WindowCounts counts;
-  for (auto& row : rows) read(database, row, counts.emplace_back(std::move(row.counts)));
+  for (auto& row : rows) {
+    auto& policy = counts.emplace_back(std::move(row.counts));
+    if (row.details == 0) continue;
+    Query details(database, sql, row.id);
+    while (details.next()) policy.details.push_back(read_detail(database, details));
+    std::ranges::sort(policy.details);
+  }
   return counts;
 }
 
@@ -84,13 +80,13 @@ std::uint64_t mails_of(Database& database, const DossierQuestion& question) {
 
 Result<WindowCounts> SqliteStore::counts(WindowId window) {
   Transaction transaction(*database_, Kind::kRead);
-  auto counts = with_details(*database_, policy_rows(*database_, window), read_details);
+  auto counts = with_details(*database_, policy_rows(*database_, window), kDetails);
   return transaction.commit(std::move(counts));
 }
 
 Result<WindowCounts> SqliteStore::outline(WindowId window) {
   Transaction transaction(*database_, Kind::kRead);
-  auto counts = with_details(*database_, policy_rows(*database_, window), read_sums_of_details);
+  auto counts = with_details(*database_, policy_rows(*database_, window), kSumsOfDetails);
   return transaction.commit(std::move(counts));
 }
 
@@ -103,10 +99,10 @@ Result<std::vector<Dossier>> SqliteStore::dossiers(std::span<const DossierQuesti
     auto rows = policy_rows(*database_, questions[i].window);
     if (const auto details = details_of(rows); details <= left) {
       left -= details;
-      dossier.counts = with_details(*database_, std::move(rows), read_details);
+      dossier.counts = with_details(*database_, std::move(rows), kDetails);
       dossier.outline = outline_of(*dossier.counts);
     } else {
-      dossier.outline = with_details(*database_, std::move(rows), read_sums_of_details);
+      dossier.outline = with_details(*database_, std::move(rows), kSumsOfDetails);
     }
     dossier.first_part = first_part_of(*database_, questions[i]);
     dossier.mails = mails_of(*database_, questions[i]);
@@ -120,8 +116,8 @@ Result<std::unique_ptr<CountsSource>> SqliteStore::read_counts(WindowId window,
   auto policies = policy_rows(*database_, window);
   std::unique_ptr<CountsSource> source;
   if (details_of(policies) <= kHeldDetails) {
-    source = std::make_unique<HeldCounts>(
-        with_details(*database_, std::move(policies), read_details), shown);
+    source = std::make_unique<HeldCounts>(with_details(*database_, std::move(policies), kDetails),
+                                          shown);
   } else {
     ++counts_generation_;
     source = sort_counts(*database_, counts_generation_, policies, shown);
