@@ -18,6 +18,7 @@
 #include "store/received_suite.h"
 #include "store/sqlite_store.h"
 #include "store/store_suite.h"
+#include "support/temporary_folder.h"
 
 namespace rapporteur::testing_support {
 
@@ -28,26 +29,6 @@ namespace fs = std::filesystem;
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::SizeIs;
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    auto name = (fs::temp_directory_path() / "store_test.XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) std::abort();
-    path_ = name;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  std::string file(const std::string& name = "store.db") const { return (path_ / name).string(); }
-
- private:
-  fs::path path_;
-};
 
 class SqlitePlace final : public StorePlace {
  public:
@@ -460,42 +441,6 @@ TEST_F(SqliteStoreTest, WhatIsStoredSurvivesAProcessThatDies) {
   const auto windows = ok(ok(open())->windows({}));
   ASSERT_THAT(windows, SizeIs(1));
   EXPECT_EQ(windows[0].successful, 5U);
-}
-
-TEST_F(SqliteStoreTest, OneDaemonHoldsTheLock) {
-  auto lock = ok(lock_for_daemon("sqlite:" + path));
-  EXPECT_EQ(ok(read_file(path + ".lock")), std::to_string(getpid()) + "\n");
-  const auto second = lock_for_daemon("sqlite:" + path);
-  ASSERT_FALSE(second);
-  EXPECT_EQ(second.error().fault, Fault::kConfig);
-  EXPECT_EQ(second.error().text, "another daemon (process " + std::to_string(getpid()) +
-                                     ") works on " + path + "; SQLite is for one node");
-  lock.reset();
-  EXPECT_TRUE(lock_for_daemon("sqlite:" + path));
-}
-
-TEST_F(SqliteStoreTest, TheLockIsOfTheFileWhateverItsName) {
-  ok(open());
-  const auto alias = folder.file("alias.db");
-  fs::create_symlink(path, alias);
-  const auto lock = ok(lock_for_daemon("sqlite:" + path));
-  const auto second = lock_for_daemon("sqlite:" + alias);
-  ASSERT_FALSE(second);
-  EXPECT_THAT(second.error().text, HasSubstr(alias));
-}
-
-TEST_F(SqliteStoreTest, AStoreInMemoryNeedsNoLock) {
-  const auto one = ok(lock_for_daemon("sqlite::memory:"));
-  const auto two = ok(lock_for_daemon("sqlite::memory:"));
-  EXPECT_TRUE(one);
-  EXPECT_TRUE(two);
-}
-
-TEST_F(SqliteStoreTest, AFolderThatIsNotThereCannotBeLocked) {
-  const auto lock = lock_for_daemon("sqlite:" + folder.file("none/store.db"));
-  ASSERT_FALSE(lock);
-  EXPECT_EQ(lock.error().fault, Fault::kConfig);
-  EXPECT_EQ(lock_for_daemon("mysql://host/db").error().fault, Fault::kConfig);
 }
 
 }  // namespace
