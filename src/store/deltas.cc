@@ -12,6 +12,15 @@ std::uint64_t saturating_sum(std::uint64_t a, std::uint64_t b) {
   return sum < a ? UINT64_MAX : sum;
 }
 
+std::vector<const WindowDelta*> by_domain(std::span<const WindowDelta> deltas) {
+  std::vector<const WindowDelta*> order;
+  order.reserve(deltas.size());
+  for (const auto& delta : deltas) order.push_back(&delta);
+  std::ranges::stable_sort(
+      order, {}, [](const WindowDelta* delta) -> const auto& { return delta->domain; });
+  return order;
+}
+
 std::pair<std::uint64_t, std::uint64_t> sums_of(const WindowDelta& delta) {
   std::uint64_t successful = 0;
   std::uint64_t failed = 0;

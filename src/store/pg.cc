@@ -269,19 +269,23 @@ void PgDatabase::fail_with(const PGresult* result) {
   again_ = lost || passes(state) || raced;
 }
 
-pg_result* PgDatabase::send(std::string_view sql, const Parameters& parameters) {
-  if (failed()) return nullptr;
-  auto found = prepared_.find(sql);
-  if (found == prepared_.end()) {
-    const auto name = "s" + std::to_string(prepared_.size());
-    const std::string text(sql);
-    const OwnedResult made(PQprepare(connection_, name.c_str(), text.c_str(), 0, nullptr));
-    if (PQresultStatus(made.get()) != PGRES_COMMAND_OK) {
-      fail_with(made.get());
-      return nullptr;
-    }
-    found = prepared_.emplace(text, name).first;
+// The name of the statement; null: it failed.
+const std::string* PgDatabase::prepare(std::string_view sql) {
+  if (const auto found = prepared_.find(sql); found != prepared_.end()) return &found->second;
+  const auto name = "s" + std::to_string(prepared_.size());
+  const std::string text(sql);
+  const OwnedResult made(PQprepare(connection_, name.c_str(), text.c_str(), 0, nullptr));
+  if (PQresultStatus(made.get()) != PGRES_COMMAND_OK) {
+    fail_with(made.get());
+    return nullptr;
   }
+  return &prepared_.emplace(text, name).first->second;
+}
+
+void PgDatabase::post(std::string_view sql, const Parameters& parameters) {
+  if (!settle()) return;
+  const auto* const name = prepare(sql);
+  if (name == nullptr) return;
   std::vector<const char*> values;
   std::vector<int> lengths;
   std::vector<int> formats;
@@ -290,15 +294,31 @@ pg_result* PgDatabase::send(std::string_view sql, const Parameters& parameters) 
     lengths.push_back(value.text ? static_cast<int>(value.text->size()) : 0);
     formats.push_back(value.binary ? 1 : 0);
   }
-  OwnedResult result(PQexecPrepared(connection_, found->second.c_str(),
-                                    static_cast<int>(values.size()), values.data(), lengths.data(),
-                                    formats.data(), 0));
-  const auto status = PQresultStatus(result.get());
-  if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
-    fail_with(result.get());
-    return nullptr;
-  }
-  return result.release();
+  posted_ = PQsendQueryPrepared(connection_, name->c_str(), static_cast<int>(values.size()),
+                                values.data(), lengths.data(), formats.data(), 0) == 1;
+  if (!posted_) fail_with(nullptr);
+}
+
+// What was posted; null: nothing, or it failed.
+pg_result* PgDatabase::await() {
+  if (!std::exchange(posted_, false)) return nullptr;
+  OwnedResult last;
+  while (auto* const result = PQgetResult(connection_)) last.reset(result);
+  const auto status = PQresultStatus(last.get());
+  if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) return last.release();
+  fail_with(last.get());
+  return nullptr;
+}
+
+// Waits for what was posted. False: the transaction has failed.
+bool PgDatabase::settle() {
+  PQclear(await());
+  return !failed();
+}
+
+pg_result* PgDatabase::send(std::string_view sql, const Parameters& parameters) {
+  post(sql, parameters);
+  return await();
 }
 
 std::int64_t PgDatabase::change(std::string_view sql, const Parameters& parameters) {
@@ -307,7 +327,7 @@ std::int64_t PgDatabase::change(std::string_view sql, const Parameters& paramete
 }
 
 std::int64_t PgDatabase::run_script(const std::string& sql) {
-  if (failed()) return 0;
+  if (!settle()) return 0;
   const OwnedResult result(PQexec(connection_, sql.c_str()));
   const auto status = PQresultStatus(result.get());
   if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) return changed_rows(result.get());
@@ -381,6 +401,7 @@ bool PgDatabase::begin_numbered() {
 }
 
 PgDatabase::End PgDatabase::end_transaction(Kind kind) {
+  settle();
   if (failed() || rolling_back_) {
     const bool again = failed() && again_;
     if (kind != Kind::kRead && PQstatus(connection_) == CONNECTION_OK) {

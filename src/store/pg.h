@@ -139,6 +139,10 @@ class PgDatabase {
   PgRows query_with(std::string_view sql, const Parameters& parameters) {
     return PgRows(send(sql, parameters));
   }
+  // Begins a statement, so that the caller works on while the database does. collect() waits for
+  // its rows. What comes next in the transaction waits for it, too, and tells its failure.
+  void post(std::string_view sql, const Parameters& parameters);
+  PgRows collect() { return PgRows(await()); }
   // Returns how many rows it changed; 0 on failure.
   template <class... Values>
   std::int64_t execute(std::string_view sql, const Values&... values) {
@@ -190,6 +194,9 @@ class PgDatabase {
   bool begin_numbered();
   void disconnect();
   void fail_with(const pg_result* result);
+  const std::string* prepare(std::string_view sql);
+  pg_result* await();
+  bool settle();
   pg_result* send(std::string_view sql, const Parameters& parameters);
   std::int64_t change(std::string_view sql, const Parameters& parameters);
 
@@ -203,7 +210,8 @@ class PgDatabase {
   pg_conn* connection_ = nullptr;
   std::unordered_map<std::string, std::string, TextHash, std::equal_to<>> prepared_;  // names
   std::optional<Error> error_;
-  bool again_ = false;  // the error passes if the transaction is tried again
+  bool posted_ = false;  // a statement is under way
+  bool again_ = false;   // the error passes if the transaction is tried again
   bool rolling_back_ = false;
   bool repeated_ = false;    // the transaction turned out to have been done
   bool in_doubt_ = false;    // its end was not heard of

@@ -5,6 +5,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "store/deltas.h"
 #include "store/pg_policies.h"
 #include "store/pg_store.h"
 #include "store/pg_text.h"
@@ -153,6 +154,7 @@ PgStore::Added PgStore::add_once(const CountBatch& batch) {
   added.flushed.seen = remember_ids(batch.session_ids, batch.now);
   if (database_->failed() || !added.flushed.seen.empty()) return added;
   const auto late = add_windows(batch, added);
+  std::ranges::sort(added.flushed.misplaced);
   if (database_->failed() || added.ids_missing || !added.flushed.stored()) return added;
   if (batch.file) advance_file(*batch.file, batch.now);
   auto counters = batch.counters;
@@ -206,13 +208,14 @@ std::vector<std::string> PgStore::remember_ids(std::span<const std::string> sess
 }
 
 // Adds all deltas that have a place; notes the others in `added`. Returns those that were counted
-// in supplements. Their order is that of the caller: where that is the same on all nodes, as that
-// of a hash is, windows are locked in one order.
+// in supplements.
 std::vector<std::size_t> PgStore::add_windows(const CountBatch& batch, Added& added) {
   PgPlaces places(*database_, batch, known_places_, added.ids);
   std::vector<std::size_t> late;
   std::size_t done = 0;
-  const auto add_chunk = [&](std::span<const WindowDelta> deltas, bool further) {
+  // `deltas` are some of those that begin with `first`, the ordinal `done`.
+  const auto add_chunk = [&](std::span<const WindowDelta* const> deltas, const WindowDelta* first,
+                             bool further) {
     const auto found = places.add(deltas);
     if (const auto missing = places.ids_missing()) {
       added.ids_missing = further ? 2 * *missing + kManyIds : *missing;
@@ -220,26 +223,29 @@ std::vector<std::size_t> PgStore::add_windows(const CountBatch& batch, Added& ad
     }
     if (database_->failed()) return false;
     for (std::size_t i = 0; i < found.size(); ++i) {
-      if (found[i].id == 0) added.flushed.misplaced.push_back(done + i);
-      if (found[i].supplement) late.push_back(done + i);
+      const auto ordinal = done + static_cast<std::size_t>(deltas[i] - first);
+      if (found[i].id == 0) added.flushed.misplaced.push_back(ordinal);
+      if (found[i].supplement) late.push_back(ordinal);
     }
     if (added.flushed.misplaced.empty()) {
       add_policies(*database_, deltas, found, batch.max_details);
     }
-    done += deltas.size();
     return !database_->failed();
   };
-  const std::span<const WindowDelta> held = batch.windows;
+  const auto ordered = by_domain(batch.windows);
+  const std::span held = ordered;
   bool more = batch.more != nullptr;
   for (std::size_t first = 0; first < held.size(); first += kChunk) {
     const auto chunk = held.subspan(first, std::min(kChunk, held.size() - first));
-    if (!add_chunk(chunk, more || first + kChunk < held.size())) return late;
+    if (!add_chunk(chunk, batch.windows.data(), more || first + kChunk < held.size())) return late;
   }
+  done = held.size();
   std::vector<WindowDelta> deltas;
   for (std::size_t first = 0; more; first += deltas.size()) {
     deltas.clear();
     while (more && deltas.size() < kChunk) more = batch.more(first + deltas.size(), deltas);
-    if (!add_chunk(deltas, more)) return late;
+    if (!add_chunk(by_domain(deltas), deltas.data(), more)) return late;
+    done += deltas.size();
   }
   added.ids = places.ids_left();
   return late;

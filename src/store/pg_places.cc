@@ -51,7 +51,7 @@ constexpr std::string_view kMake =
 
 }  // namespace
 
-std::vector<PgPlace> PgPlaces::add(std::span<const WindowDelta> deltas) {
+std::vector<PgPlace> PgPlaces::add(std::span<const WindowDelta* const> deltas) {
   std::vector<PgPlace> places(deltas.size());
   std::vector<std::size_t> pending(deltas.size());
   for (std::size_t index = 0; index < pending.size(); ++index) pending[index] = index;
@@ -76,7 +76,7 @@ std::vector<PgPlace> PgPlaces::add(std::span<const WindowDelta> deltas) {
 // Leaves in `pending` those whose place is not remembered.
 void PgPlaces::find_known(Round& round, std::vector<std::size_t>& pending) {
   std::erase_if(pending, [&](std::size_t index) {
-    const auto& delta = round.deltas[index];
+    const auto& delta = *round.deltas[index];
     const auto known = known_.find(place_key(delta));
     if (known == known_.end()) return false;
     const auto target = target_of(round, known->second.id, delta);
@@ -93,7 +93,7 @@ void PgPlaces::load_stored(Round& round, std::span<const std::size_t> pending) {
   if (pending.empty()) return;
   std::unordered_map<std::string_view, std::pair<Time, Time>> ranges;
   for (const auto index : pending) {
-    const auto& delta = round.deltas[index];
+    const auto& delta = *round.deltas[index];
     const auto low = std::min(delta.first, delta.period.start);
     const auto high = std::max(delta.first + Seconds(1), delta.period.end);
     const auto [range, fresh] = ranges.try_emplace(delta.domain, low, high);
@@ -135,7 +135,7 @@ void PgPlaces::load_stored(Round& round, std::span<const std::size_t> pending) {
 
 // Leaves a misplaced delta without a target.
 void PgPlaces::find_place(Round& round, std::size_t index) {
-  const auto& delta = round.deltas[index];
+  const auto& delta = *round.deltas[index];
   auto& stored = round.stored[delta.domain];
   const Stored* newest = nullptr;  // of the latest start
   const Stored* sibling = nullptr;
@@ -185,7 +185,7 @@ bool PgPlaces::overlaps(const std::vector<Stored>& stored, const WindowDelta& de
 
 void PgPlaces::plan(Round& round, std::vector<Stored>& stored, std::size_t index,
                     const Making& making) {
-  const auto& delta = round.deltas[index];
+  const auto& delta = *round.deltas[index];
   Target target;
   target.delta = &delta;
   target.supplement = making.supplement > 0;
@@ -219,7 +219,7 @@ std::size_t PgPlaces::target_of(Round& round, WindowId id, const WindowDelta& de
 
 void PgPlaces::gather(Round& round, std::size_t target_index, std::size_t index) {
   auto& target = round.targets[target_index];
-  const auto& delta = round.deltas[index];
+  const auto& delta = *round.deltas[index];
   const auto [successful, failed] = sums_of(delta);
   target.successful = saturating_sum(target.successful, successful);
   target.failed = saturating_sum(target.failed, failed);
@@ -366,7 +366,7 @@ std::vector<std::size_t> PgPlaces::settle(Round& round, std::vector<PgPlace>& pl
   std::vector<std::size_t> again;
   for (const auto& target : round.targets) {
     for (const auto index : target.deltas) {
-      const auto key = place_key(round.deltas[index]);
+      const auto key = place_key(*round.deltas[index]);
       if (!target.done) {
         known_.erase(key);
         again.push_back(index);

@@ -43,7 +43,7 @@ class PgPlaces {
 
   // Adds to the windows' sums and makes windows. The place of each delta, in their order; one
   // without an id is misplaced. Empty if it failed or ids_missing().
-  std::vector<PgPlace> add(std::span<const WindowDelta> deltas);
+  std::vector<PgPlace> add(std::span<const WindowDelta* const> deltas);
 
   // How many ids would have been needed until now, if there were not enough.
   std::optional<std::size_t> ids_missing() const { return missing_; }
@@ -83,7 +83,7 @@ class PgPlaces {
     bool done = false;
   };
   struct Round {
-    std::span<const WindowDelta> deltas;
+    std::span<const WindowDelta* const> deltas;
     std::unordered_map<std::string_view, std::vector<Stored>> stored;  // by domain, newest first
     std::vector<Target> targets;
     std::unordered_map<WindowId, std::size_t> by_id;  // of targets that are stored

@@ -114,7 +114,7 @@ class Sums {
   std::unordered_map<std::string, std::size_t> detail_places_;  // by key and number of the policy
 };
 
-// Collects rows and sends them by the thousand.
+// Collects rows and sends them by the thousand; the next are collected while the database works.
 template <std::size_t kColumns>
 class Sender {
  public:
@@ -131,7 +131,7 @@ class Sender {
     if (columns_[0].empty()) return;
     PgDatabase::Parameters parameters;
     for (const auto& column : columns_) parameters.add(column);
-    database_.query_with(sql_, parameters);
+    database_.post(sql_, parameters);
     columns_ = {};
   }
 
@@ -292,11 +292,11 @@ void send_details(PgDatabase& database, const std::deque<PolicySum>& policies) {
 
 }  // namespace
 
-void add_policies(PgDatabase& database, std::span<const WindowDelta> deltas,
+void add_policies(PgDatabase& database, std::span<const WindowDelta* const> deltas,
                   std::span<const PgPlace> places, std::size_t max_details) {
   Sums sums;
   for (std::size_t i = 0; i < deltas.size(); ++i) {
-    for (const auto& counts : deltas[i].counts) sums.add(deltas[i].domain, places[i], counts);
+    for (const auto& counts : deltas[i]->counts) sums.add(deltas[i]->domain, places[i], counts);
   }
   auto& policies = sums.policies();
   const auto with_details = [](const PolicySum& policy) { return !policy.details.empty(); };

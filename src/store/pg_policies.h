@@ -13,7 +13,7 @@ namespace rapporteur {
 
 // Within the transaction that has added to the windows: that locks them, and with them what is
 // theirs. places[i] is that of deltas[i]. Details beyond `max_details` of a policy are folded.
-void add_policies(PgDatabase& database, std::span<const WindowDelta> deltas,
+void add_policies(PgDatabase& database, std::span<const WindowDelta* const> deltas,
                   std::span<const PgPlace> places, std::size_t max_details);
 
 }  // namespace rapporteur

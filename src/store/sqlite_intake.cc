@@ -258,17 +258,19 @@ std::vector<std::size_t> SqliteStore::add_windows(const CountBatch& batch,
   return std::move(progress.misplaced);
 }
 
-// Rows are visited in the order of their ids, which is the order of the file's pages.
+// Rows are visited in the order of their ids, which is the order of the file's pages; those of
+// domains whose windows are not known, by their names.
 void SqliteStore::add_chunk(std::span<const WindowDelta> deltas, Progress& progress) {
-  std::vector<std::pair<WindowPlace, std::size_t>> order;
+  std::vector<std::pair<WindowPlace, const WindowDelta*>> order;
   order.reserve(deltas.size());
-  for (std::size_t index = 0; index < deltas.size(); ++index) {
-    const auto known = known_windows_.find(place_key(deltas[index]));
-    order.emplace_back(known == known_windows_.end() ? WindowPlace{} : known->second, index);
+  for (const auto* const delta : by_domain(deltas)) {
+    const auto known = known_windows_.find(place_key(*delta));
+    order.emplace_back(known == known_windows_.end() ? WindowPlace{} : known->second, delta);
   }
-  std::ranges::sort(order);
-  for (auto [place, index] : order) {
-    const auto& delta = deltas[index];
+  std::ranges::stable_sort(order, {}, [](const auto& each) { return each.first; });
+  for (auto [place, in_order] : order) {
+    const auto& delta = *in_order;
+    const auto index = static_cast<std::size_t>(in_order - deltas.data());
     if (place.id == 0 || !add_to_known(place.id, delta)) {
       place = place_for(delta, progress);
       if (database_->failed()) return;

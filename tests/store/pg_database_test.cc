@@ -88,6 +88,48 @@ TEST_F(PgDatabaseTest, ValuesComeBackAsTheyWent) {
   }));
 }
 
+TEST_F(PgDatabaseTest, WhatWasPostedIsDoneBeforeWhatFollows) {
+  PgDatabase::Parameters b;
+  b.add("b");
+  must(database->write([&] {
+    database->post("UPDATE sums SET value = value + 5 WHERE name = $1", b);
+    database->post("UPDATE sums SET value = 2 * value WHERE name = $1 RETURNING value", b);
+    auto rows = database->collect();
+    ASSERT_TRUE(rows.next());
+    EXPECT_EQ(rows.integer(0), 10);
+    EXPECT_EQ(database->collect().size(), 0U) << "it was collected";
+    database->post("UPDATE sums SET value = value + 1 WHERE name = $1", b);
+    EXPECT_EQ(add_one(*database), 1);
+    database->post("UPDATE sums SET value = value + 1 WHERE name = $1", b);
+  }));
+  EXPECT_EQ(sum(), 1);
+  EXPECT_EQ(sum("b"), 12);
+}
+
+TEST_F(PgDatabaseTest, WhatWasPostedAndFailsFailsItsTransaction) {
+  PgDatabase::Parameters nothing;
+  const auto last = database->write([&] {
+    add_one(*database);
+    database->post("SELECT 1 / (value - value) FROM sums", nothing);
+  });
+  EXPECT_THAT(last.error().text, HasSubstr("division by zero"));
+  EXPECT_EQ(sum(), 0);
+  const auto before_more = database->write([&] {
+    add_one(*database);
+    database->post("SELECT 1 / (value - value) FROM sums", nothing);
+    EXPECT_EQ(add_one(*database), 0) << "nothing is done after a failure";
+  });
+  EXPECT_THAT(before_more.error().text, HasSubstr("division by zero"));
+  EXPECT_EQ(sum(), 0);
+  const auto given_up = database->write([&] {
+    add_one(*database);
+    database->post("SELECT value FROM sums", nothing);
+    database->roll_back();
+  });
+  must(given_up);
+  EXPECT_EQ(sum(), 0);
+}
+
 TEST_F(PgDatabaseTest, ColumnsOfValuesComeBackAsTheyWent) {
   const std::vector<std::string> texts = {"plain", "",       "NULL", "\"q\" \\ '",
                                           "{a,b}", " x\n\t", "ü"};
