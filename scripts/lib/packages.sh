@@ -5,7 +5,7 @@
 build_packages=(
   git cmake ninja-build g++ pkg-config ca-certificates
   libboost1.81-dev libtomlplusplus-dev nlohmann-json3-dev libsimdjson-dev libopendkim-dev
-  libssl-dev libcurl4-openssl-dev libunbound-dev libgmime-3.0-dev libre2-dev libidn2-dev
+  libssl-dev libcurl4-openssl-dev libunbound-dev libevent-dev libgmime-3.0-dev libre2-dev libidn2-dev
   libsqlite3-dev libpq-dev libdeflate-dev zlib1g-dev libcli11-dev libspdlog-dev libfmt-dev libjson-c-dev
   libxxhash-dev libzip-dev libpsl-dev
 )

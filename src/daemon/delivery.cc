@@ -22,8 +22,11 @@ constexpr std::chrono::seconds kBouncePoll{5};
 // Between two looks at the deliveries.
 constexpr std::size_t kMostBouncesAtOnce = 20;
 
-// Files of one folder are made one after the other whoever makes them.
+// Files of one folder are made one after the other whoever makes them, and what is made costs a
+// sync of the disk each time that it is recorded.
 constexpr int kMostForDirectory = 2;
+constexpr std::size_t kAheadForDirectory = 200;
+constexpr std::chrono::milliseconds kGatherForDirectory{20};
 
 // A stop does not wait long for a store that is locked or away.
 constexpr int kLastRecordAttempts = 2;
@@ -102,22 +105,22 @@ Result<CourierOptions> courier_options(const Config& config) {
   const auto& delivery = config.delivery;
   auto transports = make_transports(config);
   if (!transports) return std::move(transports).error();
-  std::function<Result<void>()> settle;
-  auto threads = delivery.concurrency;
+  CourierOptions options;
+  options.retry = {.first_retry = delivery.first_retry, .retry_for = delivery.retry_for};
+  options.concurrency = delivery.concurrency;
+  options.per_destination = delivery.per_destination;
+  options.rate = delivery.rate;
+  options.suppress_after = delivery.suppress_after;
+  options.lease = config.store.lease;
+  options.mail = std::move(transports->mail);
+  options.https = std::move(transports->https);
   if (delivery.smtp.transport == MailTransportKind::kDirectory) {
-    threads = std::min(threads, kMostForDirectory);
-    settle = [directory = delivery.smtp.directory] { return sync_file_system(directory); };
+    options.concurrency = std::min(options.concurrency, kMostForDirectory);
+    options.ahead = kAheadForDirectory;
+    options.gather = kGatherForDirectory;
+    options.settle = [directory = delivery.smtp.directory] { return sync_file_system(directory); };
   }
-  return CourierOptions{
-      .retry = {.first_retry = delivery.first_retry, .retry_for = delivery.retry_for},
-      .concurrency = threads,
-      .per_destination = delivery.per_destination,
-      .rate = delivery.rate,
-      .suppress_after = delivery.suppress_after,
-      .lease = config.store.lease,
-      .mail = std::move(transports->mail),
-      .https = std::move(transports->https),
-      .settle = std::move(settle)};
+  return options;
 }
 
 DeliveryLoop::DeliveryLoop(Store& store, Random& random, const Clock& clock, Log& log,
@@ -215,7 +218,8 @@ bool DeliveryLoop::serve(SharedState& shared) {
     const auto started = step(shared.health);
     // Behind the step: what it has recorded may have come back meanwhile.
     const bool more_bounces = !shared.stopping && take_bounces(shared.health);
-    if (started == 0 && !more_bounces && !shared.stopping) courier_.wait(kPoll);
+    if (more_bounces || shared.stopping) continue;
+    courier_.wait(started == 0 ? kPoll : courier_.gather());
   }
   shared.health.ended(Loop::kDelivery);  // stopGrace may be long
   store_.set_patience(kLastPatience);

@@ -46,7 +46,8 @@ void Courier::apply(const CourierOptions& options) {
   settle_ = options.settle;
   per_destination_ = std::max(options.per_destination, 1);
   // With a limit of rate, what is started begins at once: starts are counted when they happen.
-  ahead_ = options.rate <= 0;
+  ahead_ = options.rate <= 0 ? std::max<std::size_t>(options.ahead, 1) : 1;
+  gather_ = ahead_ > 1 ? options.gather : std::chrono::milliseconds(0);
   lease_ = std::max(options.lease, Seconds(1));
   destinations_.set_limits(limits_of(options));
   relay_.set_longest_wait(std::min(options.retry.first_retry, kLongestWait));

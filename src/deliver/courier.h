@@ -32,6 +32,11 @@ struct CourierOptions {
   RetryPolicy retry;
   int concurrency = 16;
   int per_destination = 2;
+  // Under way are so many times as many as there are threads, unless their payloads are large or
+  // there is a limit of rate.
+  std::size_t ahead = 16;
+  // For how long what ends is gathered before wait() returns, up to half of what is under way.
+  std::chrono::milliseconds gather{0};
   int rate = 0;  // messages a minute and destination; 0: no limit
   Seconds suppress_after = std::chrono::hours(72);
   Seconds lease{60};  // that the store was opened with
@@ -73,8 +78,12 @@ class Courier {
   // not sent again meanwhile.
   Result<std::size_t> step(bool mails, bool posts);
 
-  // Until an attempt ends, wake() is called, or the time is up. False: the time was up.
-  bool wait(std::chrono::milliseconds patience) { return pool_.wait(patience); }
+  // Until an attempt ends and others with it as the options say, wake() is called, or the time is
+  // up. False: the time was up.
+  bool wait(std::chrono::milliseconds patience) {
+    return pool_.wait(patience, {gather_, flights_.size() / 2});
+  }
+  std::chrono::milliseconds gather() const { return gather_; }
   void wake() { pool_.wake(); }  // any thread
 
   // New limits and transports for what starts from here on.
@@ -149,7 +158,8 @@ class Courier {
   int concurrency_ = 1;
   std::function<Result<void>()> settle_;
   int per_destination_ = 1;
-  bool ahead_ = true;  // more are started than there are threads
+  std::size_t ahead_ = 1;  // under way for each thread
+  std::chrono::milliseconds gather_{0};
   Seconds lease_{60};
   Time leases_renewed_;
   std::size_t bytes_under_way_ = 0;

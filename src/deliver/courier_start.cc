@@ -14,8 +14,6 @@ namespace {
 
 using Outcome = Reply::Outcome;
 
-// So many times as many as there are threads are under way, unless their payloads are large.
-constexpr std::size_t kAhead = 16;
 constexpr std::size_t kMostBytesAhead = 64U << 20;
 // How many more than can start are looked at in one query.
 constexpr std::size_t kLookAhead = 16;
@@ -46,8 +44,7 @@ struct Courier::Round {
 // How many more may be started.
 std::size_t Courier::room() const {
   const auto threads = static_cast<std::size_t>(concurrency_);
-  const bool far = ahead_ && bytes_under_way_ < kMostBytesAhead;
-  const auto most = far ? threads * kAhead : threads;
+  const auto most = bytes_under_way_ < kMostBytesAhead ? threads * ahead_ : threads;
   return most - std::min(flights_.size(), most);
 }
 

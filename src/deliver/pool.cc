@@ -89,12 +89,22 @@ void Pool::go_on_with_mails() {
   if (!mails_held_ && !jobs_.empty()) work_.notify_all();
 }
 
-bool Pool::wait(std::chrono::milliseconds patience) {
+bool Pool::wait(std::chrono::milliseconds patience, Gathering gathering) {
   std::unique_lock lock(mutex_);
   const bool in_time =
       done_.wait_for(lock, patience, [this] { return woken_ || !finished_.empty(); });
+  enough_ = gathering.enough;
+  if (in_time) {
+    done_.wait_for(lock, gathering.most,
+                   [this] { return woken_ || stopping_ || enough_have_finished(); });
+  }
+  enough_ = 1;
   woken_ = false;
   return in_time;
+}
+
+bool Pool::enough_have_finished() const {
+  return mails_held_ || finished_.size() >= enough_;
 }
 
 void Pool::wake() {
@@ -178,7 +188,7 @@ void Pool::work(std::size_t index) {
     const std::lock_guard lock(mutex_);
     mails_held_ = mails_held_ || holds_mails(finished);
     finished_.push_back(std::move(finished));
-    done_.notify_all();
+    if (enough_have_finished()) done_.notify_all();
   }
 }
 

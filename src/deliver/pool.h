@@ -33,6 +33,12 @@ struct Finished {
   bool begun = true;  // false: it came back untouched
 };
 
+// Ends of jobs that are waited for after the first, and for how long.
+struct Gathering {
+  std::chrono::milliseconds most{0};
+  std::size_t enough = 1;
+};
+
 class Pool {
  public:
   Pool(int threads, MailTransportFactory mail, HttpsTransportFactory https);
@@ -50,8 +56,9 @@ class Pool {
   // Every reply that take() has returned is judged: mails may begin again, unless another one has
   // not been accepted meanwhile.
   void go_on_with_mails();
-  // Until a job ends, wake() is called, or the time is up. False: the time was up.
-  bool wait(std::chrono::milliseconds patience);
+  // Until a job ends, wake() is called, or the time is up. False: the time was up. Once a job has
+  // ended, further ones are waited for as `gathering` says, unless a mail was not accepted.
+  bool wait(std::chrono::milliseconds patience, Gathering gathering = {});
   void wake();  // any thread
 
   // Jobs that begin from here on use these. Threads beyond `threads` end after their job.
@@ -73,6 +80,7 @@ class Pool {
   void work(std::size_t index);
   bool next(std::size_t index, Transports& transports, Job& job);
   std::deque<Job>::iterator find_job();
+  bool enough_have_finished() const;
   void start_threads(std::unique_lock<std::mutex>& lock);
 
   Interrupt interrupt_;
@@ -85,6 +93,7 @@ class Pool {
   std::deque<Job> jobs_;
   bool mails_held_ = false;
   std::vector<Finished> finished_;
+  std::size_t enough_ = 1;  // of them, for the one that waits
   bool woken_ = false;
   bool stopping_ = false;
   MailTransportFactory mail_;
