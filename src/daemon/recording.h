@@ -78,6 +78,10 @@ class Recording {
   // Takes over what an earlier process has left in the journal. Before serve().
   Result<void> recover();
 
+  // In place of recover() where the store, which keeps no journal, is known to be away: until it is
+  // back it is left alone but for one try a second. Before serve().
+  void begin_without_store(const Error& why);
+
   // Makes serve() say to the store, at its start and then so often, that this node lives. Before
   // serve().
   void announce(NodeBeat beat, Seconds every);
@@ -163,6 +167,7 @@ class Recording {
   std::chrono::milliseconds fold_after_;
   const RecordingOptions options_;
   bool store_failing_ = false;
+  bool failing_for_good_ = false;  // it is no matter of waiting alone
   std::optional<NodeBeat> beat_;
   std::chrono::seconds beat_every_{};
   SteadyClock::time_point next_beat_{};
