@@ -15,6 +15,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "aggregate/journal.h"
@@ -148,6 +149,7 @@ class Recording {
   // recording_spill.cc
   bool is_large(std::size_t own_bytes, std::size_t bytes) const;
   std::vector<Waiting> take_kept();
+  static std::pair<std::size_t, std::size_t> sizes_of(const std::vector<Waiting>& kept);
   bool spill_kept(bool all);
   bool spill_frozen();
   bool write_spill(const std::optional<FlushId>& flush, const std::vector<Waiting>& waiting);

@@ -179,6 +179,34 @@ TEST_F(RecordingSpillTest, TakesALargeTallyOfIntakeWhileOneWaits) {
   EXPECT_EQ(sessions(), 1002U);
 }
 
+TEST_F(RecordingSpillTest, TakesATallyThatIsLargeByATableThatItSharesWithOneThatWaits) {
+  start(std::size_t{1} << 20);
+  const auto table = std::make_shared<SessionTable>();
+  const auto sessions_of = [&](int first, int count) {
+    auto made = std::make_unique<Tally>("test", table);
+    Session session;
+    session.time = clock.now();
+    Policy policy{PolicyType::kSts, "large.example", {}, {}};
+    policy.strings.assign(200, std::string(500, 'x'));
+    for (int i = first; i < first + count; ++i) {
+      session.recipient_domain = "large" + std::to_string(i) + ".example";
+      session.outcomes = {{policy, true, {}}};
+      made->count(session, clock.now(), {});
+      made->note_accepted();
+    }
+    return made;
+  };
+  line = Line::kAway;
+  recording().submit(sessions_of(0, 1));
+  EXPECT_FALSE(recording().store_waiting());
+  auto large = sessions_of(1, 1400);
+  ASSERT_TRUE(recording().ready_for(*large));
+  recording().submit(std::move(large));
+  EXPECT_FALSE(recording().store_waiting());
+  EXPECT_THAT(files(".spill"), SizeIs(1));
+  EXPECT_TRUE(recording().idle());
+}
+
 TEST_F(RecordingSpillTest, CatchesUpFileByFile) {
   line = Line::kAway;
   for (int i = 1; i <= 3; ++i) {

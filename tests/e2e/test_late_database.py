@@ -148,6 +148,33 @@ def test_nothing_is_lost_until_the_database_is_there(node, dns, smtp, postgres, 
     node.check_store()
 
 
+def test_what_memory_does_not_hold_goes_to_files_and_survives_a_crash(node, postgres):
+    lines = [f"{number:03}-{'x' * 490}" for number in range(199)]
+
+    def large(number):
+        one = session(f"large{number}.example")
+        one["policies"][0]["policy"]["policy-string"] = [str(number), *lines]
+        return json.dumps(one)
+
+    postgres.halt()
+    node.start()
+    # More than the 192 MiB that wait in memory.
+    sent = 2200
+    for number in range(sent):
+        node.send_datagram(large(number))
+    wait_until(lambda: spilled_files(node), lambda: f"it spills: {node.log()[-2000:]}")
+    node.kill()
+    left = spilled_files(node)
+    node.start()
+    assert spilled_files(node) == left
+    postgres.resume()
+    wait_until(lambda: not spilled_files(node), lambda: f"all files are recorded\n{node.log()[-2000:]}", 300)
+    counted = stored(postgres)
+    # What had not reached the file was in memory alone.
+    assert 1800 < len(counted) <= sent and set(counted.values()) == {1}
+    assert node.json("stats")["sessions"] == {"datagram.accepted": len(counted)}
+
+
 def test_tables_that_are_not_ours_are_told_and_counts_wait(node, postgres):
     node.run("stats")
     postgres.query("UPDATE meta SET value = '1000' WHERE name = 'schema_version'")
