@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "base/url.h"
 #include "config/config.h"
 #include "daemon/delivery.h"
 #include "daemon/http_service.h"
@@ -243,7 +244,7 @@ class Daemon {
 
   void tell_started(const Config& config) {
     log_->info("started", {{"config", config.path},
-                           {"store", config.store.url},
+                           {"store", without_password(config.store.url)},
                            {"role", role_},
                            {"socket", socket_address()},
                            {"http", http_ != nullptr ? http_->address() : "none"},

@@ -244,10 +244,11 @@ def test_a_database_that_says_nothing_holds_up_neither_start_nor_stop(node):
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen(64)
-        node.config["store"]["url"] = f"postgresql://me@127.0.0.1:{silent.getsockname()[1]}/x?sslmode=disable"
+        node.config["store"]["url"] = f"postgresql://me:geheim@127.0.0.1:{silent.getsockname()[1]}/x?sslmode=disable"
         began = time.monotonic()
         node.start()
         assert time.monotonic() - began < 20
         send(node, "a", 10)
         assert node.stop() < 2 * STOP
         assert len(spilled(node)) == 1
+        assert "geheim" not in node.log()
