@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "base/url.h"
 #include "config/config.h"
 #include "daemon/delivery.h"
 #include "daemon/http_service.h"
@@ -74,7 +75,7 @@ class Daemon {
     if (!lock) return std::move(lock).error();
     lock_ = *std::move(lock);
     for (auto* store : {&intake_store_, &schedule_store_, &delivery_store_}) {
-      auto opened = open_store(config->store.url, random_, store_options(*config));
+      auto opened = open_one_store();
       if (!opened) return std::move(opened).error();
       *store = *std::move(opened);
     }
@@ -91,6 +92,22 @@ class Daemon {
     if (!socket) return std::move(socket).error();
     socket_ = *std::move(socket);
     return {};
+  }
+
+  // One connection. A database that is away keeps nobody from counting: what works with it begins
+  // when it is back.
+  Result<std::unique_ptr<Store>> open_one_store() {
+    const auto config = shared_.config.get();
+    auto options = store_options(*config);
+    options.connect_later = true;
+    auto store = open_store(config->store.url, random_, options);
+    if (!store || store_away_) return store;
+    if (auto reached = (*store)->reach(); !reached) {
+      if (reached.error().fault != Fault::kTransient) return std::move(reached).error();
+      store_away_ = reached.error();
+      log_->warning("store-away", {{"error", store_away_->text}});
+    }
+    return store;
   }
 
   // A folder that cannot be used keeps nobody from counting: Recording tells, and tries it again.
@@ -117,7 +134,7 @@ class Daemon {
   Result<void> open_http() {
     const auto config = shared_.config.get();
     if (!config->http) return {};
-    auto store = open_store(config->store.url, random_, store_options(*config));
+    auto store = open_one_store();
     if (!store) return std::move(store).error();
     monitor_.emplace(*std::move(store), clock_, shared_.metrics, shared_.health);
     auto listener = open_http_listener(config->http->listen);
@@ -131,7 +148,7 @@ class Daemon {
     if (!ingests()) return {};
     std::array<std::unique_ptr<Store>, 2> stores;
     for (auto& store : stores) {
-      auto opened = open_store(config->store.url, random_, store_options(*config));
+      auto opened = open_one_store();
       if (!opened) return std::move(opened).error();
       store = *std::move(opened);
     }
@@ -155,7 +172,11 @@ class Daemon {
     std::unique_ptr<HttpService> http;  // goes after whoever answers through it
     Recording recording(*intake_store_, clock_, *log_, shared_, recording_options());
     Intake intake(recording, clock_, *log_, *config);
-    if (auto recovered = recording.recover(); !recovered) return fail(recovered.error());
+    if (store_away_) {
+      recording.begin_without_store(*store_away_);
+    } else if (auto recovered = recording.recover(); !recovered) {
+      return fail(recovered.error());
+    }
     recording.announce(beat_of(*config), beat_every(config->store.lease));
     auto made = make_http(*config, recording);
     if (!made) return fail(made.error());
@@ -223,7 +244,7 @@ class Daemon {
 
   void tell_started(const Config& config) {
     log_->info("started", {{"config", config.path},
-                           {"store", config.store.url},
+                           {"store", without_password(config.store.url)},
                            {"role", role_},
                            {"socket", socket_address()},
                            {"http", http_ != nullptr ? http_->address() : "none"},
@@ -363,6 +384,7 @@ class Daemon {
   SystemClock clock_;
   SystemRandom random_;
   std::unique_ptr<DaemonLock> lock_;
+  std::optional<Error> store_away_;  // why it could not be reached at the start
   std::optional<Spill> spill_;
   std::unique_ptr<Store> intake_store_;
   std::unique_ptr<Store> schedule_store_;

@@ -144,6 +144,34 @@ void DeliveryLoop::follow(const std::shared_ptr<const Config>& config, Health& h
   courier_.set_options(measured(*options, metrics_));
 }
 
+void DeliveryLoop::store_answered(Health& health) {
+  health.clear_problem(Problem::kStoreDelivery);
+  if (std::exchange(store_failing_, false)) log_.info("store-recovered");
+}
+
+void DeliveryLoop::store_failed(Health& health, const std::string& why) {
+  health.set_problem(Problem::kStoreDelivery, why);
+  if (!std::exchange(store_failing_, true)) log_.error("store-failed", {{"error", why}});
+}
+
+// Takes up what an earlier run of this node had begun. False: that is to be tried again, and
+// nothing new begins, because it could not be told from that.
+bool DeliveryLoop::recover(Health& health) {
+  if (recovered_) return true;
+  const auto reached = store_.reach();
+  const auto found = reached ? store_.recover_interrupted(clock_.now()) : reached.error();
+  if (!found) {
+    const auto fault = found.error().fault;
+    store_failed(health, found.error().text);
+    recovered_ = reached && fault != Fault::kTransient && fault != Fault::kUnknown;
+    return recovered_;
+  }
+  store_answered(health);
+  if (*found > 0) log_.warning("deliveries-uncertain", {{"count", std::to_string(*found)}});
+  recovered_ = true;
+  return true;
+}
+
 // How many attempts were started.
 std::size_t DeliveryLoop::step(Health& health) {
   const auto pause = store_.pause();
@@ -152,13 +180,10 @@ std::size_t DeliveryLoop::step(Health& health) {
   const auto started = courier_.step(!held.smtp, !held.https);
   tell(health);
   if (pause && started) {
-    health.clear_problem(Problem::kStoreDelivery);
-    if (std::exchange(store_failing_, false)) log_.info("store-recovered");
+    store_answered(health);
     return *started;
   }
-  const auto& why = pause ? started.error().text : pause.error().text;
-  health.set_problem(Problem::kStoreDelivery, why);
-  if (!std::exchange(store_failing_, true)) log_.error("store-failed", {{"error", why}});
+  store_failed(health, pause ? started.error().text : pause.error().text);
   return 0;
 }
 
@@ -206,15 +231,13 @@ bool DeliveryLoop::take_bounces(Health& health) {
 
 bool DeliveryLoop::serve(SharedState& shared) {
   config_ = shared.config.get();
-  const auto recovered = store_.recover_interrupted(clock_.now());
-  if (!recovered) {
-    log_.error("store-failed", {{"error", recovered.error().text}});
-  } else if (*recovered > 0) {
-    log_.warning("deliveries-uncertain", {{"count", std::to_string(*recovered)}});
-  }
   while (!shared.stopping) {
     shared.health.beat(Loop::kDelivery);
     follow(shared.config.get(), shared.health);
+    if (!recover(shared.health)) {
+      courier_.wait(kPoll);
+      continue;
+    }
     const auto started = step(shared.health);
     // Behind the step: what it has recorded may have come back meanwhile.
     const bool more_bounces = !shared.stopping && take_bounces(shared.health);

@@ -42,7 +42,10 @@ class DeliveryLoop {
   };
 
   void follow(const std::shared_ptr<const Config>& config, Health& health);
+  bool recover(Health& health);
   std::size_t step(Health& health);
+  void store_failed(Health& health, const std::string& why);
+  void store_answered(Health& health);
   bool take_bounces(Health& health);
   void tell(Health& health);
 
@@ -52,6 +55,7 @@ class DeliveryLoop {
   DaemonMetrics& metrics_;
   Courier courier_;
   std::shared_ptr<const Config> config_;
+  bool recovered_ = false;
   bool store_failing_ = false;
   std::map<std::string, Watched> maildirs_;  // by path
   std::optional<std::chrono::steady_clock::time_point> bounces_polled_;

@@ -115,6 +115,7 @@ void MaildirReception::tell_problems(Health& health) {
 void MaildirReception::prune() {
   const auto now = clock_.now();
   if (pruned_ && *pruned_ <= now && now - *pruned_ < kPruneEvery) return;
+  if (!store_.reach()) return;  // it waits until there is something
   const auto removed = store_.prune_received(now - config_->received.keep, kPrunePage);
   if (!removed) log_.error("store-failed", {{"error", removed.error().text}});
   // A full page: the next one at the next turn.

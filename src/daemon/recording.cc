@@ -114,6 +114,11 @@ Result<void> Recording::recover() {
   return {};
 }
 
+void Recording::begin_without_store(const Error& why) {
+  store_failing_ = true;
+  shared_.health.set_problem(Problem::kFlush, why.text);
+}
+
 // Moves tallies with many entries from the round to the journal. False if the store failed.
 bool Recording::journal_large() {
   // While it cannot be recorded, the journal takes no more: the bound of those who count holds.
@@ -210,6 +215,7 @@ bool Recording::record_round(bool fold) {
 
 void Recording::finish(const std::vector<Recorded>& recorded) {
   if (std::exchange(store_failing_, false)) log_.info("flush-recovered");
+  failing_for_good_ = false;
   spills_ = false;
   shared_.health.clear_problem(Problem::kFlush);
   const bool frozen = std::exchange(frozen_, std::nullopt).has_value();
@@ -228,7 +234,9 @@ void Recording::finish(const std::vector<Recorded>& recorded) {
 // Those who wait for an answer get it, unless there is none yet; the others' tallies wait for the
 // store.
 void Recording::fail(const Error& error) {
-  if (!std::exchange(store_failing_, true)) {
+  const bool for_good = error.fault == Fault::kConfig || error.fault == Fault::kCorrupt;
+  const bool new_kind = for_good && !std::exchange(failing_for_good_, true);
+  if (!std::exchange(store_failing_, true) || new_kind) {
     log_.error("flush-failed", {{"error", error.text}});
   }
   shared_.metrics.flush_failures.add();

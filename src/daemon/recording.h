@@ -15,6 +15,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "aggregate/journal.h"
@@ -77,6 +78,10 @@ class Recording {
 
   // Takes over what an earlier process has left in the journal. Before serve().
   Result<void> recover();
+
+  // In place of recover() where the store, which keeps no journal, is known to be away: until it is
+  // back it is left alone but for one try a second. Before serve().
+  void begin_without_store(const Error& why);
 
   // Makes serve() say to the store, at its start and then so often, that this node lives. Before
   // serve().
@@ -144,6 +149,7 @@ class Recording {
   // recording_spill.cc
   bool is_large(std::size_t own_bytes, std::size_t bytes) const;
   std::vector<Waiting> take_kept();
+  static std::pair<std::size_t, std::size_t> sizes_of(const std::vector<Waiting>& kept);
   bool spill_kept(bool all);
   bool spill_frozen();
   bool write_spill(const std::optional<FlushId>& flush, const std::vector<Waiting>& waiting);
@@ -163,6 +169,7 @@ class Recording {
   std::chrono::milliseconds fold_after_;
   const RecordingOptions options_;
   bool store_failing_ = false;
+  bool failing_for_good_ = false;  // it is no matter of waiting alone
   std::optional<NodeBeat> beat_;
   std::chrono::seconds beat_every_{};
   SteadyClock::time_point next_beat_{};

@@ -46,19 +46,29 @@ std::vector<Recording::Waiting> Recording::take_kept() {
   return kept;
 }
 
+// What the tallies take, and their tables. A table that several share counts once, and has grown
+// since the first of them was submitted.
+std::pair<std::size_t, std::size_t> Recording::sizes_of(const std::vector<Waiting>& kept) {
+  std::size_t own = 0;
+  std::size_t tables = 0;
+  std::size_t table = 0;  // of the tally before
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    const auto& tally = *kept[i].tally;
+    own += tally.own_bytes();
+    if (i == 0 || !kept[i - 1].tally->shares_table(tally)) table = 0;
+    const auto size = kept[i].bytes - std::min(kept[i].bytes, tally.own_bytes());
+    tables += size - std::min(size, table);
+    table = std::max(size, table);
+  }
+  return {own, tables};
+}
+
 // Writes what waits to a file if it takes too much memory, or `all` is set. False if it waits on.
 // Those of the round have no `done` when this is called.
 bool Recording::spill_kept(bool all) {
   if (options_.spill == nullptr) return false;
   auto kept = take_kept();
-  std::size_t own = 0;
-  std::size_t tables = 0;
-  for (std::size_t i = 0; i < kept.size(); ++i) {
-    const auto& tally = *kept[i].tally;
-    own += tally.own_bytes();
-    const bool known = i > 0 && kept[i - 1].tally->shares_table(tally);
-    if (!known) tables += kept[i].bytes - std::min(kept[i].bytes, tally.own_bytes());
-  }
+  const auto [own, tables] = sizes_of(kept);
   bool spilled = kept.empty();
   const bool patient = !all && SteadyClock::now() < spill_again_;
   if (!kept.empty() && !patient && (all || is_large(own, own + tables))) {

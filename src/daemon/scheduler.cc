@@ -103,12 +103,25 @@ bool Scheduler::store_failed(SharedState& shared, const Error& error) {
   return false;
 }
 
+void Scheduler::store_answered(SharedState& shared) {
+  shared.health.clear_problem(Problem::kStoreSchedule);
+  if (std::exchange(store_failing_, false)) log_.info("store-recovered");
+}
+
+// Nothing is begun before the store was there once.
+bool Scheduler::reach_store(SharedState& shared) {
+  if (store_reached_) return true;
+  if (const auto reached = store_.reach(); !reached) return store_failed(shared, reached.error());
+  store_answered(shared);
+  store_reached_ = true;
+  return true;
+}
+
 // Runs what is due and can be run. True if there is more to do at once.
 bool Scheduler::run_due(SharedState& shared) {
   const auto summary = runner_->run_page(*config_, *signer_, shared.stopping);
   if (!summary) return store_failed(shared, summary.error());
-  shared.health.clear_problem(Problem::kStoreSchedule);
-  if (std::exchange(store_failing_, false)) log_.info("store-recovered");
+  store_answered(shared);
   note(shared.metrics, *summary);
   if (summary->assembled > 0) on_assembled_();
   return summary->more;
@@ -149,7 +162,11 @@ void Scheduler::serve(SharedState& shared) {
   while (!shared.stopping) {
     watch.beat();
     if (auto latest = shared.config.get(); latest != config_) {
-      use(shared, std::move(latest), true);
+      use(shared, std::move(latest), store_reached_);
+    }
+    if (!reach_store(shared)) {
+      shared.schedule.wait(kPoll);
+      continue;
     }
     correct_plans();
     if (!resolver_ && SteadyClock::now() - resolver_tried_ >= kResolverRetry) {

@@ -39,7 +39,9 @@ class Scheduler {
   void unblock_collecting();
   bool run_due(SharedState& shared);
   bool look_ahead(SharedState& shared);
+  bool reach_store(SharedState& shared);
   bool store_failed(SharedState& shared, const Error& error);
+  void store_answered(SharedState& shared);
   static void note(DaemonMetrics& metrics, const RunSummary& summary);
   void prune();
   void correct_plans();
@@ -55,6 +57,7 @@ class Scheduler {
   bool interrupted_ = false;             // by interrupt(): holds for every later resolver, too
   std::mutex resolver_mutex_;            // guards these two: interrupt() comes from another thread
   std::unique_ptr<Signer> signer_;
+  bool store_reached_ = false;  // since the start; it may be away again
   bool store_failing_ = false;
   std::optional<Time> pruned_;
   std::optional<std::chrono::steady_clock::time_point> corrected_;

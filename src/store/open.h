@@ -21,6 +21,10 @@ struct StoreOptions {
   Seconds summary_age{30};
   // How many ids of windows are taken at once: those of different connections are in no order.
   std::size_t id_block = 1'000;
+  // open_store() asks no database server: the store connects and brings its tables up to date
+  // before whatever is done first, or with Store::reach(). Until that has succeeded once every
+  // method fails as open_store() would, and the store has no token.
+  bool connect_later = false;
 };
 
 // "sqlite:/path/to/file", "sqlite::memory:" or "postgresql://user@host/database" as libpq reads it.
@@ -28,7 +32,7 @@ struct StoreOptions {
 // Fault::kConfig for a URL of another kind, a folder that does not exist, a file that may not be
 // written or a database that refuses us, with Fault::kCorrupt for a schema newer than this program
 // or a file that is no database, with Fault::kTransient otherwise. `random` gives the token of a
-// new store.
+// new store; it outlives a store that connects later, and is then used by the store's thread.
 Result<std::unique_ptr<Store>> open_store(const std::string& url, Random& random,
                                           const StoreOptions& options = {});
 

@@ -179,7 +179,7 @@ bool PgRows::is_null(int column) const {
 
 // ---- The connection
 
-Result<std::unique_ptr<PgDatabase>> PgDatabase::open(const std::string& url,
+Result<std::unique_ptr<PgDatabase>> PgDatabase::make(const std::string& url,
                                                      const std::string& source,
                                                      std::chrono::milliseconds patience) {
   char* problem = nullptr;
@@ -195,13 +195,21 @@ Result<std::unique_ptr<PgDatabase>> PgDatabase::open(const std::string& url,
     return Error{Fault::kConfig, "the store's URL cannot be read: " + why};
   }
   PQconninfoFree(options);
-  std::unique_ptr<PgDatabase> database(new PgDatabase(url, source, patience));
+  return std::unique_ptr<PgDatabase>(new PgDatabase(url, source, patience));
+}
+
+Result<std::unique_ptr<PgDatabase>> PgDatabase::open(const std::string& url,
+                                                     const std::string& source,
+                                                     std::chrono::milliseconds patience) {
+  auto made = make(url, source, patience);
+  if (!made) return made;
+  auto& database = **made;
   const auto end = SteadyClock::now() + patience;
-  for (auto pause = kFirstPause; !database->connect(); pause = std::min(2 * pause, kLongestPause)) {
-    if (!database->again_ || SteadyClock::now() + pause >= end) return *std::move(database->error_);
+  for (auto pause = kFirstPause; !database.connect(); pause = std::min(2 * pause, kLongestPause)) {
+    if (!database.again_ || SteadyClock::now() + pause >= end) return *std::move(database.error_);
     std::this_thread::sleep_for(pause);
   }
-  return database;
+  return made;
 }
 
 PgDatabase::~PgDatabase() {
@@ -246,6 +254,12 @@ bool PgDatabase::connect() {
   again_ = !refused;
   disconnect();
   return false;
+}
+
+Result<void> PgDatabase::reach() {
+  if (!connect()) return *std::exchange(error_, std::nullopt);
+  const auto failure = prepare();
+  return failure ? Result<void>(*failure) : Result<void>();
 }
 
 void PgDatabase::fail(Fault fault, std::string_view what) {
@@ -337,8 +351,19 @@ std::int64_t PgDatabase::run_script(const std::string& sql) {
 
 // ---- Transactions
 
+// Why what comes before all others cannot be done; nullopt: it was done.
+std::optional<Error> PgDatabase::prepare() {
+  if (!prepare_) return std::nullopt;
+  auto prepare = std::exchange(prepare_, nullptr);
+  const auto done = prepare();
+  if (done) return std::nullopt;
+  prepare_ = std::move(prepare);
+  return done.error();
+}
+
 // Why it failed; nullopt: it was done.
 std::optional<Error> PgDatabase::attempt(Kind kind, const std::function<void()>& work) {
+  if (auto failure = prepare()) return failure;
   if (kind == Kind::kWrite) ++number_;
   in_doubt_ = false;
   const auto end = SteadyClock::now() + patience_;

@@ -87,12 +87,22 @@ class PgDatabase {
   // us, with Fault::kTransient if it does not answer within `patience`.
   static Result<std::unique_ptr<PgDatabase>> open(const std::string& url, const std::string& source,
                                                   std::chrono::milliseconds patience);
+  // Likewise, but the first transaction connects. Fails only if `url` cannot be read.
+  static Result<std::unique_ptr<PgDatabase>> make(const std::string& url, const std::string& source,
+                                                  std::chrono::milliseconds patience);
   ~PgDatabase();
   PgDatabase(const PgDatabase&) = delete;
   PgDatabase& operator=(const PgDatabase&) = delete;
 
   // How long a transaction is tried while the database is away or others are in its way.
   void set_patience(std::chrono::milliseconds patience) { patience_ = patience; }
+
+  // What has to be done before anything else: it runs transactions of its own on this. Until it
+  // has succeeded once, each transaction begins with it, and fails as it does.
+  void prepare_with(std::function<Result<void>()> prepare) { prepare_ = std::move(prepare); }
+
+  // Connects and prepares, if that is still to be done. A database that is away is asked once.
+  Result<void> reach();
 
   // Runs `work`, which only reads. Each of its statements sees what was committed before it, or
   // with `whole` all of them see one state of the data. `work` may run several times: it must not
@@ -186,6 +196,7 @@ class PgDatabase {
     }
   }
 
+  std::optional<Error> prepare();
   std::optional<Error> attempt(Kind kind, const std::function<void()>& work);
   End attempt_once(Kind kind, const std::function<void()>& work);
   End end_transaction(Kind kind);
@@ -207,6 +218,7 @@ class PgDatabase {
   const std::string url_;
   const std::string source_;  // of the numbers of our transactions
   std::chrono::milliseconds patience_;
+  std::function<Result<void>()> prepare_;  // absent: it is done, or under way
   pg_conn* connection_ = nullptr;
   std::unordered_map<std::string, std::string, TextHash, std::equal_to<>> prepared_;  // names
   std::optional<Error> error_;

@@ -19,11 +19,24 @@ Result<std::unique_ptr<Store>> PgStore::open(const std::string& url, Random& ran
                                              std::chrono::milliseconds patience) {
   // The numbers of two connections must never be taken for each other's, whatever `random` gives.
   SystemRandom chance;
-  auto database = PgDatabase::open(url, random_token(chance, kSourceLength), patience);
+  auto database = PgDatabase::make(url, random_token(chance, kSourceLength), patience);
   if (!database) return std::move(database).error();
-  auto identity = prepare_schema(**database, random);
-  if (!identity) return std::move(identity).error();
-  return std::unique_ptr<Store>(new PgStore(*std::move(database), *std::move(identity), options));
+  std::unique_ptr<PgStore> store(new PgStore(*std::move(database), random, options));
+  if (!options.connect_later) {
+    // Nothing is to be read: what comes before it is the work.
+    if (auto ready = store->database_->read([] {}); !ready) return std::move(ready).error();
+  }
+  return std::unique_ptr<Store>(std::move(store));
+}
+
+PgStore::PgStore(std::unique_ptr<PgDatabase> database, Random& random, StoreOptions options)
+    : database_(std::move(database)), options_(std::move(options)) {
+  database_->prepare_with([this, &random]() -> Result<void> {
+    auto identity = prepare_schema(*database_, random);
+    if (!identity) return std::move(identity).error();
+    identity_ = *std::move(identity);
+    return {};
+  });
 }
 
 bool PgStore::exists(const std::string& url) {
@@ -41,6 +54,10 @@ bool PgStore::exists(const std::string& url) {
 
 void PgStore::set_patience(std::chrono::milliseconds patience) {
   database_->set_patience(patience);
+}
+
+Result<void> PgStore::reach() {
+  return database_->reach();
 }
 
 // ---- Domains and ids

@@ -31,7 +31,7 @@ namespace rapporteur {
 
 class PgStore final : public Store {
  public:
-  // Fails as open_store() says. `patience` is how long a method tries while the database is away.
+  // As open_store() says. `patience` is how long this and a method try while the database is away.
   static Result<std::unique_ptr<Store>> open(
       const std::string& url, Random& random, const StoreOptions& options,
       std::chrono::milliseconds patience = std::chrono::seconds(10));
@@ -42,6 +42,7 @@ class PgStore final : public Store {
   const std::string& token() const override { return identity_.token; }
   const std::string& secret() const override { return identity_.secret; }
   void set_patience(std::chrono::milliseconds patience) override;
+  Result<void> reach() override;
 
   Result<std::vector<DomainPlaces>> places(std::span<const std::string> domains, Time since,
                                            Time now) override;
@@ -121,10 +122,8 @@ class PgStore final : public Store {
   Result<std::size_t> prune(Time finished_before, Time ids_before, std::size_t limit) override;
 
  private:
-  PgStore(std::unique_ptr<PgDatabase> database, StoreIdentity identity, StoreOptions options)
-      : database_(std::move(database)),
-        identity_(std::move(identity)),
-        options_(std::move(options)) {}
+  // `random` is asked when the tables are made.
+  PgStore(std::unique_ptr<PgDatabase> database, Random& random, StoreOptions options);
 
   // ---- Rows are found by their domain first. These know it, or ask; empty: there is no such row.
   // Within a transaction.
@@ -220,7 +219,7 @@ class PgStore final : public Store {
           change);
 
   std::unique_ptr<PgDatabase> database_;
-  const StoreIdentity identity_;
+  StoreIdentity identity_;  // empty until the tables are prepared
   const StoreOptions options_;
   std::unordered_map<WindowId, std::string> domains_;  // of windows that were met lately
   WindowId next_id_ = 0;  // of the block of window ids; it ends before end_of_ids_

@@ -256,7 +256,8 @@ constexpr Seconds kFarthestRetry = std::chrono::hours(2);
 
 class Store : public ReceivedStore, public NodeStore, public LookupStore, public CheckedStore {
  public:
-  // 8 characters a-z0-9, drawn when the store was made.
+  // 8 characters a-z0-9, drawn when the store was made. Empty until a store that connects later
+  // (StoreOptions) was reached.
   virtual const std::string& token() const = 0;
 
   // 32 characters a-z0-9, drawn likewise, that are never shown: ids are derived from them that
@@ -266,6 +267,10 @@ class Store : public ReceivedStore, public NodeStore, public LookupStore, public
   // How long a method waits for other processes' locks before it fails with Fault::kTransient;
   // 10 seconds until this is called.
   virtual void set_patience(std::chrono::milliseconds patience) = 0;
+
+  // Whether the store can be asked now: connects to its database and brings the tables up to date
+  // if that is still to be done, and fails as open_store(). It waits for no database that is away.
+  virtual Result<void> reach() { return {}; }
 
   // ---- Intake
 

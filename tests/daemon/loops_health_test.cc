@@ -12,6 +12,7 @@
 #include "daemon/scheduler.h"
 #include "daemon/shared_state.h"
 #include "deliver/fakes.h"
+#include "faults/breakable_store.h"
 #include "store/open.h"
 #include "support/fake_clock.h"
 #include "support/fixed_random.h"
@@ -50,6 +51,43 @@ class StoppingLog final : public Log {
   SharedState& shared_;
   const std::string event_;
   int left_;
+};
+
+// Cannot be reached so many times; notes what it is asked before it was.
+class LateStore final : public testing_support::BreakableStore {
+ public:
+  LateStore(std::unique_ptr<Store> real, testing_support::FaultPoints& points, int away)
+      : BreakableStore(std::move(real), points, [](const AttemptRecord&) {}), away_(away) {}
+
+  Result<void> reach() override {
+    if (away_ > 0) {
+      --away_;
+      return Error{Fault::kTransient, "the store is away"};
+    }
+    reached_ = true;
+    return {};
+  }
+  Result<std::size_t> recover_interrupted(Time now) override {
+    EXPECT_TRUE(reached_);
+    if (++recoveries_ == 1) return Error{Fault::kTransient, "it has gone again"};
+    return BreakableStore::recover_interrupted(now);
+  }
+  Result<Pause> pause() override {
+    EXPECT_GT(recoveries_, 1) << "nothing begins before the recovery";
+    return BreakableStore::pause();
+  }
+  Result<std::vector<Window>> claim_due(Time now, std::size_t limit,
+                                        std::optional<std::pair<Time, WindowId>> after) override {
+    EXPECT_TRUE(reached_);
+    return BreakableStore::claim_due(now, limit, after);
+  }
+
+  int recoveries() const { return recoveries_; }
+
+ private:
+  int away_;
+  bool reached_ = false;
+  int recoveries_ = 0;
 };
 
 class LoopsTest : public testing::Test {
@@ -97,7 +135,8 @@ class LoopsTest : public testing::Test {
     ASSERT_TRUE(*store->conclude(assembly));
   }
 
-  void deliver_until(const std::string& event) {
+  void deliver_until(const std::string& event) { deliver_until(event, *store); }
+  void deliver_until(const std::string& event, Store& from) {
     StoppingLog log(shared, event);
     CourierOptions options;
     options.mail = [this](const Interrupt& interrupt) {
@@ -106,7 +145,7 @@ class LoopsTest : public testing::Test {
     options.https = [this](const Interrupt& interrupt) {
       return std::make_unique<ScriptedTransport>(wire, interrupt);
     };
-    DeliveryLoop loop(*store, random, clock, log, options, shared.metrics);
+    DeliveryLoop loop(from, random, clock, log, options, shared.metrics);
     EXPECT_TRUE(loop.serve(shared));
     EXPECT_THAT(shared.health.stuck(std::chrono::steady_clock::now() + 24h), IsEmpty())
         << "nobody expects a beat of a loop that has ended";
@@ -141,6 +180,38 @@ TEST_F(LoopsTest, AStoreThatFailsTheLoopsKeepsFromReady) {
   EXPECT_THAT(problems(), ElementsAre(Problem::kStoreSchedule));
   EXPECT_FALSE(shared.health.ready().good);
   EXPECT_THAT(shared.health.stuck(std::chrono::steady_clock::now() + 24h), IsEmpty());
+}
+
+TEST_F(LoopsTest, DeliveryBeginsWithTheRecoveryWhenTheStoreIsThere) {
+  make_deliveries({"https://r.example/tls"});
+  testing_support::FaultPoints points;
+  LateStore late(std::move(store), points, 2);
+  deliver_until("delivery-accepted", late);
+  EXPECT_EQ(late.recoveries(), 2);
+  EXPECT_THAT(problems(), IsEmpty());
+}
+
+TEST_F(LoopsTest, AStoreThatWasNeverThereHoldsUpNoStop) {
+  testing_support::FaultPoints points;
+  LateStore late(std::move(store), points, 1'000'000);
+  deliver_until("store-failed", late);
+  EXPECT_EQ(late.recoveries(), 0);
+  EXPECT_THAT(problems(), ElementsAre(Problem::kStoreDelivery));
+
+  shared.stopping = false;
+  StoppingLog log(shared, "store-failed");
+  Scheduler scheduler(late, clock, log, [] {});
+  scheduler.serve(shared);
+  EXPECT_THAT(problems(), ElementsAre(Problem::kStoreSchedule, Problem::kStoreDelivery));
+}
+
+TEST_F(LoopsTest, TheScheduleBeginsWhenTheStoreIsThere) {
+  testing_support::FaultPoints points;
+  LateStore late(std::move(store), points, 2);
+  StoppingLog log(shared, "store-recovered");
+  Scheduler scheduler(late, clock, log, [] {});
+  scheduler.serve(shared);
+  EXPECT_THAT(problems(), IsEmpty());
 }
 
 }  // namespace

@@ -22,12 +22,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-std::string socket_folder() {
-  const auto url = postgres_url().value();
-  const auto begin = url.find("host=") + 5;
-  return url.substr(begin, url.find('&', begin) - begin);
-}
-
 class PgDatabaseTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -328,7 +322,7 @@ TEST_F(PgDatabaseTest, AConnectionThatIsCutBetweenTransactionsComesBack) {
 class CutAtCommitTest : public PgDatabaseTest,
                         public testing::WithParamInterface<std::pair<PgProxy::Cut, int>> {
  protected:
-  PgProxy proxy{socket_folder()};
+  PgProxy proxy{server_folder()};
   std::unique_ptr<PgDatabase> through = connection_to(schema.url(proxy.folder()));
 };
 
@@ -361,7 +355,7 @@ INSTANTIATE_TEST_SUITE_P(Pg, CutAtCommitTest,
 class DatabaseAwayTest : public PgDatabaseTest, public testing::WithParamInterface<PgProxy::Cut> {};
 
 TEST_P(DatabaseAwayTest, NobodyKnowsWhetherTheTransactionWasDone) {
-  PgProxy proxy(socket_folder());
+  PgProxy proxy(server_folder());
   const auto through = connection_to(schema.url(proxy.folder()));
   through->set_patience(100ms);
   proxy.stay_away_after_cut(true);

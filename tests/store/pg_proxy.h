@@ -60,6 +60,8 @@ class PgProxy {
   }
   // After the next cut nobody is let through, until it is told otherwise.
   void stay_away_after_cut(bool away) { stay_away_ = away; }
+  // Nobody who comes is let through, until it is told otherwise.
+  void turn_away() { away_ = true; }
   void let_through() { away_ = false; }
   int cuts() const { return cuts_; }
 

@@ -25,6 +25,13 @@ inline std::optional<std::string> postgres_url() {
   return std::string(trim(*file));
 }
 
+// The folder of its socket.
+inline std::string server_folder() {
+  const auto url = postgres_url().value();
+  const auto begin = url.find("host=") + 5;
+  return url.substr(begin, url.find('&', begin) - begin);
+}
+
 // Ends the program where there is none, so that no test is thought to have passed or to have been
 // left out.
 class PostgresIsThere final : public testing::Environment {
