@@ -283,8 +283,8 @@ void PgDatabase::fail_with(const PGresult* result) {
   again_ = lost || passes(state) || raced;
 }
 
-// The name of the statement; null: it failed.
-const std::string* PgDatabase::prepare(std::string_view sql) {
+// The name under which the statement is prepared; null: it failed.
+const std::string* PgDatabase::name_of(std::string_view sql) {
   if (const auto found = prepared_.find(sql); found != prepared_.end()) return &found->second;
   const auto name = "s" + std::to_string(prepared_.size());
   const std::string text(sql);
@@ -298,7 +298,7 @@ const std::string* PgDatabase::prepare(std::string_view sql) {
 
 void PgDatabase::post(std::string_view sql, const Parameters& parameters) {
   if (!settle()) return;
-  const auto* const name = prepare(sql);
+  const auto* const name = name_of(sql);
   if (name == nullptr) return;
   std::vector<const char*> values;
   std::vector<int> lengths;

@@ -205,7 +205,7 @@ class PgDatabase {
   bool begin_numbered();
   void disconnect();
   void fail_with(const pg_result* result);
-  const std::string* prepare(std::string_view sql);
+  const std::string* name_of(std::string_view sql);
   pg_result* await();
   bool settle();
   pg_result* send(std::string_view sql, const Parameters& parameters);
