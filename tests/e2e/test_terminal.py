@@ -5,9 +5,11 @@ import json
 import os
 import pty
 import re
+import sqlite3
 import struct
 import subprocess
 import termios
+import threading
 
 import pytest
 
@@ -74,11 +76,22 @@ def test_states_are_coloured_at_a_terminal_only(filled):
     assert json.loads(at_terminal(filled, "--json", "schedule", "list"))["windows"]
 
 
+def busy_for_a_second(store):
+    """Another program writes in the store: who wants to write waits."""
+    writer = sqlite3.connect(store, isolation_level=None, check_same_thread=False)
+    writer.execute("BEGIN IMMEDIATE")
+    end = threading.Timer(1.0, writer.close)
+    end.start()
+    return end
+
+
 def test_long_work_tells_how_far_it_is(site):
     site.write_config()
-    site.feed([session(f"d{number}.example") for number in range(4000)])
+    site.feed([session(f"d{number}.example") for number in range(40)])
+    end = busy_for_a_second(site.directory / "rapporteur.db")
     shown = at_terminal(site, "schedule", "hold", "*", "--yes")
-    line = r"\r\x1b\[Khold: \d+ %, \S+ left, [\d,]+ windows a second, [\d,]+ of 4,000 windows"
+    end.join()
+    line = r"\r\x1b\[Khold: \d+ %, \S+ left, [\d,]+ windows a second, [\d,]+ of 40 windows"
     assert re.search(line, shown), shown[-2000:]
     # The line is gone before the result is told.
     assert "held" in shown.rsplit("\r\x1b[K", 1)[1]
