@@ -26,8 +26,12 @@ DnsAnswer temporary(std::string problem) {
   return answer;
 }
 
+std::size_t size_of(const ns_rr& record) {
+  return static_cast<std::size_t>(ns_rr_rdlen(record));
+}
+
 std::string_view data_of(const ns_rr& record) {
-  return {reinterpret_cast<const char*>(ns_rr_rdata(record)), ns_rr_rdlen(record)};
+  return {reinterpret_cast<const char*>(ns_rr_rdata(record)), size_of(record)};
 }
 
 // The name that the data end with, without its pointers to other names. Nullopt if it is none.
@@ -36,7 +40,7 @@ std::optional<std::string> whole_name(const ns_msg& message, const ns_rr& record
   std::array<unsigned char, NS_MAXCDNAME> name{};
   const int taken = ns_name_unpack(ns_msg_base(message), ns_msg_end(message),
                                    ns_rr_rdata(record) + begin, name.data(), name.size());
-  if (taken < 0 || begin + static_cast<std::size_t>(taken) != ns_rr_rdlen(record)) {
+  if (taken < 0 || begin + static_cast<std::size_t>(taken) != size_of(record)) {
     return std::nullopt;
   }
   std::size_t length = 0;
@@ -63,8 +67,8 @@ Seconds negative_ttl(ns_msg& message) {
   for (int i = 0; i < ns_msg_count(message, ns_s_ns); ++i) {
     ns_rr record;
     if (ns_parserr(&message, ns_s_ns, i, &record) != 0) break;
-    if (ns_rr_type(record) != ns_t_soa || ns_rr_rdlen(record) < kMinimumBytes) continue;
-    const auto* const end = ns_rr_rdata(record) + ns_rr_rdlen(record);
+    if (ns_rr_type(record) != ns_t_soa || size_of(record) < kMinimumBytes) continue;
+    const auto* const end = ns_rr_rdata(record) + size_of(record);
     const Seconds minimum(ns_get32(end - kMinimumBytes));
     return std::min({Seconds(ns_rr_ttl(record)), minimum, kLongestNegative});
   }
