@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <arpa/nameser.h>
@@ -19,12 +20,6 @@ constexpr std::size_t kPreferenceBytes = 2;
 
 // Longer, it is not told that there is nothing: a record may have been made since.
 constexpr Seconds kLongestNegative = std::chrono::hours(6);
-
-DnsAnswer temporary(std::string problem) {
-  DnsAnswer answer;
-  answer.problem = std::move(problem);
-  return answer;
-}
 
 std::size_t size_of(const ns_rr& record) {
   return static_cast<std::size_t>(ns_rr_rdlen(record));
@@ -77,6 +72,19 @@ Seconds negative_ttl(ns_msg& message) {
 
 }  // namespace
 
+DnsAnswer temporary_answer(std::string problem) {
+  DnsAnswer answer;
+  answer.status = DnsAnswer::Status::kTemporary;
+  answer.problem = std::move(problem);
+  return answer;
+}
+
+DnsAnswer no_records() {
+  DnsAnswer answer;
+  answer.status = DnsAnswer::Status::kNone;
+  return answer;
+}
+
 std::string rcode_name(int rcode) {
   switch (rcode) {
     case ns_r_formerr:
@@ -96,26 +104,25 @@ DnsAnswer read_answer_packet(std::string_view packet, DnsType type) {
   ns_msg message;
   const auto* const bytes = reinterpret_cast<const unsigned char*>(packet.data());
   if (ns_initparse(bytes, static_cast<int>(packet.size()), &message) != 0) {
-    return temporary("the answer cannot be read");
+    return temporary_answer("the answer cannot be read");
   }
   const int rcode = ns_msg_getflag(message, ns_f_rcode);
-  if (rcode != ns_r_noerror && rcode != ns_r_nxdomain) return temporary(rcode_name(rcode));
+  if (rcode != ns_r_noerror && rcode != ns_r_nxdomain) return temporary_answer(rcode_name(rcode));
   std::vector<std::string> data;
   std::optional<Seconds> ttl;
   for (int i = 0; i < ns_msg_count(message, ns_s_an); ++i) {
     ns_rr record;
     if (ns_parserr(&message, ns_s_an, i, &record) != 0) {
-      return temporary("the answer cannot be read");
+      return temporary_answer("the answer cannot be read");
     }
     const Seconds its(std::min<std::uint32_t>(ns_rr_ttl(record), INT32_MAX));
     ttl = ttl ? std::min(*ttl, its) : its;
     if (ns_rr_class(record) != ns_c_in || ns_rr_type(record) != type_number(type)) continue;
     auto written = written_out(message, record, type);
-    if (!written) return temporary("the answer cannot be read");
+    if (!written) return temporary_answer("the answer cannot be read");
     data.push_back(*std::move(written));
   }
-  DnsAnswer answer;
-  answer.status = DnsAnswer::Status::kNone;
+  auto answer = no_records();
   if (rcode == ns_r_nxdomain || data.empty()) {
     answer.ttl = negative_ttl(message);
     return answer;

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/text.h"
+#include "dns/answer_packet.h"
 #include "dns/record_data.h"
 #include "dns/unbound_engine.h"
 
@@ -30,13 +30,6 @@ constexpr std::chrono::milliseconds kLongestPoll{60'000};
 // An engine is not kept for longer, so that what it remembers about names that do not exist is
 // never older: two questions an hour apart are asked twice.
 constexpr std::chrono::hours kEngineLife{1};
-
-DnsAnswer temporary(std::string problem) {
-  DnsAnswer answer;
-  answer.status = DnsAnswer::Status::kTemporary;
-  answer.problem = std::move(problem);
-  return answer;
-}
 
 // An engine, and when it was made.
 struct AgedEngine {
@@ -167,13 +160,9 @@ class UnboundStream final : public DnsStream {
 
   void start(const DnsQuestion& question, std::size_t ticket) {
     asked_ = true;
-    if (!engine_) return finish(ticket, temporary(engine_.error().text));
+    if (!engine_) return finish(ticket, temporary_answer(engine_.error().text));
     auto name = query_name(question);
-    if (!name) {
-      DnsAnswer nothing;
-      nothing.status = DnsAnswer::Status::kNone;  // what cannot be a name has no record
-      return finish(ticket, std::move(nothing));
-    }
+    if (!name) return finish(ticket, no_records());
     const auto id = engine_->next_id++;
     under_way_.emplace_hint(under_way_.end(), id, Query{ticket, Steady::now() + options_.timeout});
     unbound().ask(id, *std::move(name), question.type);
@@ -204,15 +193,15 @@ class UnboundStream final : public DnsStream {
   void settle_late() {
     const auto now = Steady::now();
     while (!under_way_.empty() && under_way_.begin()->second.deadline <= now) {
-      auto late = temporary("no answer within " + format_duration(options_.timeout));
+      auto late = temporary_answer("no answer within " + format_duration(options_.timeout));
       late.timed_out = true;
       cancel_oldest(std::move(late));
     }
   }
 
   void give_up(const std::string& why) {
-    while (!under_way_.empty()) cancel_oldest(temporary(why));
-    for (const auto& [question, ticket] : waiting_) finish(ticket, temporary(why));
+    while (!under_way_.empty()) cancel_oldest(temporary_answer(why));
+    for (const auto& [question, ticket] : waiting_) finish(ticket, temporary_answer(why));
     waiting_.clear();
   }
 

@@ -108,13 +108,6 @@ Result<void> set_options(ub_ctx* context, const ResolverOptions& options) {
   return {};
 }
 
-DnsAnswer temporary(std::string problem) {
-  DnsAnswer answer;
-  answer.status = DnsAnswer::Status::kTemporary;
-  answer.problem = std::move(problem);
-  return answer;
-}
-
 // Never blocks, and fails only when the counter is full: it is readable then.
 void ring(const Fd& fd) {
   constexpr std::uint64_t kOne = 1;
@@ -274,9 +267,7 @@ void UnboundEngine::start(const Order& order) {
   found->second->unbound_id = unbound_id;
   if (code == 0) return;
   queries_.erase(found);
-  DnsAnswer nothing;
-  nothing.status = DnsAnswer::Status::kNone;  // what cannot be a name has no record
-  answer(order.id, code == UB_SYNTAX ? std::move(nothing) : temporary(ub_strerror(code)));
+  answer(order.id, code == UB_SYNTAX ? no_records() : temporary_answer(ub_strerror(code)));
 }
 
 void UnboundEngine::on_answer(void* query, int rcode, void* packet, int length, int security,
@@ -289,9 +280,9 @@ void UnboundEngine::on_answer(void* query, int rcode, void* packet, int length, 
   DnsAnswer answer;
   if (security == kBogus) {
     const std::string why = why_bogus != nullptr ? shown(why_bogus) : "";
-    answer = temporary("DNSSEC validation failed" + (why.empty() ? "" : ": " + why));
+    answer = temporary_answer("DNSSEC validation failed" + (why.empty() ? "" : ": " + why));
   } else if (rcode != 0 || packet == nullptr) {
-    answer = temporary(rcode_name(rcode));
+    answer = temporary_answer(rcode_name(rcode));
   } else {
     answer = read_answer_packet(
         {static_cast<const char*>(packet), static_cast<std::size_t>(std::max(length, 0))},

@@ -149,10 +149,9 @@ class PgDatabase {
   PgRows query_with(std::string_view sql, const Parameters& parameters) {
     return PgRows(send(sql, parameters));
   }
-  // Begins a statement, so that the caller works on while the database does. collect() waits for
-  // its rows. What comes next in the transaction waits for it, too, and tells its failure.
+  // Begins a statement whose rows nobody asks for, so that the caller works on while the database
+  // does. What comes next in the transaction waits for it and tells its failure.
   void post(std::string_view sql, const Parameters& parameters);
-  PgRows collect() { return PgRows(await()); }
   // Returns how many rows it changed; 0 on failure.
   template <class... Values>
   std::int64_t execute(std::string_view sql, const Values&... values) {

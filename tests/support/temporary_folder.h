@@ -13,7 +13,7 @@ namespace rapporteur::testing_support {
 class TemporaryFolder {
  public:
   TemporaryFolder() {
-    auto name = (std::filesystem::temp_directory_path() / "store_test.XXXXXX").string();
+    auto name = (std::filesystem::temp_directory_path() / "rapporteur-test-XXXXXX").string();
     if (mkdtemp(name.data()) == nullptr) std::abort();
     path_ = name;
   }
