@@ -16,12 +16,14 @@ constexpr std::array<std::string_view, 14> kInvisible = {
     "\u061C", "\u200E", "\u200F", "\u2028", "\u2029", "\u202A", "\u202B",
     "\u202C", "\u202D", "\u202E", "\u2066", "\u2067", "\u2068", "\u2069"};
 
-// The duration rounded down to its two largest units.
+// The duration rounded to its two largest units: what was set to end in two hours says so a second
+// later, too.
 Seconds roughly(Seconds duration) {
   constexpr std::array<std::int64_t, 4> kUnits = {86'400, 3'600, 60, 1};
   for (std::size_t unit = 0; unit + 1 < kUnits.size(); ++unit) {
     if (duration.count() >= kUnits[unit]) {
-      return duration - Seconds{duration.count() % kUnits[unit + 1]};
+      const auto rounded = duration.count() + kUnits[unit + 1] / 2;
+      return Seconds{rounded - rounded % kUnits[unit + 1]};
     }
   }
   return duration;

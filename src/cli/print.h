@@ -20,7 +20,7 @@ std::string printable(std::string_view text);
 // The text as one word of a shell's command: "'it'\''s'" for "it's".
 std::string shell_word(std::string_view text);
 
-// "in 3h12m", "5m ago", "now": the two largest units.
+// "in 3h12m", "5m ago", "now": rounded to the two largest units.
 std::string relative(Time time, Time now);
 
 // "2026-11-21T01:13:07Z (in 3h12m)".

@@ -29,6 +29,26 @@ std::string without_colours(std::string text) {
   return text;
 }
 
+struct RelativeRow {
+  Seconds ahead;
+  const char* want;
+};
+
+class Relative : public testing::TestWithParam<RelativeRow> {};
+
+TEST_P(Relative, IsRoundedToItsTwoLargestUnits) {
+  const Time now{Seconds{1'768'392'000}};
+  EXPECT_EQ(relative(now + GetParam().ahead, now), GetParam().want);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Times, Relative,
+    testing::Values(RelativeRow{0s, "now"}, RelativeRow{1s, "in 1s"}, RelativeRow{-59s, "59s ago"},
+                    RelativeRow{3'599s, "in 59m59s"}, RelativeRow{7'200s, "in 2h"},
+                    RelativeRow{7'171s, "in 2h"}, RelativeRow{7'169s, "in 1h59m"},
+                    RelativeRow{-7'229s, "2h ago"}, RelativeRow{-7'230s, "2h1m ago"},
+                    RelativeRow{24h - 1s, "in 1d"}, RelativeRow{-(2 * 24h + 30min), "2d1h ago"}));
+
 struct FittedRow {
   const char* line;
   std::size_t columns;
