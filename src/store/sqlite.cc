@@ -1,6 +1,7 @@
 #include "store/sqlite.h"
 
 #include <map>
+#include <mutex>
 #include <system_error>
 #include <thread>
 
@@ -45,6 +46,19 @@ std::shared_ptr<WriteTurn> turn_of(const std::string& file) {
   return turn;
 }
 
+// Before the first connection. Debian's SQLite has no lookaside memory, so that each of its many
+// small allocations would take the mutex of its statistics. What undoes one statement stays in
+// memory up to a size that no statement about one window reaches: past 64 KiB, which splitting a
+// page can pass, the rest of the transaction would write each page to a temporary file first.
+void configure_sqlite() {
+  static std::once_flag once;
+  constexpr int kUndoBytes = 1 << 20;
+  std::call_once(once, [] {
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, kUndoBytes);
+  });
+}
+
 int sqlite_length(std::string_view text) {
   return static_cast<int>(text.size());
 }
@@ -53,6 +67,7 @@ int sqlite_length(std::string_view text) {
 
 Result<std::unique_ptr<Database>> Database::open(const std::string& path,
                                                  std::chrono::milliseconds busy_timeout) {
+  configure_sqlite();
   sqlite3* handle = nullptr;
   const int code =
       sqlite3_open_v2(path.c_str(), &handle,
