@@ -3,8 +3,9 @@
 #include <array>
 #include <charconv>
 #include <cstdint>
-#include <cstdio>
 #include <limits>
+
+#include <fmt/compile.h>
 
 #include "base/text.h"
 
@@ -94,18 +95,14 @@ constexpr std::array kUnits = {Unit{"ms", 1},        Unit{"s", 1000},       Unit
 
 std::string format_rfc3339(Time time) {
   const auto t = broken(time);
-  std::array<char, 48> text{};
-  std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02dZ", t.year, t.month, t.day,
-                t.hour, t.minute, t.second);
-  return text.data();
+  return fmt::format(FMT_COMPILE("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z"), t.year, t.month, t.day,
+                     t.hour, t.minute, t.second);
 }
 
 std::string format_compact(Time time) {
   const auto t = broken(time);
-  std::array<char, 48> text{};
-  std::snprintf(text.data(), text.size(), "%04d%02u%02uT%02d%02d%02dZ", t.year, t.month, t.day,
-                t.hour, t.minute, t.second);
-  return text.data();
+  return fmt::format(FMT_COMPILE("{:04}{:02}{:02}T{:02}{:02}{:02}Z"), t.year, t.month, t.day,
+                     t.hour, t.minute, t.second);
 }
 
 std::string format_rfc5322(Time time) {
@@ -113,11 +110,8 @@ std::string format_rfc5322(Time time) {
   static constexpr std::array kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                          "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   const auto t = broken(time);
-  std::array<char, 64> text{};
-  std::snprintf(text.data(), text.size(), "%s, %02u %s %04d %02d:%02d:%02d +0000",
-                kDays.at(t.weekday), t.day, kMonths.at(t.month - 1), t.year, t.hour, t.minute,
-                t.second);
-  return text.data();
+  return fmt::format(FMT_COMPILE("{}, {:02} {} {:04} {:02}:{:02}:{:02} +0000"), kDays.at(t.weekday),
+                     t.day, kMonths.at(t.month - 1), t.year, t.hour, t.minute, t.second);
 }
 
 std::optional<Time> parse_time(std::string_view text) {

@@ -23,8 +23,8 @@ struct SplitRules {
   // Called often. Must not shrink when the gzip grows, nor be too small whatever the number of
   // parts turns out to be.
   std::function<std::size_t(std::size_t gzip_size, int part)> submitted_size;
-  // So much gzip is submitted within the limit, as any part, without asking submitted_size: for
-  // those to whom it is dear. 0: nobody knows.
+  // So much gzip is submitted within the limit, as the only part, without asking submitted_size:
+  // for those to whom it is dear. 0: nobody knows.
   std::size_t surely_fits = 0;
   // If set, the bytes of text that were given to compressors are added to it.
   std::uint64_t* compressed_bytes = nullptr;

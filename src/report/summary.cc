@@ -1,5 +1,6 @@
 #include "report/summary.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <string_view>
@@ -16,6 +17,7 @@ constexpr std::size_t kMaxPolicies = 20;
 constexpr std::size_t kLineWidth = 77;
 
 std::string ascii(std::string_view text) {
+  if (is_ascii(text)) return without_controls(text);
   std::string out;
   for (const char c : without_controls(to_valid_utf8(text))) {
     const auto byte = static_cast<unsigned char>(c);
@@ -29,20 +31,24 @@ std::string ascii(std::string_view text) {
 // `indent` spaces.
 void append_wrapped(std::string& out, std::string_view start, std::string_view text,
                     std::size_t indent) {
-  std::string line(start);
+  auto line = out.size();
+  out += start;
   bool has_word = false;
-  for (const auto word : split(text, ' ')) {
+  while (!text.empty()) {
+    const auto word = text.substr(0, text.find(' '));
+    text.remove_prefix(std::min(word.size() + 1, text.size()));
     if (word.empty()) continue;
-    if (has_word && line.size() + 1 + word.size() > kLineWidth) {
-      out += line + "\n";
-      line.assign(indent, ' ');
+    if (has_word && out.size() - line + 1 + word.size() > kLineWidth) {
+      out += '\n';
+      line = out.size();
+      out.append(indent, ' ');
       has_word = false;
     }
-    if (has_word) line += ' ';
-    line += word;
+    if (has_word) out += ' ';
+    out += word;
     has_word = true;
   }
-  out += line + "\n";
+  out += '\n';
 }
 
 void append_field(std::string& out, std::string_view name, std::string_view value) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -149,7 +150,15 @@ class PartMaker {
     return subject;
   }
 
-  Result<ReportMail> mail_of(int part, int parts) const {
+  // What the part's mail says, whoever gets it.
+  Result<ReportMail> mail_of(int part, int parts) {
+    if (mail_ && mail_->part == part && mail_->parts == parts) return mail_->mail;
+    auto mail = new_mail(part, parts);
+    if (mail) mail_ = {part, parts, *mail};
+    return mail;
+  }
+
+  Result<ReportMail> new_mail(int part, int parts) const {
     const SummaryContext summary{window_.domain, identity_.contact_domain,
                                  part - dossier_.first_part + 1, parts};
     auto subject = subject_of(part, parts);
@@ -172,9 +181,8 @@ class PartMaker {
     return delivery + "." + context_.store.token() + "@" + identity_.submitter;
   }
 
-  // The largest mail but for its gzip, whatever its part number and the number of parts.
-  Result<ReportMail> widest_mail() const {
-    auto mail = mail_of(dossier_.first_part + kWidestNumber, kWidestNumber);
+  // To the longest destination.
+  Result<ReportMail> addressed(Result<ReportMail> mail) const {
     if (!mail) return mail;
     const auto longest = std::ranges::max_element(destinations_, {}, &std::string::size);
     mail->to = *longest;
@@ -186,41 +194,48 @@ class PartMaker {
     return sign_ ? context_.signer.signature_bytes(identity_.sign_domain) : 0;
   }
 
-  // How many bytes are submitted for so many bytes of gzip. It takes as long as making a mail, so
-  // it is found out when it is asked for: most reports are far below the limit.
+  // How many bytes are submitted for so many bytes of gzip, whatever the part's number and the
+  // number of parts. It takes as long as making a mail, so it is found out when it is asked for:
+  // most reports are far below the limit. If there is no such mail, everything is too long.
   std::size_t submitted(std::size_t gz) {
     if (!any_mail_) return gz;
-    if (!size_) size_.emplace(*widest_, signature_bytes());
+    if (!size_) {
+      const auto widest = addressed(new_mail(dossier_.first_part + kWidestNumber, kWidestNumber));
+      if (!widest) {
+        no_mail_ = widest.error();
+        return std::numeric_limits<std::size_t>::max();
+      }
+      size_.emplace(*widest, signature_bytes());
+    }
     return size_->with(gz);
   }
 
-  // How much gzip fits into a mail of `limit` bytes, whatever becomes of the mail's texts.
-  std::size_t surely_fits(std::uint64_t limit) const {
+  // How much gzip fits into the mail of the only part if it has `limit` bytes, whatever becomes of
+  // the mail's texts.
+  Result<std::size_t> surely_fits(std::uint64_t limit) {
     constexpr std::size_t kFields = 8192;  // their names, and what does not depend on the window
     constexpr std::size_t kEncoded = 8;    // times as long, written twice
-    if (!any_mail_ || limit == 0) return 0;
-    const auto& mail = *widest_;
+    if (!any_mail_ || limit == 0) return std::size_t{0};
+    const auto mail = addressed(mail_of(dossier_.first_part, 1));
+    if (!mail) return mail.error();
     std::size_t texts = 0;
-    for (const auto* text : {&mail.from_name, &mail.from_address, &mail.to, &mail.subject,
-                             &mail.message_id, &mail.report_domain, &mail.submitter,
-                             &mail.summary_text, &mail.file_name, &mail.boundary}) {
+    for (const auto* text : {&mail->from_name, &mail->from_address, &mail->to, &mail->subject,
+                             &mail->message_id, &mail->report_domain, &mail->submitter,
+                             &mail->summary_text, &mail->file_name, &mail->boundary}) {
       texts += text->size();
     }
     const auto around = kFields + kEncoded * texts + signature_bytes();
-    return limit > around ? (limit - around) / 2 : 0;
+    return limit > around ? static_cast<std::size_t>((limit - around) / 2) : 0;
   }
 
   Result<Assembly> make_within(std::uint64_t limit) {
-    if (any_mail_ && !widest_) {
-      auto widest = widest_mail();
-      if (!widest) return std::move(widest).error();
-      widest_ = *std::move(widest);
-    }
+    const auto quick = surely_fits(limit);
+    if (!quick) return quick.error();
     const SplitRules rules{.limit_bytes = limit,
                            .first_part = dossier_.first_part,
                            .head = [this](int part) { return head_of(part); },
                            .submitted_size = [this](std::size_t gz, int) { return submitted(gz); },
-                           .surely_fits = surely_fits(limit)};
+                           .surely_fits = *quick};
     Assembly assembly;
     assembly.window = window_.id;
     assembly.counted = {window_.successful, window_.failed};
@@ -236,6 +251,7 @@ class PartMaker {
       const auto put = reports.put(std::move(piece.gz));
       return put ? Result<void>() : put.error();
     });
+    if (no_mail_) return *no_mail_;
     if (!split) return split.error();
     bodies_ = std::make_shared<BlobBox>(kMostInMemory);
     for (std::size_t i = 0; i < assembly.parts.size(); ++i) {
@@ -337,10 +353,16 @@ class PartMaker {
   std::shared_ptr<BlobBox> bodies_;  // of each part its gzip, then its mail body
   bool any_mail_ = false;
   bool sign_ = false;
-  std::optional<ReportMail> widest_;  // if there are mails
-  std::optional<MailSize> size_;      // once it was asked for
-  bool too_large_ = false;            // some mail passes the limit
-  std::uint64_t longer_ = 0;  // by how much such a mail was longer than it had been measured
+  struct MadeMail {
+    int part;
+    int parts;
+    ReportMail mail;  // to nobody yet
+  };
+  std::optional<MadeMail> mail_;  // the last one
+  std::optional<MailSize> size_;  // once it was asked for
+  std::optional<Error> no_mail_;  // why it could not be found out
+  bool too_large_ = false;        // some mail passes the limit
+  std::uint64_t longer_ = 0;      // by how much such a mail was longer than it had been measured
 };
 
 }  // namespace

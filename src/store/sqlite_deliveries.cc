@@ -58,6 +58,7 @@ void SqliteStore::insert_delivery(const Delivery& delivery, WindowId window) {
 void SqliteStore::settle_part(WindowId window, int part, Time now) {
   bool delivered = false;
   bool active = false;
+  bool waiting = false;
   {
     Query query(*database_,
                 "SELECT state, waiting FROM deliveries WHERE window_id = ?1 AND part = ?2", window,
@@ -66,8 +67,10 @@ void SqliteStore::settle_part(WindowId window, int part, Time now) {
       const auto state = query.text(0);
       delivered = delivered || state == "delivered";
       active = active || ((state == "pending" || state == "uncertain") && !query.flag(1));
+      waiting = waiting || query.flag(1);
     }
   }
+  if (!waiting) return;
   if (delivered) {
     database_->execute(
         "UPDATE deliveries SET state = 'abandoned', waiting = 0, next_attempt = NULL, ended = ?3,"

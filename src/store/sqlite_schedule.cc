@@ -58,6 +58,13 @@ void number_siblings_on(Database& database, WindowId window, int last_part) {
       window, last_part);
 }
 
+// Every delivery has its time: no window or part that has such deliveries is settled.
+bool all_planned(const std::vector<Delivery>& deliveries) {
+  return !deliveries.empty() && std::ranges::all_of(deliveries, [](const Delivery& delivery) {
+    return delivery.state == DeliveryState::kPending && delivery.next_attempt;
+  });
+}
+
 }  // namespace
 
 // At midnight a million windows may fall due at once: those that are not wanted yet wait as they
@@ -136,6 +143,7 @@ Result<bool> SqliteStore::write(const Assembly& assembly) {
   }
   number_siblings_on(*database_, assembly.window, last);
   for (const auto& delivery : assembly.deliveries) insert_delivery(delivery, assembly.window);
+  if (all_planned(assembly.deliveries)) return true;
   for (const auto& part : assembly.parts) {
     settle_part(assembly.window, part.number, assembly.now);
   }

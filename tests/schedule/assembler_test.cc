@@ -259,6 +259,17 @@ subject = "if_then(part == 2, 'a subject that is very much longer than the other
   }
 }
 
+// A mail is measured with the largest part number only where its report may have to be split.
+TEST_F(AssemblerTest, BlocksASubjectThatFailsForSomePartOnlyIfThatMatters) {
+  const std::string subject = "subject = \"if_then(1 / (part - 10000) == 0, 'even', 'odd')\"\n";
+  config = config_of("[report.tls]\nmaxReportSize = \"8192\"\n" + subject);
+  const auto split = decided(counts(5, 400, 400));
+  EXPECT_EQ(split.kind, Kind::kBlocked);
+  EXPECT_THAT(split.reason, testing::StartsWith("subject failed: "));
+  config = config_of("[report.tls]\n" + subject);
+  EXPECT_EQ(decided(counts(5, 0)).kind, Kind::kAssembled);
+}
+
 TEST_F(AssemblerTest, BlocksWhenNothingFits) {
   config = config_of("[report.tls]\nmaxReportSize = \"500\"\n");
   EXPECT_EQ(decided(counts(5, 0)).kind, Kind::kBlocked);
