@@ -2,9 +2,11 @@
 // What every subcommand stands on: the world, the configuration, the store, and how failures are
 // told.
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -64,6 +66,20 @@ bool is_glob(std::string_view text);
 
 // Bulk actions ask before they touch more rows than this.
 inline constexpr std::size_t kRowsWithoutAsking = 100;
+
+// Bulk actions change so many rows in one transaction: one at a time would wait for the disk each
+// time, and all at once would keep others from the store.
+inline constexpr std::size_t kRowsAtOnce = 100;
+
+// Views of `rows`, one transaction each.
+template <class Row>
+std::vector<std::span<Row>> pages_of(std::vector<Row>& rows) {
+  std::vector<std::span<Row>> pages;
+  for (std::span<Row> left(rows); !left.empty(); left = left.subspan(pages.back().size())) {
+    pages.push_back(left.first(std::min(kRowsAtOnce, left.size())));
+  }
+  return pages;
+}
 
 // Whether an action on so many rows may go on: they are few, `yes` was given, or the person agrees.
 // `question` is what would happen: "hold 240 windows of 13 domains".

@@ -78,11 +78,14 @@ void print_touched(const Context& context, const DeliveryActionRequest& request,
   }
 }
 
-Result<bool> act(Store& store, const DeliveryActionRequest& request, const std::string& id,
-                 Time now) {
-  if (request.action == DeliveryAction::kRetry) return store.retry_delivery(id, now);
+Result<std::vector<bool>> act(Store& store, const DeliveryActionRequest& request,
+                              std::span<const Delivery> deliveries, Time now) {
+  std::vector<std::string> ids;
+  ids.reserve(deliveries.size());
+  for (const auto& delivery : deliveries) ids.push_back(delivery.id);
+  if (request.action == DeliveryAction::kRetry) return store.retry_deliveries(ids, now);
   const auto reason = request.reason.empty() ? "abandoned by the administrator" : request.reason;
-  return store.abandon_delivery(id, reason, now);
+  return store.abandon_deliveries(ids, reason, now);
 }
 
 int touch(const Context& context, Store& store, const DeliveryActionRequest& request,
@@ -97,19 +100,18 @@ int touch(const Context& context, Store& store, const DeliveryActionRequest& req
   std::optional<Progress> seen(std::in_place, context.world,
                                request.action == DeliveryAction::kRetry ? "retry" : "abandon",
                                "deliveries");
-  for (auto& delivery : deliveries) {
+  for (const auto some : pages_of(deliveries)) {
     seen->tell(rows.size(), deliveries.size());
-    bool changed = request.dry_run;
-    if (!request.dry_run) {
-      const auto done = act(store, request, delivery.id, context.now());
-      if (!done) {
-        seen.reset();
-        return fail(context, fmt::format("{} ({} touched before that)", done.error().text,
-                                         count_text(rows.size(), "delivery")));
-      }
-      changed = *done;
+    Result<std::vector<bool>> changed(std::vector<bool>(some.size(), true));
+    if (!request.dry_run) changed = act(store, request, some, context.now());
+    if (!changed) {
+      seen.reset();
+      return fail(context, fmt::format("{} ({} touched before that)", changed.error().text,
+                                       count_text(rows.size(), "delivery")));
     }
-    rows.push_back({std::move(delivery), changed});
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      rows.push_back({std::move(some[i]), (*changed)[i]});
+    }
   }
   seen.reset();
   print_touched(context, request, rows);

@@ -53,21 +53,24 @@ bool applies(ScheduleAction action, WindowState state) {
   return false;
 }
 
-Result<bool> act(Store& store, const ScheduleActionRequest& request, const Window& window,
-                 Time now) {
+Result<std::vector<bool>> act(Store& store, const ScheduleActionRequest& request,
+                              std::span<const Window> windows, Time now) {
+  std::vector<WindowId> ids;
+  ids.reserve(windows.size());
+  for (const auto& window : windows) ids.push_back(window.id);
   switch (request.action) {
     case ScheduleAction::kHold:
-      return store.hold(window.id,
-                        request.reason.empty() ? "held by the administrator" : request.reason, now);
+      return store.hold(ids, request.reason.empty() ? "held by the administrator" : request.reason,
+                        now);
     case ScheduleAction::kRelease:
-      return store.release(window.id, now);
+      return store.release(ids, now);
     case ScheduleAction::kCancel:
       return store.cancel(
-          window.id, request.reason.empty() ? "cancelled" : "cancelled: " + request.reason, now);
+          ids, request.reason.empty() ? "cancelled" : "cancelled: " + request.reason, now);
     case ScheduleAction::kSendNow:
       break;
   }
-  return store.send_now(window.id, now);
+  return store.send_now(ids, now);
 }
 
 struct Touched {
@@ -175,20 +178,19 @@ int schedule_act(const Context& context, const ScheduleActionRequest& request) {
   std::vector<Touched> rows;
   std::optional<Progress> seen(std::in_place, context.world,
                                std::string(words_of(request.action).doing), "windows");
-  for (auto& window : *windows) {
+  for (const auto some : pages_of(*windows)) {
     seen->tell(rows.size(), windows->size());
-    bool changed = request.dry_run;
-    if (!request.dry_run) {
-      const auto done = act(store, request, window, context.now());
-      if (!done) {
-        seen.reset();
-        return fail(context,
-                    fmt::format("{} ({} {} before that)", done.error().text,
-                                count_text(rows.size(), "window"), words_of(request.action).done));
-      }
-      changed = *done;
+    Result<std::vector<bool>> changed(std::vector<bool>(some.size(), true));
+    if (!request.dry_run) changed = act(store, request, some, context.now());
+    if (!changed) {
+      seen.reset();
+      return fail(context,
+                  fmt::format("{} ({} {} before that)", changed.error().text,
+                              count_text(rows.size(), "window"), words_of(request.action).done));
     }
-    rows.push_back({std::move(window), changed});
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      rows.push_back({std::move(some[i]), (*changed)[i]});
+    }
   }
   seen.reset();
   return finish(context, store, request, rows);

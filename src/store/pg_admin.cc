@@ -103,23 +103,37 @@ Result<std::string> PgStore::deciding_record(WindowId window) {
   });
 }
 
-Result<bool> PgStore::hold(WindowId window, const std::string& reason, Time /*now*/) {
+Result<std::vector<bool>> PgStore::change_windows(
+    std::span<const WindowId> windows,
+    const std::function<bool(const std::string& domain, WindowId window)>& change) {
   return database_->write([&] {
-    const auto domain = domain_of(window);
-    return !domain.empty() &&
-           database_->execute("UPDATE windows SET state = 'held', reason = $3, retry = NULL" +
-                                  std::string(kEndLease) +
-                                  " WHERE domain = $1 AND id = $2"
-                                  " AND state IN ('collecting', 'due', 'blocked')",
-                              domain, window, readable(reason)) == 1;
+    std::vector<std::pair<std::string, std::size_t>> ordered;
+    ordered.reserve(windows.size());
+    for (std::size_t i = 0; i < windows.size(); ++i) ordered.emplace_back(domain_of(windows[i]), i);
+    std::ranges::sort(ordered);
+    std::vector<bool> changed(windows.size());
+    for (const auto& [domain, i] : ordered) {
+      changed[i] = !domain.empty() && change(domain, windows[i]);
+    }
+    return changed;
   });
 }
 
-Result<bool> PgStore::release(WindowId window, Time now) {
-  return database_->write([&] {
-    const auto domain = domain_of(window);
-    return !domain.empty() &&
-           database_->execute(
+Result<std::vector<bool>> PgStore::hold(std::span<const WindowId> windows,
+                                        const std::string& reason, Time /*now*/) {
+  static const auto kSql = "UPDATE windows SET state = 'held', reason = $3, retry = NULL" +
+                           std::string(kEndLease) +
+                           " WHERE domain = $1 AND id = $2"
+                           " AND state IN ('collecting', 'due', 'blocked')";
+  const auto why = readable(reason);
+  return change_windows(windows, [&](const std::string& domain, WindowId window) {
+    return database_->execute(kSql, domain, window, why) == 1;
+  });
+}
+
+Result<std::vector<bool>> PgStore::release(std::span<const WindowId> windows, Time now) {
+  return change_windows(windows, [&](const std::string& domain, WindowId window) {
+    return database_->execute(
                "UPDATE windows SET state = 'collecting', reason = '', retry = NULL,"
                " first_attempt = NULL, lookup_since = NULL, due = greatest(due, $3),"
                " send_old = TRUE WHERE domain = $1 AND id = $2 AND state = 'held'",
@@ -127,45 +141,49 @@ Result<bool> PgStore::release(WindowId window, Time now) {
   });
 }
 
-Result<bool> PgStore::cancel(WindowId window, const std::string& reason, Time now) {
-  return database_->write([&] {
-    const auto domain = domain_of(window);
-    if (domain.empty()) return false;
-    const auto why = readable(reason);
-    if (database_->execute(
-            "UPDATE windows SET state = 'suppressed', reason = $3, retry = NULL, lookup = NULL,"
-            " finished = $4, cancelled = (supplement = 0)" +
-                std::string(kEndLease) + " WHERE domain = $1 AND id = $2" + std::string(kOpen),
-            domain, window, why, now) == 1) {
-      return true;
-    }
-    // What is open of it ends in the same transaction.
-    if (database_->execute("UPDATE windows SET state = 'done', reason = $3, finished = $4"
-                           " WHERE domain = $1 AND id = $2 AND state = 'assembled'",
-                           domain, window, why, now) != 1) {
-      return false;
-    }
-    const auto abandoned = database_->execute(
-        "UPDATE deliveries SET state = 'abandoned', waiting = FALSE, next_attempt = NULL,"
-        " ended = $4, last_response = $3 WHERE domain = $1 AND window_id = $2"
-        " AND state IN ('pending', 'uncertain')",
-        domain, window, why, now);
-    // No bounce brings these back.
-    database_->execute(
-        "UPDATE deliveries SET last_response = $3 WHERE domain = $1 AND window_id = $2"
-        " AND state = 'abandoned' AND last_response = $4",
-        domain, window, why, kNotNeeded);
-    if (abandoned > 0) {
-      add_counters({{"ended.abandoned", static_cast<std::uint64_t>(abandoned)}});
-    }
-    return true;
+Result<std::vector<bool>> PgStore::cancel(std::span<const WindowId> windows,
+                                          const std::string& reason, Time now) {
+  const auto why = readable(reason);
+  return change_windows(windows, [&](const std::string& domain, WindowId window) {
+    return cancel_one(domain, window, why, now);
   });
 }
 
-Result<bool> PgStore::send_now(WindowId window, Time now) {
-  // A clock that runs ahead may have counted sessions that are still to come: the window ends after
-  // them, and waits for its end, because nothing is assembled before. A supplement keeps its
-  // window's period.
+bool PgStore::cancel_one(const std::string& domain, WindowId window, const std::string& why,
+                         Time now) {
+  if (database_->execute(
+          "UPDATE windows SET state = 'suppressed', reason = $3, retry = NULL, lookup = NULL,"
+          " finished = $4, cancelled = (supplement = 0)" +
+              std::string(kEndLease) + " WHERE domain = $1 AND id = $2" + std::string(kOpen),
+          domain, window, why, now) == 1) {
+    return true;
+  }
+  // What is open of it ends in the same transaction.
+  if (database_->execute("UPDATE windows SET state = 'done', reason = $3, finished = $4"
+                         " WHERE domain = $1 AND id = $2 AND state = 'assembled'",
+                         domain, window, why, now) != 1) {
+    return false;
+  }
+  const auto abandoned = database_->execute(
+      "UPDATE deliveries SET state = 'abandoned', waiting = FALSE, next_attempt = NULL,"
+      " ended = $4, last_response = $3 WHERE domain = $1 AND window_id = $2"
+      " AND state IN ('pending', 'uncertain')",
+      domain, window, why, now);
+  // No bounce brings these back.
+  database_->execute(
+      "UPDATE deliveries SET last_response = $3 WHERE domain = $1 AND window_id = $2"
+      " AND state = 'abandoned' AND last_response = $4",
+      domain, window, why, kNotNeeded);
+  if (abandoned > 0) {
+    add_counters({{"ended.abandoned", static_cast<std::uint64_t>(abandoned)}});
+  }
+  return true;
+}
+
+// A clock that runs ahead may have counted sessions that are still to come: the window ends after
+// them, and waits for its end, because nothing is assembled before. A supplement keeps its window's
+// period.
+Result<std::vector<bool>> PgStore::send_now(std::span<const WindowId> windows, Time now) {
   const std::string ends =
       "(CASE WHEN ends > $3 AND supplement = 0"
       " THEN least(ends, greatest($3, starts + 1, last_session + 1)) ELSE ends END)";
@@ -175,9 +193,8 @@ Result<bool> PgStore::send_now(WindowId window, Time now) {
       ends + ", due = greatest($3, " + ends + "), retry = CASE WHEN " + ends + " > $3 THEN " +
       ends + " END" + std::string(kEndLease) + " WHERE domain = $1 AND id = $2" +
       std::string(kOpen);
-  return database_->write([&] {
-    const auto domain = domain_of(window);
-    return !domain.empty() && database_->execute(sql, domain, window, now) == 1;
+  return change_windows(windows, [&](const std::string& domain, WindowId window) {
+    return database_->execute(sql, domain, window, now) == 1;
   });
 }
 

@@ -73,6 +73,15 @@ const DeliveryPlace* PgStore::delivery_place(const std::string& id) const {
   return found == delivery_places_.end() ? nullptr : &found->second;
 }
 
+std::set<DeliveryPlace> PgStore::places_of(std::span<const std::string> ids) {
+  know_deliveries(ids);
+  std::set<DeliveryPlace> places;
+  for (const auto& id : ids) {
+    if (const auto* const place = delivery_place(id)) places.insert(*place);
+  }
+  return places;
+}
+
 // In the order in which rows are locked.
 PgStore::DeliveryKeys PgStore::delivery_keys(std::span<const std::string> ids) {
   know_deliveries(ids);
@@ -125,11 +134,7 @@ Result<void> PgStore::record_attempts(std::span<const AttemptRecord> records) {
   ids.reserve(records.size());
   for (const auto& record : records) ids.push_back(record.delivery);
   return database_->write([&] {
-    know_deliveries(ids);
-    std::set<DeliveryPlace> places;
-    for (const auto& id : ids) {
-      if (const auto* const place = delivery_place(id)) places.insert(*place);
-    }
+    const auto places = places_of(ids);
     if (places.empty()) return;
     DeliveryBook book(*database_, places, options_.node);
     for (const auto& record : records) {
@@ -247,50 +252,52 @@ Result<std::optional<Store::Submission>> PgStore::submission(const std::string& 
 }
 
 // True: `change` has changed its row.
-Result<bool> PgStore::change_delivery(
-    const std::string& delivery,
+Result<std::vector<bool>> PgStore::change_deliveries(
+    std::span<const std::string> deliveries,
     const std::function<bool(DeliveryBook& book, const DeliveryPlace& place, DeliveryRow& row)>&
         change) {
   return database_->write([&] {
-    know_deliveries(std::span(&delivery, 1));
-    const auto* const place = delivery_place(delivery);
-    if (place == nullptr) return false;
-    DeliveryBook book(*database_, {*place}, options_.node);
-    auto* const row = book.find(*place, delivery);
-    if (row == nullptr || !change(book, *place, *row)) return false;
+    std::vector<bool> changed(deliveries.size());
+    DeliveryBook book(*database_, places_of(deliveries), options_.node);
+    for (std::size_t i = 0; i < deliveries.size(); ++i) {
+      const auto* const place = delivery_place(deliveries[i]);
+      auto* const row = place == nullptr ? nullptr : book.find(*place, deliveries[i]);
+      changed[i] = row != nullptr && change(book, *place, *row);
+    }
     add_ended(book.store());
-    return true;
+    return changed;
   });
 }
 
-Result<bool> PgStore::retry_delivery(const std::string& delivery, Time now) {
-  return change_delivery(delivery,
-                         [now](DeliveryBook& book, const DeliveryPlace& place, DeliveryRow& row) {
-                           if (row.state == DeliveryState::kDelivered) return false;
-                           book.move(row, DeliveryState::kPending);
-                           row.waiting = false;
-                           row.next_attempt = now;
-                           row.first_attempt.reset();
-                           row.ended.reset();
-                           row.blamed = false;
-                           book.reopen(place, true);
-                           return true;
-                         });
+Result<std::vector<bool>> PgStore::retry_deliveries(std::span<const std::string> deliveries,
+                                                    Time now) {
+  return change_deliveries(deliveries,
+                           [now](DeliveryBook& book, const DeliveryPlace& place, DeliveryRow& row) {
+                             if (row.state == DeliveryState::kDelivered) return false;
+                             book.move(row, DeliveryState::kPending);
+                             row.waiting = false;
+                             row.next_attempt = now;
+                             row.first_attempt.reset();
+                             row.ended.reset();
+                             row.blamed = false;
+                             book.reopen(place, true);
+                             return true;
+                           });
 }
 
-Result<bool> PgStore::abandon_delivery(const std::string& delivery, const std::string& reason,
-                                       Time now) {
-  return change_delivery(delivery,
-                         [&](DeliveryBook& book, const DeliveryPlace& place, DeliveryRow& row) {
-                           if (is_final(row.state)) return false;
-                           book.move(row, DeliveryState::kAbandoned);
-                           row.waiting = false;
-                           row.next_attempt.reset();
-                           row.ended = now;
-                           row.last_response = reason;
-                           book.settle(place, now);
-                           return true;
-                         });
+Result<std::vector<bool>> PgStore::abandon_deliveries(std::span<const std::string> deliveries,
+                                                      const std::string& reason, Time now) {
+  return change_deliveries(deliveries,
+                           [&](DeliveryBook& book, const DeliveryPlace& place, DeliveryRow& row) {
+                             if (is_final(row.state)) return false;
+                             book.move(row, DeliveryState::kAbandoned);
+                             row.waiting = false;
+                             row.next_attempt.reset();
+                             row.ended = now;
+                             row.last_response = reason;
+                             book.settle(place, now);
+                             return true;
+                           });
 }
 
 }  // namespace rapporteur

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -76,9 +77,10 @@ class PgStore final : public Store {
   Result<std::size_t> recover_interrupted(Time now) override;
   Result<std::vector<Delivery>> deliveries(const DeliveryFilter& filter) override;
   Result<std::optional<Submission>> submission(const std::string& delivery) override;
-  Result<bool> retry_delivery(const std::string& delivery, Time now) override;
-  Result<bool> abandon_delivery(const std::string& delivery, const std::string& reason,
-                                Time now) override;
+  Result<std::vector<bool>> retry_deliveries(std::span<const std::string> deliveries,
+                                             Time now) override;
+  Result<std::vector<bool>> abandon_deliveries(std::span<const std::string> deliveries,
+                                               const std::string& reason, Time now) override;
 
   Result<std::vector<Suppression>> suppressions(std::span<const std::string> patterns) override;
   Result<std::vector<Suppression>> suppression_list(const std::string& after,
@@ -111,10 +113,12 @@ class PgStore final : public Store {
   Result<std::map<WindowState, std::uint64_t>> window_states() override;
   Result<StoreSummary> summary(Time now) override;
   Result<std::string> deciding_record(WindowId window) override;
-  Result<bool> hold(WindowId window, const std::string& reason, Time now) override;
-  Result<bool> release(WindowId window, Time now) override;
-  Result<bool> cancel(WindowId window, const std::string& reason, Time now) override;
-  Result<bool> send_now(WindowId window, Time now) override;
+  Result<std::vector<bool>> hold(std::span<const WindowId> windows, const std::string& reason,
+                                 Time now) override;
+  Result<std::vector<bool>> release(std::span<const WindowId> windows, Time now) override;
+  Result<std::vector<bool>> cancel(std::span<const WindowId> windows, const std::string& reason,
+                                   Time now) override;
+  Result<std::vector<bool>> send_now(std::span<const WindowId> windows, Time now) override;
   Result<std::vector<ReportEntry>> reports(const std::string& domain, std::size_t limit) override;
   Result<std::optional<ReportEntry>> report(const std::string& report_id) override;
   Result<Pause> pause() override;
@@ -208,15 +212,23 @@ class PgStore final : public Store {
   void know_deliveries(std::span<const std::string> ids);
   void know_delivery(const std::string& id, DeliveryPlace place);
   const DeliveryPlace* delivery_place(const std::string& id) const;  // of one that is known
+  std::set<DeliveryPlace> places_of(std::span<const std::string> ids);
   DeliveryKeys delivery_keys(std::span<const std::string> ids);
   void add_ended(const EndedCounts& ended);
   using DeliveryKey = std::pair<std::string, std::string>;  // domain and id
   // A transaction of its own.
   Result<std::vector<Submission>> submissions(std::span<const DeliveryKey> keys);
-  Result<bool> change_delivery(
-      const std::string& delivery,
+  Result<std::vector<bool>> change_deliveries(
+      std::span<const std::string> deliveries,
       const std::function<bool(DeliveryBook& book, const DeliveryPlace& place, DeliveryRow& row)>&
           change);
+
+  // One transaction in which `change` says of each window, known by its domain and id, whether it
+  // has changed. They are looked at by domain, the order in which everything locks.
+  Result<std::vector<bool>> change_windows(
+      std::span<const WindowId> windows,
+      const std::function<bool(const std::string& domain, WindowId window)>& change);
+  bool cancel_one(const std::string& domain, WindowId window, const std::string& why, Time now);
 
   std::unique_ptr<PgDatabase> database_;
   StoreIdentity identity_;  // empty until the tables are prepared

@@ -78,64 +78,65 @@ Result<std::string> SqliteStore::deciding_record(WindowId window) {
   return transaction.commit(std::move(record));
 }
 
-Result<bool> SqliteStore::hold(WindowId window, const std::string& reason, Time /*now*/) {
-  Transaction transaction(*database_, Kind::kWrite);
-  const bool held = database_->execute(
-                        "UPDATE windows SET state = 'held', reason = ?2, retry = NULL"
-                        " WHERE id = ?1 AND state IN ('collecting', 'due', 'blocked')",
-                        window, reason) == 1;
-  return transaction.commit(held);
+Result<std::vector<bool>> SqliteStore::hold(std::span<const WindowId> windows,
+                                            const std::string& reason, Time /*now*/) {
+  return change_each(windows, [&](WindowId window) {
+    return database_->execute(
+               "UPDATE windows SET state = 'held', reason = ?2, retry = NULL"
+               " WHERE id = ?1 AND state IN ('collecting', 'due', 'blocked')",
+               window, reason) == 1;
+  });
 }
 
-Result<bool> SqliteStore::release(WindowId window, Time now) {
-  Transaction transaction(*database_, Kind::kWrite);
-  const bool released =
-      database_->execute(
-          "UPDATE windows SET state = 'collecting', reason = '', retry = NULL,"
-          " first_attempt = NULL, lookup_since = NULL, due = max(due, ?2), send_old = 1"
-          " WHERE id = ?1 AND state = 'held'",
-          window, now) == 1;
-  return transaction.commit(released);
+Result<std::vector<bool>> SqliteStore::release(std::span<const WindowId> windows, Time now) {
+  return change_each(windows, [&](WindowId window) {
+    return database_->execute(
+               "UPDATE windows SET state = 'collecting', reason = '', retry = NULL,"
+               " first_attempt = NULL, lookup_since = NULL, due = max(due, ?2), send_old = 1"
+               " WHERE id = ?1 AND state = 'held'",
+               window, now) == 1;
+  });
 }
 
-Result<bool> SqliteStore::cancel(WindowId window, const std::string& reason, Time now) {
-  Transaction transaction(*database_, Kind::kWrite);
-  bool cancelled =
-      database_->execute(
+Result<std::vector<bool>> SqliteStore::cancel(std::span<const WindowId> windows,
+                                              const std::string& reason, Time now) {
+  return change_each(windows, [&](WindowId window) { return cancel_one(window, reason, now); });
+}
+
+bool SqliteStore::cancel_one(WindowId window, const std::string& reason, Time now) {
+  if (database_->execute(
           "UPDATE windows SET state = 'suppressed', reason = ?2, retry = NULL, lookup = NULL,"
-          " finished = ?3, cancelled = (supplement = 0) WHERE id = ?1 AND state IN ('collecting', "
-          "'due', "
-          "'blocked', 'held')",
-          window, reason, now) == 1;
-  if (!cancelled) {
-    cancelled =
-        database_->execute("UPDATE windows SET reason = ?2 WHERE id = ?1 AND state = 'assembled'",
-                           window, reason) == 1;
-    if (cancelled) {
-      abandon_open(window, reason, now);
-      settle_window(window, now);
-    }
+          " finished = ?3, cancelled = (supplement = 0)"
+          " WHERE id = ?1 AND state IN ('collecting', 'due', 'blocked', 'held')",
+          window, reason, now) == 1) {
+    return true;
   }
-  return transaction.commit(cancelled);
+  if (database_->execute("UPDATE windows SET reason = ?2 WHERE id = ?1 AND state = 'assembled'",
+                         window, reason) != 1) {
+    return false;
+  }
+  abandon_open(window, reason, now);
+  settle_window(window, now);
+  return true;
 }
 
-Result<bool> SqliteStore::send_now(WindowId window, Time now) {
-  Transaction transaction(*database_, Kind::kWrite);
-  // A clock that runs ahead may have counted sessions that are still to come: the window ends after
-  // them, and waits for its end, because nothing is assembled before. A supplement keeps its
-  // window's period.
-  database_->execute(
-      "UPDATE windows SET ends = min(ends, max(?2, starts + 1, last_session + 1))"
-      " WHERE id = ?1 AND ends > ?2 AND supplement = 0 AND state IN ('collecting', 'due', "
-      "'blocked', 'held')",
-      window, now);
-  const bool sent = database_->execute(
-                        "UPDATE windows SET state = 'due', reason = '', first_attempt = NULL, "
-                        "lookup_since = NULL, lookup = NULL, send_old = 1,"
-                        " due = max(?2, ends), retry = CASE WHEN ends > ?2 THEN ends END"
-                        " WHERE id = ?1 AND state IN ('collecting', 'due', 'blocked', 'held')",
-                        window, now) == 1;
-  return transaction.commit(sent);
+// A clock that runs ahead may have counted sessions that are still to come: the window ends after
+// them, and waits for its end, because nothing is assembled before. A supplement keeps its window's
+// period.
+Result<std::vector<bool>> SqliteStore::send_now(std::span<const WindowId> windows, Time now) {
+  return change_each(windows, [&](WindowId window) {
+    database_->execute(
+        "UPDATE windows SET ends = min(ends, max(?2, starts + 1, last_session + 1))"
+        " WHERE id = ?1 AND ends > ?2 AND supplement = 0"
+        " AND state IN ('collecting', 'due', 'blocked', 'held')",
+        window, now);
+    return database_->execute(
+               "UPDATE windows SET state = 'due', reason = '', first_attempt = NULL,"
+               " lookup_since = NULL, lookup = NULL, send_old = 1,"
+               " due = max(?2, ends), retry = CASE WHEN ends > ?2 THEN ends END"
+               " WHERE id = ?1 AND state IN ('collecting', 'due', 'blocked', 'held')",
+               window, now) == 1;
+  });
 }
 
 Result<std::vector<ReportEntry>> SqliteStore::reports(const std::string& domain,

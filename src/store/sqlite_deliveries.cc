@@ -214,33 +214,36 @@ Result<std::optional<Store::Submission>> SqliteStore::submission(const std::stri
   return transaction.commit(std::move(found));
 }
 
-Result<bool> SqliteStore::retry_delivery(const std::string& delivery, Time now) {
-  Transaction transaction(*database_, Kind::kWrite);
-  const auto standing = standing_of(*database_, delivery);
-  if (!standing || standing->state == DeliveryState::kDelivered) return transaction.commit(false);
-  database_->execute(
-      "UPDATE deliveries SET state = 'pending', waiting = 0, next_attempt = ?2,"
-      " first_attempt = NULL, ended = NULL, blamed = 0 WHERE id = ?1",
-      delivery, now);
-  database_->execute(
-      "UPDATE windows SET state = 'assembled', finished = NULL, reason = ''"
-      " WHERE id = ?1 AND state = 'done'",
-      standing->window);
-  return transaction.commit(true);
+Result<std::vector<bool>> SqliteStore::retry_deliveries(std::span<const std::string> deliveries,
+                                                        Time now) {
+  return change_each(deliveries, [&](const std::string& delivery) {
+    const auto standing = standing_of(*database_, delivery);
+    if (!standing || standing->state == DeliveryState::kDelivered) return false;
+    database_->execute(
+        "UPDATE deliveries SET state = 'pending', waiting = 0, next_attempt = ?2,"
+        " first_attempt = NULL, ended = NULL, blamed = 0 WHERE id = ?1",
+        delivery, now);
+    database_->execute(
+        "UPDATE windows SET state = 'assembled', finished = NULL, reason = ''"
+        " WHERE id = ?1 AND state = 'done'",
+        standing->window);
+    return true;
+  });
 }
 
-Result<bool> SqliteStore::abandon_delivery(const std::string& delivery, const std::string& reason,
-                                           Time now) {
-  Transaction transaction(*database_, Kind::kWrite);
-  const auto standing = standing_of(*database_, delivery);
-  if (!standing || is_final(standing->state)) return transaction.commit(false);
-  database_->execute(
-      "UPDATE deliveries SET state = 'abandoned', waiting = 0, next_attempt = NULL, ended = ?2,"
-      " last_response = ?3 WHERE id = ?1",
-      delivery, now, reason);
-  settle_part(standing->window, standing->part, now);
-  settle_window(standing->window, now);
-  return transaction.commit(true);
+Result<std::vector<bool>> SqliteStore::abandon_deliveries(std::span<const std::string> deliveries,
+                                                          const std::string& reason, Time now) {
+  return change_each(deliveries, [&](const std::string& delivery) {
+    const auto standing = standing_of(*database_, delivery);
+    if (!standing || is_final(standing->state)) return false;
+    database_->execute(
+        "UPDATE deliveries SET state = 'abandoned', waiting = 0, next_attempt = NULL, ended = ?2,"
+        " last_response = ?3 WHERE id = ?1",
+        delivery, now, reason);
+    settle_part(standing->window, standing->part, now);
+    settle_window(standing->window, now);
+    return true;
+  });
 }
 
 }  // namespace rapporteur

@@ -76,9 +76,10 @@ class SqliteStore final : public Store {
   Result<std::size_t> recover_interrupted(Time now) override;
   Result<std::vector<Delivery>> deliveries(const DeliveryFilter& filter) override;
   Result<std::optional<Submission>> submission(const std::string& delivery) override;
-  Result<bool> retry_delivery(const std::string& delivery, Time now) override;
-  Result<bool> abandon_delivery(const std::string& delivery, const std::string& reason,
-                                Time now) override;
+  Result<std::vector<bool>> retry_deliveries(std::span<const std::string> deliveries,
+                                             Time now) override;
+  Result<std::vector<bool>> abandon_deliveries(std::span<const std::string> deliveries,
+                                               const std::string& reason, Time now) override;
 
   Result<std::vector<Suppression>> suppressions(std::span<const std::string> patterns) override;
   Result<std::vector<Suppression>> suppression_list(const std::string& after,
@@ -112,10 +113,12 @@ class SqliteStore final : public Store {
   Result<std::map<WindowState, std::uint64_t>> window_states() override;
   Result<StoreSummary> summary(Time now) override;
   Result<std::string> deciding_record(WindowId window) override;
-  Result<bool> hold(WindowId window, const std::string& reason, Time now) override;
-  Result<bool> release(WindowId window, Time now) override;
-  Result<bool> cancel(WindowId window, const std::string& reason, Time now) override;
-  Result<bool> send_now(WindowId window, Time now) override;
+  Result<std::vector<bool>> hold(std::span<const WindowId> windows, const std::string& reason,
+                                 Time now) override;
+  Result<std::vector<bool>> release(std::span<const WindowId> windows, Time now) override;
+  Result<std::vector<bool>> cancel(std::span<const WindowId> windows, const std::string& reason,
+                                   Time now) override;
+  Result<std::vector<bool>> send_now(std::span<const WindowId> windows, Time now) override;
   Result<std::vector<ReportEntry>> reports(const std::string& domain, std::size_t limit) override;
   Result<std::optional<ReportEntry>> report(const std::string& report_id) override;
   Result<Pause> pause() override;
@@ -176,6 +179,17 @@ class SqliteStore final : public Store {
   bool add_to_policy(const PolicyPlace& place, WindowId window, const PolicyCounts& counts);
   void add_details(std::int64_t policy, const PolicyCounts& counts, std::size_t max_details);
   void forget_rows();
+
+  // One transaction in which `change` says of each of them whether it has changed.
+  template <class Id, class Change>
+  Result<std::vector<bool>> change_each(std::span<const Id> ids, const Change& change) {
+    Transaction transaction(*database_, Transaction::Kind::kWrite);
+    std::vector<bool> changed;
+    changed.reserve(ids.size());
+    for (const auto& id : ids) changed.push_back(change(id));
+    return transaction.commit(std::move(changed));
+  }
+  bool cancel_one(WindowId window, const std::string& reason, Time now);  // see sqlite_admin.cc
 
   // Runs; see sqlite_schedule.cc. Both run inside the transaction of conclude().
   Result<bool> write(const Assembly& assembly);

@@ -400,14 +400,18 @@ class Store : public ReceivedStore, public NodeStore, public LookupStore, public
   virtual Result<std::vector<Delivery>> deliveries(const DeliveryFilter& filter) = 0;
   virtual Result<std::optional<Submission>> submission(const std::string& delivery) = 0;
 
+  // All in one transaction; for each whether there is such a delivery.
   // Pending, uncertain, failed, bounced, suppressed or abandoned: tried again at `now`, with its
-  // retry period begun anew; its window is kAssembled again. False: there is none such.
-  virtual Result<bool> retry_delivery(const std::string& delivery, Time now) = 0;
-
+  // retry period begun anew; its window is kAssembled again.
+  virtual Result<std::vector<bool>> retry_deliveries(std::span<const std::string> deliveries,
+                                                     Time now) = 0;
   // Pending or uncertain: kAbandoned, with `reason` as its last response. As after a failure, the
-  // part's next fallback begins. False: there is none such.
-  virtual Result<bool> abandon_delivery(const std::string& delivery, const std::string& reason,
-                                        Time now) = 0;
+  // part's next fallback begins.
+  virtual Result<std::vector<bool>> abandon_deliveries(std::span<const std::string> deliveries,
+                                                       const std::string& reason, Time now) = 0;
+  // The same for one.
+  Result<bool> retry_delivery(const std::string& delivery, Time now);
+  Result<bool> abandon_delivery(const std::string& delivery, const std::string& reason, Time now);
 
   // ---- Suppression
 
@@ -441,17 +445,25 @@ class Store : public ReceivedStore, public NodeStore, public LookupStore, public
   // The TXT record that decided where the window's report goes; empty before assembly.
   virtual Result<std::string> deciding_record(WindowId window) = 0;
 
-  // Each is false if the window's state does not allow it, and then changes nothing.
+  // The administrator's word about windows, all of them in one transaction. False for a window
+  // whose state does not allow it, which stays as it was.
   // Collecting, due or blocked: held.
-  virtual Result<bool> hold(WindowId window, const std::string& reason, Time now) = 0;
+  virtual Result<std::vector<bool>> hold(std::span<const WindowId> windows,
+                                         const std::string& reason, Time now) = 0;
   // Held: collecting, whatever its age; it falls due at its due time, at the earliest `now`.
-  virtual Result<bool> release(WindowId window, Time now) = 0;
+  virtual Result<std::vector<bool>> release(std::span<const WindowId> windows, Time now) = 0;
   // Collecting, due, blocked or held: suppressed. Assembled: its open deliveries are abandoned.
-  virtual Result<bool> cancel(WindowId window, const std::string& reason, Time now) = 0;
+  virtual Result<std::vector<bool>> cancel(std::span<const WindowId> windows,
+                                           const std::string& reason, Time now) = 0;
   // Collecting, due, blocked or held: due now. If `now` lies in its period, the period ends at
   // `now` (at least one second long), so that later sessions open another window. It never ends
   // before its latest counted session: if that lies ahead of `now`, it is due when it has ended.
-  virtual Result<bool> send_now(WindowId window, Time now) = 0;
+  virtual Result<std::vector<bool>> send_now(std::span<const WindowId> windows, Time now) = 0;
+  // The same for one.
+  Result<bool> hold(WindowId window, const std::string& reason, Time now);
+  Result<bool> release(WindowId window, Time now);
+  Result<bool> cancel(WindowId window, const std::string& reason, Time now);
+  Result<bool> send_now(WindowId window, Time now);
 
   virtual Result<std::vector<ReportEntry>> reports(const std::string& domain,
                                                    std::size_t limit) = 0;
@@ -469,11 +481,5 @@ class Store : public ReceivedStore, public NodeStore, public LookupStore, public
   // report-id is used twice. Returns how many windows.
   virtual Result<std::size_t> prune(Time finished_before, Time ids_before, std::size_t limit) = 0;
 };
-
-inline Result<bool> Store::conclude(const Conclusion& conclusion) {
-  auto written = conclude(std::span(&conclusion, 1));
-  if (!written) return std::move(written).error();
-  return static_cast<bool>(written->at(0));
-}
 
 }  // namespace rapporteur

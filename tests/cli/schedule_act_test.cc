@@ -78,6 +78,20 @@ TEST_F(ScheduleActTest, StateAndGlobChooseWindows) {
   EXPECT_THAT(states("example.com"), ElementsAre("held"));
 }
 
+// More than are changed in one transaction.
+TEST_F(ScheduleActTest, ManyWindowsAreChanged) {
+  std::string sessions;
+  for (int number = 0; number < 230; ++number) {
+    sessions += session("d" + std::to_string(number) + ".example", "2026-11-20T10:00:00Z");
+  }
+  ingest(sessions);
+  const auto held = run({"schedule", "hold", "*", "--yes", "--json"}).json();
+  EXPECT_EQ(held["changed"], 230);
+  EXPECT_EQ(held["windows"].size(), 230U);
+  const auto listed = run({"schedule", "list", "--state", "held", "--limit", "1000", "--json"});
+  EXPECT_EQ(listed.json()["windows"].size(), 230U);
+}
+
 TEST_F(ScheduleActTest, NoSuchWindowIsNotFound) {
   ingest_window("example.org");
   EXPECT_EQ(run({"schedule", "hold", "other.example"}).code, kExitNotFound);

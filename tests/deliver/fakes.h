@@ -187,9 +187,10 @@ class FaultyStore : public Store {
     recorded.insert(recorded.end(), records.begin(), records.end());
     return real_.record_attempts(records);
   }
-  Result<bool> retry_delivery(const std::string& delivery, Time now) override {
-    if (fails("retry_delivery")) return away();
-    return real_.retry_delivery(delivery, now);
+  Result<std::vector<bool>> retry_deliveries(std::span<const std::string> deliveries,
+                                             Time now) override {
+    if (fails("retry_deliveries")) return away();
+    return real_.retry_deliveries(deliveries, now);
   }
 
   Result<std::vector<Suppression>> suppressions(std::span<const std::string> patterns) override {
@@ -270,7 +271,8 @@ class FaultyStore : public Store {
   }
   Result<std::size_t> recover_interrupted(Time) override { return unused(); }
   Result<std::optional<Submission>> submission(const std::string&) override { return unused(); }
-  Result<bool> abandon_delivery(const std::string&, const std::string&, Time) override {
+  Result<std::vector<bool>> abandon_deliveries(std::span<const std::string>, const std::string&,
+                                               Time) override {
     return unused();
   }
   Result<std::vector<ReceivedAdded>> add_received(std::span<const ReceivedAddition>) override {
@@ -291,10 +293,14 @@ class FaultyStore : public Store {
   Result<std::map<WindowState, std::uint64_t>> window_states() override { return unused(); }
   Result<StoreSummary> summary(Time) override { return unused(); }
   Result<std::string> deciding_record(WindowId) override { return unused(); }
-  Result<bool> hold(WindowId, const std::string&, Time) override { return unused(); }
-  Result<bool> release(WindowId, Time) override { return unused(); }
-  Result<bool> cancel(WindowId, const std::string&, Time) override { return unused(); }
-  Result<bool> send_now(WindowId, Time) override { return unused(); }
+  Result<std::vector<bool>> hold(std::span<const WindowId>, const std::string&, Time) override {
+    return unused();
+  }
+  Result<std::vector<bool>> release(std::span<const WindowId>, Time) override { return unused(); }
+  Result<std::vector<bool>> cancel(std::span<const WindowId>, const std::string&, Time) override {
+    return unused();
+  }
+  Result<std::vector<bool>> send_now(std::span<const WindowId>, Time) override { return unused(); }
   Result<std::vector<ReportEntry>> reports(const std::string&, std::size_t) override {
     return unused();
   }

@@ -155,7 +155,7 @@ def test_it_ends_as_it_should(prepared, example):
         database = "postgresql://rapporteur@db/tlsrpt"
         standing = {database: peers.enter_context(Postgres()).url} if database in example else {}
         done = subprocess.run(prepared.command(example, **standing), stdin=subprocess.DEVNULL, capture_output=True,
-                              text=True, env=prepared.environment(), timeout=120, check=False)
+                              text=True, env=prepared.environment(), timeout=300, check=False)
     said = f"{example}\nexit code {done.returncode}\n{done.stdout}{done.stderr}"
     print(said)
     assert example in WANTED, f"say here how it ends: {said}"

@@ -87,11 +87,11 @@ def busy_for_a_second(store):
 
 def test_long_work_tells_how_far_it_is(site):
     site.write_config()
-    site.feed([session(f"d{number}.example") for number in range(40)])
+    site.feed([session(f"d{number}.example") for number in range(250)])
     end = busy_for_a_second(site.directory / "rapporteur.db")
     shown = at_terminal(site, "schedule", "hold", "*", "--yes")
     end.join()
-    line = r"\r\x1b\[Khold: \d+ %, \S+ left, [\d,]+ windows a second, [\d,]+ of 40 windows"
+    line = r"\r\x1b\[Khold: \d+ %, \S+ left, [\d,]+ windows a second, [\d,]+ of 250 windows"
     assert re.search(line, shown), shown[-2000:]
     # The line is gone before the result is told.
     assert "held" in shown.rsplit("\r\x1b[K", 1)[1]

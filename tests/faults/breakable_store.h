@@ -106,12 +106,14 @@ class BreakableStore : public Store {
   Result<std::optional<Submission>> submission(const std::string& delivery) override {
     return pass("submission", [&] { return real_->submission(delivery); });
   }
-  Result<bool> retry_delivery(const std::string& delivery, Time now) override {
-    return pass("retry_delivery", [&] { return real_->retry_delivery(delivery, now); });
+  Result<std::vector<bool>> retry_deliveries(std::span<const std::string> deliveries,
+                                             Time now) override {
+    return pass("retry_deliveries", [&] { return real_->retry_deliveries(deliveries, now); });
   }
-  Result<bool> abandon_delivery(const std::string& delivery, const std::string& reason,
-                                Time now) override {
-    return pass("abandon_delivery", [&] { return real_->abandon_delivery(delivery, reason, now); });
+  Result<std::vector<bool>> abandon_deliveries(std::span<const std::string> deliveries,
+                                               const std::string& reason, Time now) override {
+    return pass("abandon_deliveries",
+                [&] { return real_->abandon_deliveries(deliveries, reason, now); });
   }
   Result<std::vector<Suppression>> suppressions(std::span<const std::string> patterns) override {
     return pass("suppressions", [&] { return real_->suppressions(patterns); });
@@ -189,17 +191,19 @@ class BreakableStore : public Store {
   Result<std::string> deciding_record(WindowId window) override {
     return pass("deciding_record", [&] { return real_->deciding_record(window); });
   }
-  Result<bool> hold(WindowId window, const std::string& reason, Time now) override {
-    return pass("hold", [&] { return real_->hold(window, reason, now); });
+  Result<std::vector<bool>> hold(std::span<const WindowId> windows, const std::string& reason,
+                                 Time now) override {
+    return pass("hold", [&] { return real_->hold(windows, reason, now); });
   }
-  Result<bool> release(WindowId window, Time now) override {
-    return pass("release", [&] { return real_->release(window, now); });
+  Result<std::vector<bool>> release(std::span<const WindowId> windows, Time now) override {
+    return pass("release", [&] { return real_->release(windows, now); });
   }
-  Result<bool> cancel(WindowId window, const std::string& reason, Time now) override {
-    return pass("cancel", [&] { return real_->cancel(window, reason, now); });
+  Result<std::vector<bool>> cancel(std::span<const WindowId> windows, const std::string& reason,
+                                   Time now) override {
+    return pass("cancel", [&] { return real_->cancel(windows, reason, now); });
   }
-  Result<bool> send_now(WindowId window, Time now) override {
-    return pass("send_now", [&] { return real_->send_now(window, now); });
+  Result<std::vector<bool>> send_now(std::span<const WindowId> windows, Time now) override {
+    return pass("send_now", [&] { return real_->send_now(windows, now); });
   }
   Result<std::vector<ReportEntry>> reports(const std::string& domain, std::size_t limit) override {
     return pass("reports", [&] { return real_->reports(domain, limit); });

@@ -34,6 +34,19 @@ TEST_P(StatesOfStoreTest, CollectingDueAndBlockedWindowsAreHeld) {
   EXPECT_FALSE(ok(store().hold(4711, "wait", kDue)));
 }
 
+TEST_P(StatesOfStoreTest, SeveralWindowsAreTouchedAtOnceAndEachIsToldOf) {
+  const std::vector<WindowId> windows = {in(WindowState::kDone).id, in(WindowState::kDue).id, 4711,
+                                         in(WindowState::kBlocked).id,
+                                         in(WindowState::kCollecting).id};
+  EXPECT_THAT(ok(store().hold(windows, "wait", kDue)), ElementsAre(false, true, false, true, true));
+  EXPECT_THAT(ok(store().send_now(windows, kDue)), ElementsAre(false, true, false, true, true));
+  EXPECT_THAT(ok(store().release(windows, kDue)), testing::Each(false)) << "none is held";
+  EXPECT_THAT(ok(store().cancel(windows, "no", kDue)), ElementsAre(false, true, false, true, true));
+  EXPECT_EQ(in(WindowState::kBlocked).state, WindowState::kSuppressed);
+  EXPECT_EQ(in(WindowState::kDone).state, WindowState::kDone);
+  EXPECT_THAT(ok(store().hold(std::span<const WindowId>(), "", kDue)), IsEmpty());
+}
+
 TEST_P(StatesOfStoreTest, OnlyHeldWindowsAreReleased) {
   EXPECT_THAT(allowed([&](WindowId id) { return ok(store().release(id, kDue - 2h)); }),
               ElementsAre("held"));

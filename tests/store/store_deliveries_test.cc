@@ -232,6 +232,22 @@ TEST_P(StoreTest, OnlyOpenDeliveriesAreAbandoned) {
   EXPECT_FALSE(ok(store().abandon_delivery("nobody", "x", kDue)));
 }
 
+TEST_P(StoreTest, SeveralDeliveriesAreTouchedAtOnceAndEachIsToldOf) {
+  const auto first = assembled_window("a.example", kTwo);
+  const auto second = assembled_window("b.example", {"mailto:a@b.example"});
+  const std::vector<std::string> ids = {delivery_id(first, 1), "nobody", delivery_id(second),
+                                        delivery_id(first)};
+  attempt(delivery_id(second), DeliveryState::kDelivered, kDue);
+  EXPECT_THAT(ok(store().abandon_deliveries(ids, "by hand", kDue)),
+              testing::ElementsAre(true, false, false, true));
+  EXPECT_EQ(window("a.example").state, WindowState::kDone);
+  EXPECT_THAT(ok(store().retry_deliveries(ids, kDue + 1h)),
+              testing::ElementsAre(true, false, false, true));
+  EXPECT_EQ(window("a.example").state, WindowState::kAssembled);
+  EXPECT_EQ(delivery_now(ids[0]).next_attempt, kDue + 1h);
+  EXPECT_EQ(window("b.example").state, WindowState::kDone);
+}
+
 TEST_P(StoreTest, DeliveriesAreListedByWindowPartAndRankInPages) {
   const auto first = assembled_window("a.example", kTwo);
   const auto second = assembled_window("b.example", kTwo);

@@ -28,8 +28,13 @@ DONE, FAILED, USAGE, NOT_FOUND, CONFIGURATION = 0, 1, 2, 3, 78
 _SANITIZERS = ("Sanitizer:", "runtime error:", "WARNING: ThreadSanitizer")
 
 
+# Limits are those of a machine that does nothing else. One that runs other tests beside, under a sanitizer, takes longer.
+PATIENCE = 4
+
+
 def wait_until(predicate, what, timeout=30.0, interval=0.05):
-    """The first true value of `predicate`. Fails after `timeout` seconds."""
+    """The first true value of `predicate`. Fails after `timeout` seconds, and on a busy machine after a few times that."""
+    timeout *= PATIENCE
     end = time.monotonic() + timeout
     while True:
         value = predicate()
@@ -157,7 +162,7 @@ class Site:
     def environment(self):
         return {**os.environ, "RAPPORTEUR_CONFIG": str(self.config_path), "TZ": "Pacific/Chatham"}
 
-    def run(self, *arguments, code=DONE, stdin=None, timeout=120):
+    def run(self, *arguments, code=DONE, stdin=None, timeout=300):
         """Runs a subcommand to its end. `code`: the exit code that is expected; None: any."""
         if not self.config_path.exists():
             self.write_config()
