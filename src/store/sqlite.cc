@@ -52,7 +52,7 @@ std::shared_ptr<WriteTurn> turn_of(const std::string& file) {
 // page can pass, the rest of the transaction would write each page to a temporary file first.
 void configure_sqlite() {
   static std::once_flag once;
-  constexpr int kUndoBytes = 1 << 20;
+  constexpr int kUndoBytes = 96 << 10;  // allocated at once for each such statement
   std::call_once(once, [] {
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, kUndoBytes);
