@@ -199,15 +199,15 @@ class PartMaker {
   // most reports are far below the limit. If there is no such mail, everything is too long.
   std::size_t submitted(std::size_t gz) {
     if (!any_mail_) return gz;
-    if (!size_) {
+    if (!size_ && !no_mail_) {
       const auto widest = addressed(new_mail(dossier_.first_part + kWidestNumber, kWidestNumber));
-      if (!widest) {
+      if (widest) {
+        size_.emplace(*widest, signature_bytes());
+      } else {
         no_mail_ = widest.error();
-        return std::numeric_limits<std::size_t>::max();
       }
-      size_.emplace(*widest, signature_bytes());
     }
-    return size_->with(gz);
+    return size_ ? size_->with(gz) : std::numeric_limits<std::size_t>::max();
   }
 
   // How much gzip fits into the mail of the only part if it has `limit` bytes, whatever becomes of

@@ -48,7 +48,7 @@ std::shared_ptr<WriteTurn> turn_of(const std::string& file) {
 
 // Before the first connection. Debian's SQLite has no lookaside memory, so that each of its many
 // small allocations would take the mutex of its statistics. What undoes one statement stays in
-// memory up to a size that no statement about one window reaches: past 64 KiB, which splitting a
+// memory up to a size that few statements about one window reach: past 64 KiB, which splitting a
 // page can pass, the rest of the transaction would write each page to a temporary file first.
 void configure_sqlite() {
   static std::once_flag once;
